@@ -1,0 +1,82 @@
+// Package chunk holds records in memory and as bytes: columns and batches, the ordinals that fix their order,
+// and the chunk, a batch encoded for the disk or the wire.
+package chunk
+
+import "cmp"
+
+// An Ordinal is a record's place in the order of a flow. It depends on data alone, never on how the input was
+// cut: Position is where the source record stands (see Batch.Base), Sibling counts the records that came from
+// the same source record, and Lane leads once the flow was partitioned.
+type Ordinal struct {
+	Position uint64
+	Lane     uint32
+	Sibling  uint32
+}
+
+// Compare orders by lane, position and sibling.
+func (o Ordinal) Compare(p Ordinal) int {
+	if o.Lane != p.Lane {
+		return cmp.Compare(o.Lane, p.Lane)
+	}
+	if o.Position != p.Position {
+		return cmp.Compare(o.Position, p.Position)
+	}
+	return cmp.Compare(o.Sibling, p.Sibling)
+}
+
+// An Origin says where the records of a batch were read, for error messages and origin=.
+type Origin struct {
+	File string // path as given, or "stdin"; empty for a list in the script
+	Base int64  // byte offset (of the decompressed text), or index, of relative position 0
+	Line int64  // 1-based number of the line at Base; 0 if lines were not counted
+}
+
+// A Batch is a run of records in order. Record i has the position Base + Relative[i]; a nil Relative means that
+// every record has its own position, Base + i. Relative never decreases: records that one source record gave
+// stand together.
+//
+// Lanes is nil before partition, after it the lane of each record.
+type Batch struct {
+	Column
+	Base     uint64
+	Relative []uint32
+	Lanes    []uint32
+	Origin   *Origin // nil after a shuffle
+}
+
+// Position bits: a source's number stands above the byte offset in it, so a source may have 1 TiB before it
+// takes more than one number.
+const PositionBits = 40
+
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() {
+	b.Column.Reset()
+	b.Base, b.Relative, b.Lanes, b.Origin = 0, b.Relative[:0], b.Lanes[:0], nil
+}
+
+// RelativeAt is the position of record i relative to Base.
+func (b *Batch) RelativeAt(i int) uint32 {
+	if len(b.Relative) == 0 {
+		return uint32(i)
+	}
+	return b.Relative[i]
+}
+
+// Ordinals appends the ordinal of every record.
+func (b *Batch) Ordinals(dst []Ordinal) []Ordinal {
+	sibling, last := uint32(0), uint32(0)
+	for i := range b.N {
+		r := b.RelativeAt(i)
+		if i > 0 && r == last {
+			sibling++
+		} else {
+			sibling, last = 0, r
+		}
+		o := Ordinal{Position: b.Base + uint64(r), Sibling: sibling}
+		if len(b.Lanes) > 0 {
+			o.Lane = b.Lanes[i]
+		}
+		dst = append(dst, o)
+	}
+	return dst
+}

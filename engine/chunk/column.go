@@ -1,0 +1,263 @@
+package chunk
+
+import (
+	"fmt"
+
+	"go.starlark.net/starlark"
+)
+
+// A Kind says which slice of a Column holds its values.
+type Kind uint8
+
+// The kinds of a column. Any holds whatever the typed kinds cannot: big integers, dicts, mixed types.
+const (
+	Empty Kind = iota // no value yet; the first one decides
+	Null
+	Bool
+	Int
+	Float
+	String
+	Bytes
+	Tuple
+	Any
+)
+
+var kindNames = [...]string{"empty", "null", "bool", "int", "float", "string", "bytes", "tuple", "any"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// A Column holds N values of one kind. The zero Column is empty and ready for use. Only the slice that belongs
+// to Kind is in use; Bytes values are held in Strings. A value of another kind turns the whole column into Any,
+// so appending never fails.
+//
+// Strings may be views into a block's memory: they stay valid while the column is referenced, and holding one
+// holds the whole block. What outlives the batch must be copied (value.Detach).
+//
+// A Column is not safe for concurrent use while it is appended to; after that it is read-only by convention.
+type Column struct {
+	Kind    Kind
+	N       int
+	Bools   []bool
+	Ints    []int64
+	Floats  []float64
+	Strings []string
+	Fields  []Column // Tuple: one column per element, all of length N
+	Values  []starlark.Value
+}
+
+// Reset empties the column and keeps its memory.
+func (c *Column) Reset() {
+	clear(c.Strings)
+	clear(c.Values)
+	for i := range c.Fields {
+		c.Fields[i].Reset()
+	}
+	*c = Column{
+		Bools: c.Bools[:0], Ints: c.Ints[:0], Floats: c.Floats[:0], Strings: c.Strings[:0],
+		Fields: c.Fields[:0], Values: c.Values[:0],
+	}
+}
+
+// Append adds one value, which must be frozen or never change again.
+func (c *Column) Append(v starlark.Value) {
+	switch v := v.(type) {
+	case starlark.String:
+		if c.Kind == String || c.become(String) {
+			c.Strings = append(c.Strings, string(v))
+			c.N++
+			return
+		}
+	case starlark.Int:
+		if i, ok := v.Int64(); ok && (c.Kind == Int || c.become(Int)) {
+			c.Ints = append(c.Ints, i)
+			c.N++
+			return
+		}
+	case starlark.Float:
+		if c.Kind == Float || c.become(Float) {
+			c.Floats = append(c.Floats, float64(v))
+			c.N++
+			return
+		}
+	case starlark.Bool:
+		if c.Kind == Bool || c.become(Bool) {
+			c.Bools = append(c.Bools, bool(v))
+			c.N++
+			return
+		}
+	case starlark.NoneType:
+		if c.Kind == Null || c.become(Null) {
+			c.N++
+			return
+		}
+	case starlark.Bytes:
+		if c.Kind == Bytes || c.become(Bytes) {
+			c.Strings = append(c.Strings, string(v))
+			c.N++
+			return
+		}
+	case starlark.Tuple:
+		if c.Kind == Tuple && len(v) == len(c.Fields) || c.becomeTuple(len(v)) {
+			for i, f := range v {
+				c.Fields[i].Append(f)
+			}
+			c.N++
+			return
+		}
+	}
+	c.box()
+	c.Values = append(c.Values, v)
+	c.N++
+}
+
+// AppendString adds a string.
+func (c *Column) AppendString(s string) {
+	if c.Kind == String || c.become(String) {
+		c.Strings = append(c.Strings, s)
+		c.N++
+		return
+	}
+	c.Append(starlark.String(s))
+}
+
+// AppendInt adds an integer.
+func (c *Column) AppendInt(i int64) {
+	if c.Kind == Int || c.become(Int) {
+		c.Ints = append(c.Ints, i)
+		c.N++
+		return
+	}
+	c.Append(starlark.MakeInt64(i))
+}
+
+// AppendFrom adds value i of another column, without boxing where the kinds agree.
+func (c *Column) AppendFrom(from *Column, i int) {
+	if c.Kind == from.Kind || c.N == 0 && c.Kind == Empty {
+		switch from.Kind {
+		case String:
+			c.AppendString(from.Strings[i])
+			return
+		case Int:
+			c.AppendInt(from.Ints[i])
+			return
+		case Tuple:
+			if c.Kind == Tuple && len(c.Fields) == len(from.Fields) || c.becomeTuple(len(from.Fields)) {
+				for f := range c.Fields {
+					c.Fields[f].AppendFrom(&from.Fields[f], i)
+				}
+				c.N++
+				return
+			}
+		}
+	}
+	c.Append(from.At(i))
+}
+
+// At boxes value i.
+func (c *Column) At(i int) starlark.Value {
+	switch c.Kind {
+	case Null:
+		return starlark.None
+	case Bool:
+		return starlark.Bool(c.Bools[i])
+	case Int:
+		return starlark.MakeInt64(c.Ints[i])
+	case Float:
+		return starlark.Float(c.Floats[i])
+	case String:
+		return starlark.String(c.Strings[i])
+	case Bytes:
+		return starlark.Bytes(c.Strings[i])
+	case Tuple:
+		t := make(starlark.Tuple, len(c.Fields))
+		for f := range c.Fields {
+			t[f] = c.Fields[f].At(i)
+		}
+		return t
+	case Any:
+		return c.Values[i]
+	}
+	panic(fmt.Sprintf("chunk: At(%d) on an empty column", i))
+}
+
+// Slice is a view of values lo to hi; neither column may be appended to afterwards.
+func (c *Column) Slice(lo, hi int) Column {
+	s := Column{Kind: c.Kind, N: hi - lo}
+	switch c.Kind {
+	case Bool:
+		s.Bools = c.Bools[lo:hi:hi]
+	case Int:
+		s.Ints = c.Ints[lo:hi:hi]
+	case Float:
+		s.Floats = c.Floats[lo:hi:hi]
+	case String, Bytes:
+		s.Strings = c.Strings[lo:hi:hi]
+	case Tuple:
+		s.Fields = make([]Column, len(c.Fields))
+		for f := range c.Fields {
+			s.Fields[f] = c.Fields[f].Slice(lo, hi)
+		}
+	case Any:
+		s.Values = c.Values[lo:hi:hi]
+	}
+	return s
+}
+
+// Truncate drops all values from n on.
+func (c *Column) Truncate(n int) {
+	switch c.Kind {
+	case Bool:
+		c.Bools = c.Bools[:n]
+	case Int:
+		c.Ints = c.Ints[:n]
+	case Float:
+		c.Floats = c.Floats[:n]
+	case String, Bytes:
+		c.Strings = c.Strings[:n]
+	case Tuple:
+		for f := range c.Fields {
+			c.Fields[f].Truncate(n)
+		}
+	case Any:
+		c.Values = c.Values[:n]
+	}
+	c.N = n
+}
+
+func (c *Column) become(k Kind) bool {
+	if c.Kind != Empty {
+		return false
+	}
+	c.Kind = k
+	return true
+}
+
+// becomeTuple turns an empty column into one of tuples. The empty tuple has no column that counts it: it is Any.
+func (c *Column) becomeTuple(width int) bool {
+	if width == 0 || !c.become(Tuple) {
+		return false
+	}
+	if cap(c.Fields) >= width {
+		c.Fields = c.Fields[:width]
+		for i := range c.Fields {
+			c.Fields[i].Reset()
+		}
+	} else {
+		c.Fields = make([]Column, width)
+	}
+	return true
+}
+
+// box turns the column into one of kind Any.
+func (c *Column) box() {
+	if c.Kind == Any {
+		return
+	}
+	values := c.Values[:0]
+	for i := range c.N {
+		values = append(values, c.At(i))
+	}
+	n := c.N
+	c.Reset()
+	c.Kind, c.N, c.Values = Any, n, values
+}

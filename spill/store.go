@@ -1,0 +1,32 @@
+// Package spill keeps chunks outside the heap: in memory, in plain segment files, or in Badger.
+package spill
+
+import "errors"
+
+var (
+	// ErrNotFound is what Get returns for an id that was never put, was deleted, or was lost with its file.
+	// Whoever wrote the chunk recomputes it.
+	ErrNotFound = errors.New("chunk not found")
+	// ErrFull is what Put returns when the disk has less than the reserve left. The job stops; nobody retries.
+	ErrFull = errors.New("no space left for spilling")
+)
+
+// A Store keeps chunks by id until they are deleted. It does not look into them: the chunk's own hash, count
+// and length decide whether what Get returns is what was put.
+//
+// A Store is safe for concurrent use. Nothing is durable before Sync; segment files never are, they are scratch.
+type Store interface {
+	// Put stores data under id, replacing what was there. data is not retained.
+	Put(id string, data []byte) error
+	// Get appends the chunk to buf, or returns ErrNotFound.
+	Get(id string, buf []byte) ([]byte, error)
+	// Delete forgets id; an unknown one is not an error. Space is given back when all chunks that share a
+	// file are gone.
+	Delete(id string) error
+	// Bytes is the number of bytes stored and not deleted.
+	Bytes() int64
+	// Sync makes everything put so far survive a crash, where the store can do so.
+	Sync() error
+	// Close removes everything the store holds unless it was opened to be kept.
+	Close() error
+}
