@@ -19,10 +19,11 @@ const (
 	String
 	Bytes
 	Tuple
+	Record // frozen dicts that all have the string keys Names, in that order
 	Any
 )
 
-var kindNames = [...]string{"empty", "null", "bool", "int", "float", "string", "bytes", "tuple", "any"}
+var kindNames = [...]string{"empty", "null", "bool", "int", "float", "string", "bytes", "tuple", "record", "any"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -41,7 +42,8 @@ type Column struct {
 	Ints    []int64
 	Floats  []float64
 	Strings []string
-	Fields  []Column // Tuple: one column per element, all of length N
+	Fields  []Column // Tuple, Record: one column per element or key, all of length N
+	Names   []string // Record: the keys; read-only, shared by the batches of a source
 	Values  []starlark.Value
 }
 
@@ -148,6 +150,14 @@ func (c *Column) AppendFrom(from *Column, i int) {
 				c.N++
 				return
 			}
+		case Record:
+			if c.Kind == Record && &c.Names[0] == &from.Names[0] || c.BecomeRecord(from.Names) {
+				for f := range c.Fields {
+					c.Fields[f].AppendFrom(&from.Fields[f], i)
+				}
+				c.N++
+				return
+			}
 		}
 	}
 	c.Append(from.At(i))
@@ -174,6 +184,13 @@ func (c *Column) At(i int) starlark.Value {
 			t[f] = c.Fields[f].At(i)
 		}
 		return t
+	case Record:
+		d := starlark.NewDict(len(c.Fields))
+		for f := range c.Fields {
+			d.SetKey(starlark.String(c.Names[f]), c.Fields[f].At(i)) // a string key of a new dict cannot fail
+		}
+		d.Freeze()
+		return d
 	case Any:
 		return c.Values[i]
 	}
@@ -182,7 +199,7 @@ func (c *Column) At(i int) starlark.Value {
 
 // Slice is a view of values lo to hi; neither column may be appended to afterwards.
 func (c *Column) Slice(lo, hi int) Column {
-	s := Column{Kind: c.Kind, N: hi - lo}
+	s := Column{Kind: c.Kind, N: hi - lo, Names: c.Names}
 	switch c.Kind {
 	case Bool:
 		s.Bools = c.Bools[lo:hi:hi]
@@ -192,7 +209,7 @@ func (c *Column) Slice(lo, hi int) Column {
 		s.Floats = c.Floats[lo:hi:hi]
 	case String, Bytes:
 		s.Strings = c.Strings[lo:hi:hi]
-	case Tuple:
+	case Tuple, Record:
 		s.Fields = make([]Column, len(c.Fields))
 		for f := range c.Fields {
 			s.Fields[f] = c.Fields[f].Slice(lo, hi)
@@ -214,7 +231,7 @@ func (c *Column) Truncate(n int) {
 		c.Floats = c.Floats[:n]
 	case String, Bytes:
 		c.Strings = c.Strings[:n]
-	case Tuple:
+	case Tuple, Record:
 		for f := range c.Fields {
 			c.Fields[f].Truncate(n)
 		}
@@ -237,6 +254,22 @@ func (c *Column) becomeTuple(width int) bool {
 	if width == 0 || !c.become(Tuple) {
 		return false
 	}
+	c.setFields(width)
+	return true
+}
+
+// BecomeRecord turns an empty column into one of records with these keys; it reports whether the column was
+// empty and there is a key. The caller appends to every field and then adds to N.
+func (c *Column) BecomeRecord(names []string) bool {
+	if len(names) == 0 || !c.become(Record) {
+		return false
+	}
+	c.Names = names
+	c.setFields(len(names))
+	return true
+}
+
+func (c *Column) setFields(width int) {
 	if cap(c.Fields) >= width {
 		c.Fields = c.Fields[:width]
 		for i := range c.Fields {
@@ -245,7 +278,6 @@ func (c *Column) becomeTuple(width int) bool {
 	} else {
 		c.Fields = make([]Column, width)
 	}
-	return true
 }
 
 // box turns the column into one of kind Any.

@@ -1,0 +1,58 @@
+// Package operator holds the state of operators that must see more than one record: groups by key and sorts.
+// State is bounded by a share of the memory budget; over it, it goes to a spill.Store and is merged back.
+// What comes out depends on the records and their ordinals alone, never on when or where something spilled.
+package operator
+
+import (
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/spill"
+	"go.starlark.net/starlark"
+)
+
+// Keyed is a run of records on their way into keyed state: one key, one value and one ordinal per record. For
+// aggregates that need no value (count, and uniq without a key) Values is empty.
+type Keyed struct {
+	Keys     chunk.Column
+	Values   chunk.Column
+	Ordinals []chunk.Ordinal
+}
+
+// Memory is the share of the budget that one operator may hold, and where it goes when that is used up.
+type Memory struct {
+	Share int64       // bytes; the operator spills, or fails with *LimitError, above it
+	Store spill.Store // nil: nothing can spill
+	ID    string      // prefix of this operator's chunks in Store, unique in the job
+	Host  *host.Host
+}
+
+// A Folder folds records with the user's functions. It is used by one goroutine at a time.
+type Folder interface {
+	// Initial is a new state for a key.
+	Initial() (starlark.Value, error)
+	// Fold folds value i of records into the state and returns the next state.
+	Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error)
+	// Merge folds the state of later records into that of earlier ones. It is called only if the reducer has
+	// merge=.
+	Merge(earlier, later starlark.Value) (starlark.Value, error)
+}
+
+// An Aggregate holds the states of groups, which are numbered from 0 in order of arrival. It is used by one
+// goroutine at a time.
+//
+// The columns that States appends to and Merge reads are private to the aggregate and can be encoded as chunks.
+type Aggregate interface {
+	// Fold folds in.Values[i] (and in.Ordinals[i]) into group groups[i], for each i in order. A group number
+	// equal to the count of groups so far is a new group.
+	Fold(groups []int32, in *Keyed) error
+	// Merge does the same with states in place of values.
+	Merge(groups []int32, in *Keyed) error
+	// States appends the states of groups lo to hi.
+	States(lo, hi int, out *chunk.Column)
+	// Results appends the final values of groups lo to hi.
+	Results(lo, hi int, out *chunk.Column) error
+	// Size is the heap size of the states in bytes.
+	Size() int64
+	// Reset forgets all groups and keeps memory.
+	Reset()
+}
