@@ -1,0 +1,39 @@
+package engine
+
+import "time"
+
+// Progress says how far a stage has come. Bytes and Total count input bytes as they stand on disk; both are 0 for
+// stages that read no files, Total also where it is not known.
+type Progress struct {
+	Stage   int
+	Name    string
+	Records int64
+	Bytes   int64
+	Total   int64
+}
+
+// StageDone says that all records of a stage went to their consumers.
+type StageDone struct {
+	Stage   int
+	Name    string
+	Records int64
+}
+
+// Stalled says what waits for what, when nothing has moved for some seconds.
+type Stalled struct {
+	For  time.Duration
+	Text string
+}
+
+// Printed is a line that the script printed, in the order of the records.
+type Printed struct{ Text string }
+
+// Warning is something that the user should know although the job goes on.
+type Warning struct{ Text string }
+
+// Event names the event for logs.
+func (Progress) Event() string  { return "progress" }
+func (StageDone) Event() string { return "stage_done" }
+func (Stalled) Event() string   { return "stalled" }
+func (Printed) Event() string   { return "print" }
+func (Warning) Event() string   { return "warning" }

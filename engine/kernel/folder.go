@@ -1,0 +1,178 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
+	"go.starlark.net/starlark"
+)
+
+// A Reducer is what a reduce, a scan or an aggregator folds with.
+type Reducer struct {
+	Op      int
+	Name    string
+	Fn      *Func          // f(state, record...[, side input])
+	Using   starlark.Value // the side input, if Fn.Using
+	Initial starlark.Value // a callable, or a value of which every state starts as a copy
+	Merge   *Func          // merge(earlier, later), or nil
+	Flush   *Func          // scan: flush(state), or nil
+	Prints  func(text string)
+}
+
+// A Folder folds records into states on the interpreter. It is used by one goroutine at a time.
+//
+// A state may hold strings that are views of a block only if it will not outlive the block: Fold copies what a
+// state could keep.
+type Folder struct {
+	*caller
+	r    *Reducer
+	args arguments
+	pair starlark.Tuple
+	one  starlark.Tuple
+}
+
+// NewFolder makes a folder for one goroutine.
+func NewFolder(r *Reducer, env *Env) *Folder {
+	f := &Folder{caller: newCaller(env), r: r, pair: make(starlark.Tuple, 2), one: make(starlark.Tuple, 1)}
+	f.args = newArguments(r.Fn)
+	return f
+}
+
+// Initial is a new state.
+func (f *Folder) Initial() (starlark.Value, error) {
+	c, ok := f.r.Initial.(starlark.Callable)
+	if !ok {
+		return value.Copy(f.r.Initial), nil
+	}
+	v, err := f.invoke(c, nil)
+	if err != nil {
+		return nil, f.fail(f.r.Name+": initial", f.r.Op, err)
+	}
+	return v, nil
+}
+
+// Fold folds value i of records into the state and returns the next state.
+func (f *Folder) Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
+	args := f.args.next()
+	args[0] = state
+	if err := f.load(args, records, i, mutable(state)); err != nil {
+		return nil, f.blame(err, records, i)
+	}
+	next, err := f.invoke(f.r.Fn.Callable, args)
+	if err != nil {
+		return nil, f.blame(err, records, i)
+	}
+	if next == starlark.None && state != starlark.None {
+		return nil, f.blame(fmt.Errorf("%s returned None: did you forget `return %s`?", f.r.Name, f.stateName()), records, i)
+	}
+	if !mutable(state) {
+		next = value.Detach(next)
+	}
+	return next, nil
+}
+
+// load fills in the record, spread from the columns without a tuple where it can be, and the side input. own
+// says that the state could keep a string of the record.
+func (f *Folder) load(args starlark.Tuple, records *chunk.Column, i int, own bool) error {
+	fn := f.r.Fn
+	if fn.Using {
+		args[len(args)-1] = f.r.Using
+	}
+	if fn.Spread > 0 && records.Kind == chunk.Tuple && len(records.Fields) == fn.Spread {
+		for k := range records.Fields {
+			args[1+k] = detached(records.Fields[k].At(i), own)
+		}
+		return nil
+	}
+	return f.args.record(args, detached(records.At(i), own))
+}
+
+func detached(v starlark.Value, own bool) starlark.Value {
+	if own {
+		return frozen(value.Detach(v))
+	}
+	return v
+}
+
+func frozen(v starlark.Value) starlark.Value {
+	v.Freeze()
+	return v
+}
+
+// mutable says that a state is a container, which can keep the arguments of a call.
+func mutable(state starlark.Value) bool {
+	switch s := state.(type) {
+	case starlark.NoneType, starlark.Bool, starlark.Int, starlark.Float, starlark.String, starlark.Bytes:
+		return false
+	case starlark.Tuple:
+		for _, e := range s {
+			if mutable(e) {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// Merge folds the state of later records into that of earlier ones.
+func (f *Folder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
+	f.pair[0], f.pair[1] = earlier, later
+	v, err := f.invoke(f.r.Merge.Callable, f.pair)
+	if err == nil && v == starlark.None && earlier != starlark.None {
+		err = errors.New("merge returned None: did you forget a `return`?")
+	}
+	if err != nil {
+		return nil, f.fail(f.r.Name+": merge", f.r.Op, err)
+	}
+	return v, nil
+}
+
+// Flush is what scan's flush gives for a final state.
+func (f *Folder) Flush(state starlark.Value) (starlark.Value, error) {
+	f.one[0] = state
+	v, err := f.invoke(f.r.Flush.Callable, f.one)
+	if err != nil {
+		return nil, f.fail(f.r.Name+": flush", f.r.Op, err)
+	}
+	return v, nil
+}
+
+// At sets the ordinal on which random numbers depend.
+func (f *Folder) At(o chunk.Ordinal) {
+	f.random.op, f.random.position, f.random.sibling = f.r.Op, o.Position, o.Sibling
+}
+
+func (f *Folder) invoke(fn starlark.Callable, args starlark.Tuple) (v starlark.Value, err error) {
+	if stop := f.env.Interrupt.Load(); stop != nil {
+		return nil, *stop
+	}
+	f.begin()
+	f.random.drawn = 0
+	v, err = f.guarded(fn, args)
+	if len(f.prints) > 0 {
+		for _, text := range f.prints {
+			f.r.Prints(text)
+		}
+		f.prints = f.prints[:0]
+	}
+	return v, err
+}
+
+func (f *Folder) stateName() string {
+	if fn, ok := f.r.Fn.Callable.(*starlark.Function); ok && fn.NumParams() > 0 {
+		name, _ := fn.Param(0)
+		return name
+	}
+	return "acc"
+}
+
+func (f *Folder) blame(err error, records *chunk.Column, i int) error {
+	err = f.fail(f.r.Name, f.r.Op, err)
+	if e, ok := err.(*ScriptError); ok {
+		e.show(records.At(i))
+	}
+	return err
+}

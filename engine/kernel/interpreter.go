@@ -1,0 +1,278 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
+	"go.starlark.net/starlark"
+)
+
+// An interpreter runs a chain on the Starlark interpreter, record by record and depth first, so that no batch
+// stands between two steps. It is the reference for every other runner.
+type interpreter struct {
+	*caller
+	chain   *Chain
+	args    []arguments // of the steps, then of the columns
+	sibling []uint32    // per step: how many records the current source record has brought it
+	direct  bool        // projections and identities are taken without a call
+
+	lanes bool // records have lanes when they leave
+
+	in   *chunk.Batch
+	out  *Output
+	row  int    // of in
+	lane uint32 // of the current record
+}
+
+// NewInterpreter makes a runner for one goroutine. Without direct it calls even the functions that only return
+// an argument.
+func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
+	it := &interpreter{caller: newCaller(env), chain: c, direct: direct, sibling: make([]uint32, len(c.Steps))}
+	for _, s := range c.Steps {
+		it.args = append(it.args, newArguments(s.Fn))
+	}
+	for _, s := range c.Columns {
+		it.args = append(it.args, newArguments(s.Fn))
+	}
+	return it
+}
+
+// Run has one recover for the whole batch. If a builtin panics, the batch is run again with a guard around each
+// call, and the panic becomes the error of its record. Functions are pure, so running them again is harmless.
+func (it *interpreter) Run(in *chunk.Batch, out *Output) error {
+	err, panicked := it.run(in, out)
+	if panicked {
+		it.guard = true
+		err, _ = it.run(in, out)
+		it.guard = false
+	}
+	out.Prints = it.prints
+	return err
+}
+
+func (it *interpreter) run(in *chunk.Batch, out *Output) (err error, panicked bool) {
+	out.reset(in, it.chain)
+	it.in, it.out, it.prints = in, out, nil
+	it.lanes = len(in.Lanes) > 0 || slices.ContainsFunc(it.chain.Steps, func(s Step) bool { return s.Kind == Lane })
+	defer func() {
+		if it.guard {
+			return
+		}
+		if recover() != nil {
+			panicked = true
+		}
+	}()
+	for it.row = range in.N {
+		if err := it.record(); err != nil {
+			return err, false
+		}
+	}
+	return nil, false
+}
+
+func (it *interpreter) record() error {
+	if stop := it.env.Interrupt.Load(); stop != nil {
+		return *stop
+	}
+	it.begin()
+	clear(it.sibling)
+	if len(it.in.Lanes) > 0 {
+		it.lane = it.in.Lanes[it.row]
+	}
+	it.random.position = it.in.Base + uint64(it.in.RelativeAt(it.row))
+	return it.push(0, it.in.At(it.row))
+}
+
+// push takes a record through the steps from k on.
+func (it *interpreter) push(k int, v starlark.Value) error {
+	for ; k < len(it.chain.Steps); k++ {
+		s := &it.chain.Steps[k]
+		count := &it.out.Counts[k]
+		count.In++
+		r, err := it.apply(k, s, v)
+		if err == nil && s.Kind == MapValues {
+			r, err = replaceValue(v, r)
+		}
+		var elements func(func(starlark.Value) bool)
+		if err == nil && s.Kind == FlatMap {
+			if _, list := r.(*starlark.List); !list {
+				elements, err = spread(s, r)
+			}
+		}
+		if err != nil {
+			return it.caught(k, s, v, err)
+		}
+		switch s.Kind {
+		case Map, MapValues:
+			v = r
+			v.Freeze()
+		case Filter, Reject:
+			if bool(r.Truth()) == (s.Kind == Reject) {
+				count.Filtered++
+				return nil
+			}
+		case Lane:
+			if it.lane, err = laneOf(r, s.Lanes); err != nil {
+				return it.caught(k, s, v, err)
+			}
+		case FlatMap:
+			return it.emit(k, r, elements)
+		}
+		count.Out++
+	}
+	return it.leave(v)
+}
+
+// emit pushes the elements of what a flat_map returned: a list, or what spread made of it.
+func (it *interpreter) emit(k int, r starlark.Value, elements func(func(starlark.Value) bool)) error {
+	count := &it.out.Counts[k]
+	if list, ok := r.(*starlark.List); ok {
+		for i := range list.Len() {
+			count.Out++
+			v := list.Index(i)
+			v.Freeze()
+			if err := it.push(k+1, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var err error
+	elements(func(v starlark.Value) bool {
+		count.Out++
+		v.Freeze()
+		err = it.push(k+1, v)
+		return err == nil
+	})
+	return err
+}
+
+func spread(s *Step, r starlark.Value) (func(func(starlark.Value) bool), error) {
+	if elements, ok := value.Spread(r); ok {
+		return elements, nil
+	}
+	return nil, fmt.Errorf("%s must return a list of records ([] for none), not %s: %s", s.Name, r.Type(), value.Cut(r, 60))
+}
+
+func replaceValue(pair, v starlark.Value) (starlark.Value, error) {
+	t, ok := pair.(starlark.Tuple)
+	if !ok || len(t) != 2 {
+		return nil, fmt.Errorf("map_values wants pairs (key, value); this record is %s", value.Cut(pair, 60))
+	}
+	return starlark.Tuple{t[0], v}, nil
+}
+
+func laneOf(key starlark.Value, lanes int) (uint32, error) {
+	b, _, err := value.AppendKey(make([]byte, 0, 64), key)
+	if err != nil {
+		return 0, err
+	}
+	return uint32(value.Lane(value.HashKey(b), lanes)), nil
+}
+
+// leave appends a record that came through all steps, and its columns.
+func (it *interpreter) leave(v starlark.Value) error {
+	for i := range it.chain.Columns {
+		s := &it.chain.Columns[i]
+		r, err := it.apply(len(it.chain.Steps)+i, s, v)
+		if err != nil {
+			return it.blame(s, v, err)
+		}
+		r.Freeze()
+		it.out.Columns[i].Append(r)
+	}
+	if !it.chain.Discard {
+		it.out.Append(v)
+	}
+	it.out.Len++
+	it.out.Relative = append(it.out.Relative, it.in.RelativeAt(it.row))
+	if it.lanes {
+		it.out.Lanes = append(it.out.Lanes, it.lane)
+	}
+	return nil
+}
+
+// apply evaluates the function of step (or column) k on a record.
+func (it *interpreter) apply(k int, s *Step, v starlark.Value) (starlark.Value, error) {
+	f := s.Fn
+	if f.Selector != nil {
+		if s.Kind == MapValues {
+			return f.Selector.Select(pairValue(v))
+		}
+		return f.Selector.Select(v)
+	}
+	if s.Kind == MapValues {
+		v = pairValue(v)
+	}
+	if it.direct && f.Returns >= 0 {
+		return f.project(v)
+	}
+	a := &it.args[k]
+	args := a.next()
+	if err := a.record(args, v); err != nil {
+		return nil, err
+	}
+	if f.Using {
+		args[len(args)-1] = s.Using
+	}
+	it.random.op, it.random.drawn = s.Op, 0
+	if k < len(it.sibling) {
+		it.random.sibling = it.sibling[k]
+		it.sibling[k]++
+	}
+	return it.call(f.Callable, args)
+}
+
+// pairValue is the value of a pair; of anything else, the thing itself, which replaceValue refuses afterwards.
+func pairValue(v starlark.Value) starlark.Value {
+	if t, ok := v.(starlark.Tuple); ok && len(t) == 2 {
+		return t[1]
+	}
+	return v
+}
+
+// project is what a function gives that only returns its argument number Returns.
+func (f *Func) project(v starlark.Value) (starlark.Value, error) {
+	if f.Spread == 0 {
+		return v, nil
+	}
+	t, ok := v.(starlark.Tuple)
+	if !ok || len(t) != f.Spread {
+		return nil, f.width(v)
+	}
+	return t[f.Returns], nil
+}
+
+// caught makes a dead letter of a failed record where the step catches, and an error elsewhere.
+func (it *interpreter) caught(k int, s *Step, v starlark.Value, err error) error {
+	err = it.blame(s, v, err)
+	e, ok := err.(*ScriptError)
+	if !ok || !s.Catch || errors.Is(e, ErrLimit) {
+		return err
+	}
+	it.out.Counts[k].Dead++
+	it.out.Dead = append(it.out.Dead, Dead{Step: k, Error: e})
+	return nil
+}
+
+// blame adds to an error what record it struck.
+func (it *interpreter) blame(s *Step, v starlark.Value, err error) error {
+	err = it.fail(s.Name, s.Op, err)
+	if e, ok := err.(*ScriptError); ok {
+		it.place(e).show(v)
+	}
+	return err
+}
+
+// place says where the current record came from.
+func (it *interpreter) place(e *ScriptError) *ScriptError {
+	at := it.in.RelativeAt(it.row)
+	e.Ordinal = chunk.Ordinal{Position: it.in.Base + uint64(at), Lane: it.lane}
+	if o := it.in.Origin; o != nil {
+		e.Origin = &chunk.Origin{File: o.File, Base: o.Base + int64(at)}
+	}
+	return e
+}

@@ -1,0 +1,102 @@
+package kernel
+
+import (
+	"sync/atomic"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"go.starlark.net/starlark"
+)
+
+// A StepKind says what a Step does with what its function returns.
+type StepKind uint8
+
+// The kinds of steps.
+const (
+	Map       StepKind = iota // the result is the record
+	FlatMap                   // the result's elements are the records
+	Filter                    // the record passes if the result is true
+	Reject                    // the record passes if the result is false
+	MapValues                 // of a pair (key, value), the result replaces the value
+	Lane                      // the result is the key that decides the record's lane
+)
+
+// A Step is one function applied to each record of a batch.
+type Step struct {
+	Kind  StepKind
+	Op    int    // the engine's number for the operator
+	Name  string // the operator's name, for messages
+	Fn    *Func
+	Using starlark.Value // the side input, if Fn.Using; frozen
+	Lanes int            // Lane: the number of lanes
+	Catch bool           // a record that fails becomes a dead letter instead of an error
+}
+
+// A Chain is what happens to the records of a batch, one after another, in one go: the Steps, and then the
+// Columns, which are functions of the records that are left, such as keys.
+type Chain struct {
+	Steps   []Step
+	Columns []Step // each of kind Map; its results fill one column of the Output
+	Discard bool   // the records themselves are not wanted, only Columns
+}
+
+// An Env is what a runner shares with all others of the job.
+type Env struct {
+	Seed     int64
+	MaxSteps uint64 // for one record, through all steps
+	MaxDepth int    // of calls; 0: 1000
+	Now      func(*starlark.Thread)
+	// Interrupt, once set, stops every runner within a few microseconds of Starlark work: the job was
+	// cancelled, or memory is used up. The error is what Run returns.
+	Interrupt atomic.Pointer[error]
+}
+
+// A Count is how many records a step saw and what became of them. In = Out + Filtered + Dead, except for
+// FlatMap, whose Out is the number of records emitted.
+type Count struct{ In, Out, Filtered, Dead int64 }
+
+// Add adds another count.
+func (c *Count) Add(d Count) {
+	c.In += d.In
+	c.Out += d.Out
+	c.Filtered += d.Filtered
+	c.Dead += d.Dead
+}
+
+// A Dead is a record that failed at a step that catches.
+type Dead struct {
+	Step  int
+	Error *ScriptError
+}
+
+// An Output is what a batch becomes. It belongs to the caller and is reset by Run.
+type Output struct {
+	chunk.Batch
+	Columns []chunk.Column // one per Chain.Columns, of the batch's length
+	Counts  []Count        // one per Chain.Steps
+	Dead    []Dead         // in order of records
+	Prints  []string       // in order of records
+	Len     int            // records that left the chain; Batch.N unless Chain.Discard
+}
+
+// A Runner takes batches through a chain. It is used by one goroutine at a time; runners of one chain share
+// nothing that changes.
+type Runner interface {
+	// Run fills out from in. A *ScriptError says which record failed; out then holds what came before it.
+	Run(in *chunk.Batch, out *Output) error
+}
+
+func (o *Output) reset(in *chunk.Batch, c *Chain) {
+	o.Batch.Reset()
+	o.Base, o.Origin = in.Base, in.Origin
+	if len(o.Columns) != len(c.Columns) {
+		o.Columns = make([]chunk.Column, len(c.Columns))
+	}
+	for i := range o.Columns {
+		o.Columns[i].Reset()
+	}
+	if len(o.Counts) != len(c.Steps) {
+		o.Counts = make([]Count, len(c.Steps))
+	}
+	clear(o.Counts)
+	o.Dead, o.Prints, o.Len = nil, nil, 0
+}

@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/flowsh/flowsh/engine/host"
+)
+
+// Options say how to run a job; none of them changes what comes out of it.
+type Options struct {
+	Host *host.Host
+
+	Cores     int           // goroutines per stage; 0: GOMAXPROCS
+	Memory    int64         // budget in bytes for the whole process; 0: 1 GiB
+	SpillDir  string        // parent of the scratch folder; "": the host's temporary folder
+	Spill     string        // where chunks go that do not fit: "segments" (default), "badger", "memory"
+	Kernels   string        // on (default), off, verify
+	MaxSteps  uint64        // Starlark steps for one record; 0: DefaultMaxSteps
+	MaxRecord int64         // longest input record in bytes; 0: 16 MiB
+	OnError   *ErrorRules   // for operators that say nothing themselves; nil: fail
+	Output    string        // where the unwritten flow goes; "": stdout
+	Format    string        // its format; "": by suffix or record
+	DryRun    bool          // read the first records only and write nothing
+	Timeout   time.Duration // 0: none
+
+	// SplitSize and BlockSize override the sizes of input pieces, for tests of what must not depend on them.
+	SplitSize, BlockSize int64
+}
+
+// DefaultMaxSteps stops a record function that runs for some seconds.
+const DefaultMaxSteps = 500_000_000
+
+func (o Options) withDefaults() Options {
+	if o.Host == nil {
+		o.Host = host.New()
+	}
+	if o.Cores <= 0 {
+		o.Cores = runtime.GOMAXPROCS(0)
+	}
+	if o.Memory <= 0 {
+		o.Memory = 1 << 30
+	}
+	if o.MaxSteps == 0 {
+		o.MaxSteps = DefaultMaxSteps
+	}
+	if o.MaxRecord == 0 {
+		o.MaxRecord = 16 << 20
+	}
+	if o.Kernels == "" {
+		o.Kernels = "on"
+	}
+	return o
+}
