@@ -44,12 +44,16 @@ type FS interface {
 	Open(name string) (File, error)
 	// Create makes a new file for reading and writing with mode 0600 before umask; it fails if name exists.
 	Create(name string) (File, error)
+	// Append opens an existing file for reading and writing; what is written goes to its end.
+	Append(name string) (File, error)
 	Rename(from, to string) error
 	Remove(name string) error
 	RemoveAll(name string) error
 	// MkdirAll makes name and its parents with mode 0777 before umask.
 	MkdirAll(name string) error
 	Chmod(name string, mode fs.FileMode) error
+	// Umask is the permission bits that a file made by other programs of this user would lack.
+	Umask() fs.FileMode
 	Stat(name string) (fs.FileInfo, error)
 	ReadDir(name string) ([]fs.DirEntry, error)
 	// SyncDir makes renames inside a folder durable.
