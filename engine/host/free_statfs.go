@@ -18,6 +18,6 @@ func free(dir string) (uint64, error) {
 		if err != nil {
 			return 0, &fs.PathError{Op: "statfs", Path: dir, Err: err}
 		}
-		return uint64(s.Bavail) * uint64(s.Bsize), nil
+		return uint64(max(int64(s.Bavail), 0)) * uint64(s.Bsize), nil // FreeBSD counts below 0
 	}
 }

@@ -46,6 +46,7 @@ type FS interface {
 	Create(name string) (File, error)
 	// Append opens an existing file for reading and writing; what is written goes to its end.
 	Append(name string) (File, error)
+	// Rename moves a file or a folder. It replaces a file; a folder, even an empty one, is fs.ErrExist.
 	Rename(from, to string) error
 	Remove(name string) error
 	RemoveAll(name string) error
