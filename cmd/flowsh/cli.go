@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// messageFlags are understood everywhere.
+type messageFlags struct {
+	Quiet   bool   `short:"q"`
+	Verbose bool   `short:"v"`
+	JSON    bool   `name:"json"`
+	Color   string `default:"auto" enum:"auto,always,never"`
+	Help    bool   `short:"h"`
+	Version bool
+}
+
+// runFlags say how a job runs. They stand before the script, and after it unless the job has a flag of that name.
+type runFlags struct {
+	Output    string       `short:"o"`
+	Format    outputFormat `short:"f"`
+	Cores     int          `short:"j"`
+	Mem       budget       `short:"m"`
+	Spill     string
+	OnError   string
+	MaxErrors errorBound
+	MaxRecord size
+	DryRun    bool `short:"n"`
+	Timeout   time.Duration
+}
+
+// loadFlags govern loading itself and so stand only before the script.
+type loadFlags struct {
+	Expr     *string `short:"e"`
+	Kernels  string  `default:"on" enum:"on,off,verify"`
+	MaxSteps uint64
+}
+
+// What may follow each command. Flags before the command count too.
+type (
+	runLine struct {
+		messageFlags `embed:""`
+		runFlags     `embed:""`
+		loadFlags    `embed:""`
+	}
+	afterLine struct {
+		messageFlags `embed:""`
+		runFlags     `embed:""`
+	}
+	explainLine struct {
+		runLine `embed:""`
+		Dot     bool
+	}
+	fmtLine struct {
+		messageFlags `embed:""`
+		Check        bool
+	}
+	plainLine struct {
+		messageFlags `embed:""`
+	}
+)
+
+// A command is a verb of the command line: it gets the flags in front of it and the words that follow it.
+type command struct {
+	name string
+	run  func(c *cli, before, rest []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"run", (*cli).run},
+		{"check", (*cli).check},
+		{"explain", (*cli).explain},
+		{"fmt", (*cli).format},
+		{"help", (*cli).help},
+		{"version", (*cli).version},
+	}
+}
+
+func findCommand(word string) (command, bool) {
+	all := commands()
+	i := slices.IndexFunc(all, func(c command) bool { return c.name == word })
+	if i < 0 {
+		return command{}, false
+	}
+	return all[i], true
+}
+
+// dispatch takes args apart at the first word that is a command or a script, and runs it.
+func (c *cli) dispatch(args []string) error {
+	g := newGrammar(new(explainLine))
+	before, rest := g.split(args)
+	expression := slices.ContainsFunc(before, isExpression)
+	switch {
+	case slices.ContainsFunc(before, isHelp):
+		return c.print(usageText)
+	case slices.Contains(before, "--version"):
+		return c.version(nil, nil)
+	case !expression && len(rest) == 0:
+		return c.nothing(before)
+	case !expression:
+		if cmd, ok := findCommand(rest[0]); ok {
+			return c.command(cmd, before, rest[1:])
+		}
+	}
+	return c.run(before, rest)
+}
+
+func (c *cli) command(cmd command, before, rest []string) error {
+	flags, _ := newGrammar(new(explainLine)).split(rest)
+	if slices.ContainsFunc(flags, isHelp) {
+		return c.print(commandHelp[cmd.name])
+	}
+	return cmd.run(c, before, rest)
+}
+
+// nothing is a command line without a script and without a command.
+func (c *cli) nothing(flags []string) error {
+	if err := newGrammar(new(runLine)).parse(flags); err != nil {
+		return err
+	}
+	return &usageError{text: strings.TrimRight(usageText, "\n"), plain: true}
+}
+
+// print puts text on stdout, with a newline at its end.
+func (c *cli) print(text string) error {
+	_, err := fmt.Fprintln(c.host.Stdout, strings.TrimRight(text, "\n"))
+	return err
+}
+
+func isHelp(token string) bool { return token == "-h" || token == "--help" }
+
+func isExpression(token string) bool {
+	return token == "--expr" || strings.HasPrefix(token, "--expr=") ||
+		strings.HasPrefix(token, "-e") && !strings.HasPrefix(token, "--")
+}
+
+// An outputFormat is how records become text; "" is by record.
+type outputFormat string
+
+var outputFormats = []string{"text", "tsv", "csv", "jsonl", "json", "table"}
+
+// UnmarshalText accepts the name of a format.
+func (f *outputFormat) UnmarshalText(text []byte) error {
+	if !slices.Contains(outputFormats, string(text)) {
+		return fmt.Errorf("%q is not a format: text, tsv, csv, jsonl or table", text)
+	}
+	*f = outputFormat(text)
+	return nil
+}

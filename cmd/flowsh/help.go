@@ -1,0 +1,112 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/flowsh/flowsh/builtins"
+)
+
+// help prints the usage, or explains a command or a word of the language.
+func (c *cli) help(before, rest []string) error {
+	line := new(plainLine)
+	g := newGrammar(line)
+	more, words := g.split(rest)
+	if err := g.parse(slices.Concat(before, more)); err != nil {
+		return err
+	}
+	if len(words) == 0 {
+		return c.print(usageText)
+	}
+	for _, word := range words {
+		text, ok := explainWord(word)
+		if !ok {
+			return usagef("no command and no word of the language is called %s", word)
+		}
+		if err := c.print(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func explainWord(word string) (string, bool) {
+	if text, ok := commandHelp[word]; ok {
+		return text, true
+	}
+	return builtins.Reference(word)
+}
+
+const usageText = `flowsh runs data jobs written in Starlark, on every core of this machine.
+
+Usage:
+  flowsh [flags] JOB.star [job flags] [FILE ...]      run a job (FILE - or none: stdin, where the job reads no path)
+  flowsh [flags] -e 'FLOW' [FILE ...]                 run one expression
+  flowsh COMMAND [flags] ...
+
+Examples:
+  flowsh wordcount.star books/*.txt
+  flowsh -e 'lines().filter(lambda l: " 503 " in l)' access.log.gz
+  flowsh -o top.csv top.star --limit 20 < events.jsonl
+  flowsh wordcount.star --help                        what this job does and its own flags
+
+Commands:
+  run JOB              the same as flowsh JOB; flowsh run - reads the script from stdin
+  check JOB...         find mistakes without running
+  explain [--dot] JOB  stages, where records meet, what is compiled
+  fmt [--check] FILE...  format scripts
+  version              what this binary was built from
+  help [COMMAND | NAME]  help reduce explains a word of the language
+
+Run flags (before the script; after it too, unless the job has a flag of that name):
+  -o, --output FILE        write the result to FILE, whole or not at all (default: stdout)
+  -f, --format FORMAT      text, tsv, csv, jsonl, table (default: by record)
+  -j, --cores N            cores to use (default: all that the cgroup grants)
+  -m, --mem SIZE           memory budget, spills above it (default: half; 256MiB, 2GiB, 50%)
+      --spill DIR          where to spill (default: $TMPDIR)
+      --on-error WHAT      fail (default), drop, or a file for failed records
+      --max-errors N|P%    stop after so many failed records
+      --max-record SIZE    longest record (default 16MiB)
+  -n, --dry-run            open everything, show first records of each stage, write nothing
+      --timeout DURATION   stop the job after so long (exit 4)
+Only before the script:
+  -e, --expr FLOW          the job is this expression
+      --kernels MODE       on (default), off, verify
+      --max-steps N        Starlark steps allowed for a record and for load
+Everywhere:
+  -q, --quiet   -v, --verbose   --json (messages on stderr as JSON lines)   --color auto|always|never ($NO_COLOR)
+  -h, --help    --version
+
+A job's own flags follow the script: --name value, --name=value, --switch, --no-switch. After -- everything is a FILE.
+Results go to stdout; progress, warnings, print() and errors to stderr. A first word that is a command is a command: write ./check for a script called check.
+
+Exit status: 0 done, 1 the script or its data failed, 2 usage or a script that does not load, 3 machine or disk, 4 a limit, 130/143 interrupted, 141 stdout closed early.
+`
+
+var commandHelp = map[string]string{
+	"run": `flowsh run [flags] JOB.star [job flags] [FILE ...]
+
+Runs a job: the same as without the word run. The script - is read from stdin.`,
+
+	"check": `flowsh check JOB.star... [job flags]
+
+Loads each script and plans its job without reading any input, and prints what is wrong. Exit status 2 if anything
+is. Job flags go to every script; a script with a required argument needs it.`,
+
+	"explain": `flowsh explain [--dot] [flags] JOB.star [job flags] [FILE ...]
+
+Prints the stages of a job, the operators fused into each, its splits and lanes, where records are combined before
+they move, and which functions run compiled. --dot prints the graph for Graphviz.`,
+
+	"fmt": `flowsh fmt [--check] FILE...
+
+Formats scripts in place in the layout of Buildifier. - formats stdin to stdout. --check changes nothing, lists the
+files that would change, and ends with status 1 if there are any.`,
+
+	"version": `flowsh version
+
+Prints the version, the Go release and the commit that this binary was built from.`,
+
+	"help": `flowsh help [COMMAND | NAME]
+
+Explains a command, or a word of the language: flowsh help reduce, flowsh help re.find.`,
+}

@@ -1,0 +1,27 @@
+// Command flowsh runs data jobs written in Starlark.
+package main
+
+import (
+	"os"
+
+	"github.com/flowsh/flowsh/engine/host"
+)
+
+func main() {
+	surviveClosedPipes()
+	os.Exit(Main(os.Args[1:], host.New()))
+}
+
+// Main runs the command line args on h and returns the exit status. Results go to h.Stdout, everything else to
+// h.Stderr. It may be called more than once, but not concurrently where a flag sets what belongs to the whole
+// process (--cores, --mem).
+func Main(args []string, h *host.Host) int {
+	c := &cli{host: h, console: newConsole(h, messageFlags{Color: "auto"})}
+	return c.console.exit(c.dispatch(args))
+}
+
+// A cli is one call of the command.
+type cli struct {
+	host    *host.Host
+	console *console
+}

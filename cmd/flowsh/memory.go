@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+)
+
+// minMemory is the smallest budget that a job can be given: a few blocks of input and the runtime itself.
+const minMemory = 16 << 20
+
+// units are powers of 1024 for the binary names and for single letters, of 1000 for the decimal ones.
+var units = map[string]float64{
+	"": 1, "b": 1,
+	"k": 1 << 10, "kib": 1 << 10, "kb": 1e3,
+	"m": 1 << 20, "mib": 1 << 20, "mb": 1e6,
+	"g": 1 << 30, "gib": 1 << 30, "gb": 1e9,
+	"t": 1 << 40, "tib": 1 << 40, "tb": 1e12,
+}
+
+// A size is a number of bytes, written 4096, 256MiB or 1.5GB.
+type size int64
+
+// UnmarshalText parses a size.
+func (s *size) UnmarshalText(text []byte) error {
+	digits := strings.TrimRight(string(text), "BKMGTIbkmgti")
+	n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+	factor, ok := units[strings.ToLower(string(text[len(digits):]))]
+	if bytes := n * factor; err == nil && ok && bytes >= 1 && bytes < math.MaxInt64 {
+		*s = size(bytes)
+		return nil
+	}
+	return fmt.Errorf("%q is not a size: write 4096, 256MiB or 2GiB", text)
+}
+
+// A budget is an amount of memory: bytes, or a share of what the machine has. Zero is half of it.
+type budget struct {
+	bytes size
+	share float64
+}
+
+// UnmarshalText parses a size or a percentage.
+func (b *budget) UnmarshalText(text []byte) error {
+	percent, ok := strings.CutSuffix(string(text), "%")
+	if !ok {
+		return b.bytes.UnmarshalText(text)
+	}
+	n, err := strconv.ParseFloat(percent, 64)
+	if err != nil || !(n > 0 && n <= 100) {
+		return fmt.Errorf("%q is not a share of the memory: write 50%%, or a size like 2GiB", text)
+	}
+	b.share = n / 100
+	return nil
+}
+
+// resolve gives the budget in bytes on a machine with so much memory.
+func (b budget) resolve(machine uint64) (int64, error) {
+	n := int64(b.bytes)
+	if n == 0 {
+		share := b.share
+		if share == 0 {
+			share = 0.5
+		}
+		n = int64(float64(machine) * share)
+	}
+	if n < minMemory {
+		return 0, usagef("--mem is %d bytes; a job needs at least 16MiB", n)
+	}
+	return n, nil
+}
+
+// machineMemory is what this process may use: the limit of its cgroup or the memory of the machine, whichever is
+// less, and 2 GiB where neither can be known.
+func machineMemory() uint64 {
+	least := uint64(math.MaxUint64)
+	for _, limit := range []memlimit.Provider{memlimit.FromCgroup, memlimit.FromSystem} {
+		if n, err := limit(); err == nil && n > 0 {
+			least = min(least, n)
+		}
+	}
+	if least == math.MaxUint64 {
+		return 2 << 30
+	}
+	return least
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+
+	"github.com/flowsh/flowsh/builtins"
+	"github.com/flowsh/flowsh/engine"
+)
+
+// maxScript is the longest script that is read.
+const maxScript = 16 << 20
+
+// run is the main path: it reads and loads the script, runs its job here, and says how it went. before are the
+// flags in front of the script; rest is the script (unless --expr gave it) and what follows it.
+func (c *cli) run(before, rest []string) error {
+	job, line, err := c.load(before, rest)
+	if err != nil {
+		return err
+	}
+	if job.Help {
+		return c.print(builtins.Usage(job))
+	}
+	options, err := line.options(job)
+	if err != nil {
+		return err
+	}
+	defer claim(options)()
+	return c.execute(job.Program, options)
+}
+
+// execute runs a program on this machine until it is done, fails, or is interrupted.
+func (c *cli) execute(program *engine.Program, options engine.Options) error {
+	ctx, stop := interruptible(c.host.Clock, os.Exit)
+	defer stop()
+	progress := startProgress(c.console, c.host.Clock)
+	h := *c.host
+	h.Emit = progress.event
+	options.Host = &h
+
+	summary, err := engine.Run(ctx, program, options)
+	progress.finish()
+	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
+		return interrupted
+	}
+	if summary != nil && err == nil {
+		c.console.summary(summary.Audit())
+	}
+	return err
+}
+
+// load reads the command line and the script. The script's own arguments decide which of the flags behind it are
+// flowsh's, so those are known only after it was loaded.
+func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
+	line := new(runLine)
+	g := newGrammar(line)
+	more, rest := g.split(rest)
+	before = slices.Concat(before, more)
+	if err := g.parse(before); err != nil {
+		return nil, nil, err
+	}
+	c.console = newConsole(c.host, line.messageFlags)
+	script, args, err := c.script(line, rest)
+	if err != nil {
+		return nil, nil, err
+	}
+	job, err := builtins.Load(script.path, script.text, builtins.Options{
+		Host:     c.host,
+		Args:     args,
+		Now:      c.host.Clock.Now().UTC(),
+		MaxSteps: line.MaxSteps,
+		RunFlags: newGrammar(new(afterLine)).known,
+		Expr:     line.Expr != nil,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	line = new(runLine)
+	if err := newGrammar(line).parse(slices.Concat(before, job.RunFlags)); err != nil {
+		return nil, nil, err
+	}
+	c.console = newConsole(c.host, line.messageFlags)
+	for _, warning := range job.Warnings {
+		c.console.warn(fmt.Sprint(warning))
+	}
+	return job, line, nil
+}
+
+// A script is the text of a job and its name in messages.
+type script struct {
+	path string
+	text []byte
+}
+
+// script finds the script and the arguments behind it.
+func (c *cli) script(line *runLine, rest []string) (script, []string, error) {
+	switch {
+	case line.Expr != nil:
+		return script{"-e", []byte(*line.Expr)}, rest, nil
+	case len(rest) == 0:
+		return script{}, nil, usagef("no script: give a file, or - to read one from stdin")
+	case rest[0] == "-":
+		text, err := readScript(c.host.Stdin, "<stdin>")
+		return script{"<stdin>", text}, rest[1:], err
+	}
+	text, err := c.readFile(rest[0])
+	return script{rest[0], text}, rest[1:], err
+}
+
+func (c *cli) readFile(path string) ([]byte, error) {
+	f, err := c.host.FS.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer f.Close()
+	return readScript(f, path)
+}
+
+func readScript(r io.Reader, path string) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxScript+1))
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	if len(text) > maxScript {
+		return nil, usagef("%s is longer than 16 MiB: is it a script?", path)
+	}
+	return text, nil
+}
+
+// unreadable words the error of a script that cannot be read; a bare word was perhaps meant as a command.
+func unreadable(path string, err error) error {
+	var reason *os.PathError
+	if errors.As(err, &reason) {
+		err = reason.Err
+	}
+	if filepath.Ext(path) == "" && filepath.Base(path) == path {
+		return usagef("%s is not a command, and as a script it cannot be read: %v; flowsh --help lists the commands", path, err)
+	}
+	return usagef("cannot read the script %s: %v", path, err)
+}
+
+// options are the engine's options that the command line and the script's options() ask for; the command line
+// comes first.
+func (line *runLine) options(job *builtins.Job) (engine.Options, error) {
+	memory, err := line.Mem.resolve(machineMemory())
+	if err != nil {
+		return engine.Options{}, err
+	}
+	rules, err := line.errorRules(job.Settings.OnError)
+	if err != nil {
+		return engine.Options{}, err
+	}
+	if line.Cores < 0 {
+		return engine.Options{}, usagef("--cores is %d; give 1 or more", line.Cores)
+	}
+	return engine.Options{
+		Cores:     line.Cores,
+		Memory:    memory,
+		SpillDir:  line.Spill,
+		Kernels:   line.Kernels,
+		MaxSteps:  line.MaxSteps,
+		MaxRecord: int64(line.MaxRecord),
+		OnError:   rules,
+		Output:    line.Output,
+		Format:    cmp.Or(string(line.Format), job.Settings.Format),
+		DryRun:    line.DryRun,
+		Timeout:   line.Timeout,
+	}, nil
+}
+
+// claim takes the cores and memory of the options for this process, and returns how to give them back.
+func claim(o engine.Options) (restore func()) {
+	memory := debug.SetMemoryLimit(o.Memory)
+	cores := runtime.GOMAXPROCS(o.Cores)
+	return func() {
+		debug.SetMemoryLimit(memory)
+		runtime.GOMAXPROCS(cores)
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/flowsh/flowsh/engine/host"
+)
+
+// cleanUpTime is how long a job that was interrupted may take to remove what it has written.
+const cleanUpTime = 3 * time.Second
+
+// An interruption is the signal that ended a job.
+type interruption struct{ signal syscall.Signal }
+
+func (e *interruption) Error() string {
+	return fmt.Sprintf("interrupted by %v; nothing was written", e.signal)
+}
+
+// status is what a shell reports for a process that died of the signal.
+func (e *interruption) status() int { return 128 + int(e.signal) }
+
+// surviveClosedPipes makes a write to a pipe that nobody reads an error, also on stdout, where it would otherwise
+// end the process before its other outputs are committed.
+func surviveClosedPipes() { signal.Ignore(syscall.SIGPIPE) }
+
+// interruptible returns a context that the first SIGINT or SIGTERM cancels, with an *interruption as its cause.
+// The second one, or three seconds without stop, ends the process through exit. stop gives the signals back.
+func interruptible(clock host.Clock, exit func(status int)) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	done := make(chan struct{})
+	finished := make(chan struct{})
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		defer close(finished)
+		watch(clock, signals, done, cancel, exit)
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		<-finished
+		cancel(nil)
+	}
+}
+
+// watch waits for the first signal, cancels, and then for the second.
+func watch(clock host.Clock, signals <-chan os.Signal, done <-chan struct{}, cancel context.CancelCauseFunc, exit func(int)) {
+	var first *interruption
+	select {
+	case <-done:
+		return
+	case s := <-signals:
+		first = &interruption{s.(syscall.Signal)}
+		cancel(first)
+	}
+	select {
+	case <-done:
+	case s := <-signals:
+		exit((&interruption{s.(syscall.Signal)}).status())
+	case <-clock.After(cleanUpTime):
+		exit(first.status())
+	}
+}
