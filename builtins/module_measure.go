@@ -1,0 +1,104 @@
+package builtins
+
+import (
+	"errors"
+	"fmt"
+
+	"go.starlark.net/starlark"
+)
+
+// maxNesting is how deep lists, dicts and the like may stand in each other where a builtin walks through them.
+const maxNesting = 1000
+
+var (
+	errNesting = fmt.Errorf("nested more than %d deep, or contains itself", maxNesting)
+	errText    = errors.New("the text would be longer than 1 GiB")
+)
+
+// checkText fails if the text of v would be nested too deep or too long to be made. It walks what would be
+// written, so a list that occurs twice counts twice, and stops at the limit.
+func checkText(v starlark.Value) error {
+	switch v.(type) {
+	case starlark.String, starlark.Int, starlark.Float, starlark.Bool, starlark.NoneType:
+		return nil
+	}
+	m := measure{left: maxText}
+	return m.value(v, 0)
+}
+
+// A measure counts down from the longest allowed text. Each byte of a string counts as its longest escape.
+type measure struct{ left int }
+
+const longestEscape = len(`\u001f`)
+
+func (m *measure) value(v starlark.Value, depth int) error {
+	if depth > maxNesting {
+		return errNesting
+	}
+	m.left -= len("0,")
+	if m.left < 0 {
+		return errText
+	}
+	switch v := v.(type) {
+	case starlark.String:
+		m.left -= longestEscape * len(v)
+	case starlark.Bytes:
+		m.left -= longestEscape * len(v)
+	case starlark.Int:
+		if _, small := v.Int64(); !small {
+			m.left -= v.BigInt().BitLen() / 3
+		}
+	case starlark.Tuple:
+		for _, e := range v {
+			if err := m.value(e, depth+1); err != nil {
+				return err
+			}
+		}
+	case starlark.Indexable: // list; range, whose elements are ints
+		for i := range v.Len() {
+			if err := m.value(v.Index(i), depth+1); err != nil {
+				return err
+			}
+		}
+	case starlark.IterableMapping:
+		return m.items(v, depth)
+	case starlark.Iterable:
+		return m.elements(v, depth)
+	case starlark.HasAttrs:
+		return m.attributes(v, depth)
+	}
+	return nil
+}
+
+func (m *measure) items(d starlark.IterableMapping, depth int) error {
+	for _, item := range d.Items() {
+		if err := m.value(item, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *measure) elements(s starlark.Iterable, depth int) error {
+	for e := range starlark.Elements(s) {
+		if err := m.value(e, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *measure) attributes(s starlark.HasAttrs, depth int) error {
+	for _, name := range s.AttrNames() {
+		m.left -= len(name)
+		if v, err := s.Attr(name); err == nil && v != nil {
+			if _, method := v.(starlark.Callable); method {
+				continue
+			}
+			if err := m.value(v, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
