@@ -93,6 +93,14 @@ type Op struct {
 	Reverse  bool     `json:"reverse,omitempty"`  // sort, take_sort
 	Nulls    string   `json:"nulls,omitempty"`    // sort, take_sort: error (default), first, last
 	Emit     string   `json:"emit,omitempty"`     // reduce: auto (default), events, state, nothing
+	// Options is what the call says besides, in its order, as text: join's how, summarize's aggregates.
+	Options []Option `json:"options,omitempty"`
+}
+
+// An Option is a parameter of an operator that has no field of its own.
+type Option struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
 }
 
 // A Using is the side input of an op: the records of another op, whole, as a list or as a dict.
@@ -123,6 +131,8 @@ type Program struct {
 	Funcs  map[Ref]*kernel.Func
 	Values map[Ref]starlark.Value // initial (a callable or a value to be copied), list (an iterable)
 	Script string                 // path of the script, for messages
+	// Prepare sets up each thread that runs functions of the script; may be nil.
+	Prepare func(*starlark.Thread)
 }
 
 // A Loader turns a bundle into a program. Executors use it to arrive at the same graph as the master; the
