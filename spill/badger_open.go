@@ -118,7 +118,10 @@ func (b *Badger) acquire() error {
 // only if an empty one does open in its place: otherwise something else is wrong, and it stays.
 func (b *Badger) openOrReplace() (*badger.DB, *sizes, error) {
 	_, missing := b.host.FS.Stat(b.data())
-	db, sizes, cause := openDB(b.data())
+	if missing != nil {
+		_ = b.host.FS.Remove(b.mark()) // of a process that was killed before it made anything
+	}
+	db, sizes, cause := b.openMarked()
 	switch {
 	case cause == nil:
 		return db, sizes, nil
@@ -129,13 +132,34 @@ func (b *Badger) openOrReplace() (*badger.DB, *sizes, error) {
 	if err != nil {
 		return nil, nil, errors.Join(cause, err)
 	}
-	db, sizes, err = openDB(b.data())
+	db, sizes, err = b.openMarked()
 	if err != nil {
 		return nil, nil, errors.Join(cause, b.host.FS.RemoveAll(b.data()), b.host.FS.Rename(aside, b.data()))
 	}
 	b.broken = &BrokenError{Dir: aside, Err: cause}
 	return db, sizes, nil
 }
+
+// openMarked opens the database with a mark beside it. Badger reads tables in goroutines of its own, where damage
+// ends the process; a mark that is still there says so, and the database is not opened again.
+func (b *Badger) openMarked() (*badger.DB, *sizes, error) {
+	f, err := b.host.FS.Create(b.mark())
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil, nil, errors.Join(errOpenKills, b.host.FS.Remove(b.mark()))
+	case err != nil:
+		return nil, nil, err
+	}
+	db, sizes, err := openDB(b.data())
+	if removeErr := errors.Join(f.Close(), b.host.FS.Remove(b.mark())); removeErr != nil && err == nil {
+		return nil, nil, errors.Join(removeErr, closeDB(db))
+	}
+	return db, sizes, err
+}
+
+func (b *Badger) mark() string { return filepath.Join(b.dir, "opening") }
+
+var errOpenKills = errors.New("the process that opened it last ended while it did so")
 
 // moveAside renames the database to the first name that is free.
 func (b *Badger) moveAside() (string, error) {

@@ -15,7 +15,15 @@ import (
 	"github.com/flowsh/flowsh/engine/host"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Badger leaves these behind when a database does not open. That all of one that does are gone after Close is
+// TestBadgerLeavesNoGoroutines.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("github.com/dgraph-io/badger/v4.(*DB).monitorCache"),
+		goleak.IgnoreTopFunction("github.com/dgraph-io/badger/v4.(*DB).updateSize"),
+		goleak.IgnoreTopFunction("github.com/dgraph-io/badger/v4/y.(*WaterMark).process"),
+		goleak.IgnoreTopFunction("github.com/dgraph-io/ristretto/v2/z.(*AllocatorPool).freeupAllocators"))
+}
 
 // stores makes each kind of store; whatever is not in it is not supported. None has been closed.
 var stores = []struct {
