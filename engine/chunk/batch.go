@@ -2,7 +2,12 @@
 // and the chunk, a batch encoded for the disk or the wire.
 package chunk
 
-import "cmp"
+import (
+	"cmp"
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+)
 
 // An Ordinal is a record's place in the order of a flow. It depends on data alone, never on how the input was
 // cut: Position is where the source record stands (see Batch.Base), Sibling counts the records that came from
@@ -22,6 +27,15 @@ func (o Ordinal) Compare(p Ordinal) int {
 		return cmp.Compare(o.Position, p.Position)
 	}
 	return cmp.Compare(o.Sibling, p.Sibling)
+}
+
+// Hash is a number that looks random and depends on the seed, the position and the sibling alone.
+func (o Ordinal) Hash(seed int64) uint64 {
+	var b [20]byte
+	binary.LittleEndian.PutUint64(b[0:], uint64(seed))
+	binary.LittleEndian.PutUint64(b[8:], o.Position)
+	binary.LittleEndian.PutUint32(b[16:], o.Sibling)
+	return xxhash.Sum64(b[:])
 }
 
 // An Origin says where the records of a batch were read, for error messages and origin=.

@@ -33,8 +33,8 @@ func newCaller(env *Env) *caller {
 		OnMaxSteps: func(*starlark.Thread) { c.check() },
 	}
 	c.thread.SetLocal(RandomLocal, &c.random)
-	if c.env.Now != nil {
-		c.env.Now(c.thread)
+	if c.env.Prepare != nil {
+		c.env.Prepare(c.thread)
 	}
 	return c
 }
@@ -119,6 +119,9 @@ type arguments struct {
 }
 
 func newArguments(fn *Func) arguments {
+	if fn == nil {
+		return arguments{}
+	}
 	n := fn.Own + max(fn.Spread, 1)
 	if fn.Using {
 		n++

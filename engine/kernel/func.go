@@ -125,3 +125,8 @@ func selector(v starlark.Value) (*Selector, error) {
 	}
 	return nil, fmt.Errorf("want a function, a field name, an index or a tuple of those, not %s", v.Type())
 }
+
+// Whole is the function that gives the record itself.
+func Whole() *Func {
+	return &Func{Signature: Signature{Op: "", Param: "record"}, Selector: &Selector{Whole: true}, Returns: -1}
+}

@@ -31,10 +31,7 @@ type interpreter struct {
 // an argument.
 func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
 	it := &interpreter{caller: newCaller(env), chain: c, direct: direct, sibling: make([]uint32, len(c.Steps))}
-	for _, s := range c.Steps {
-		it.args = append(it.args, newArguments(s.Fn))
-	}
-	for _, s := range c.Columns {
+	for _, s := range slices.Concat(c.Steps, c.Columns) {
 		it.args = append(it.args, newArguments(s.Fn))
 	}
 	return it
@@ -92,6 +89,14 @@ func (it *interpreter) push(k int, v starlark.Value) error {
 		s := &it.chain.Steps[k]
 		count := &it.out.Counts[k]
 		count.In++
+		if s.Kind == Sample {
+			if !it.sampled(k, s) {
+				count.Filtered++
+				return nil
+			}
+			count.Out++
+			continue
+		}
 		r, err := it.apply(k, s, v)
 		if err == nil && s.Kind == MapValues {
 			r, err = replaceValue(v, r)
@@ -124,6 +129,13 @@ func (it *interpreter) push(k int, v starlark.Value) error {
 		count.Out++
 	}
 	return it.leave(v)
+}
+
+// sampled decides by the record's ordinal alone.
+func (it *interpreter) sampled(k int, s *Step) bool {
+	o := chunk.Ordinal{Position: it.random.position, Sibling: it.sibling[k]}
+	it.sibling[k]++
+	return float64(o.Hash(s.Seed)>>11)/(1<<53) < s.Fraction
 }
 
 // emit pushes the elements of what a flat_map returned: a list, or what spread made of it.
@@ -254,7 +266,7 @@ func (it *interpreter) caught(k int, s *Step, v starlark.Value, err error) error
 		return err
 	}
 	it.out.Counts[k].Dead++
-	it.out.Dead = append(it.out.Dead, Dead{Step: k, Error: e})
+	it.out.Dead = append(it.out.Dead, Dead{Step: k, Record: v, Error: e})
 	return nil
 }
 

@@ -11,6 +11,8 @@ import (
 // Select takes the selector's part of a record.
 func (s *Selector) Select(record starlark.Value) (starlark.Value, error) {
 	switch {
+	case s.Whole:
+		return record, nil
 	case s.Elements != nil:
 		t := make(starlark.Tuple, len(s.Elements))
 		for i, e := range s.Elements {

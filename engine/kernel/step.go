@@ -17,6 +17,7 @@ const (
 	Filter                    // the record passes if the result is true
 	Reject                    // the record passes if the result is false
 	MapValues                 // of a pair (key, value), the result replaces the value
+	Sample                    // the record passes by chance: Fraction of all do; there is no function
 	Lane                      // the result is the key that decides the record's lane
 )
 
@@ -28,7 +29,10 @@ type Step struct {
 	Fn    *Func
 	Using starlark.Value // the side input, if Fn.Using; frozen
 	Lanes int            // Lane: the number of lanes
-	Catch bool           // a record that fails becomes a dead letter instead of an error
+	// Sample: a record passes if the hash of Seed and its ordinal is below Fraction of all hashes.
+	Fraction float64
+	Seed     int64
+	Catch    bool // a record that fails becomes a dead letter instead of an error
 }
 
 // A Chain is what happens to the records of a batch, one after another, in one go: the Steps, and then the
@@ -44,7 +48,8 @@ type Env struct {
 	Seed     int64
 	MaxSteps uint64 // for one record, through all steps
 	MaxDepth int    // of calls; 0: 1000
-	Now      func(*starlark.Thread)
+	// Prepare sets up each new thread, with the job's time for instance; may be nil.
+	Prepare func(*starlark.Thread)
 	// Interrupt, once set, stops every runner within a few microseconds of Starlark work: the job was
 	// cancelled, or memory is used up. The error is what Run returns.
 	Interrupt atomic.Pointer[error]
@@ -64,8 +69,9 @@ func (c *Count) Add(d Count) {
 
 // A Dead is a record that failed at a step that catches.
 type Dead struct {
-	Step  int
-	Error *ScriptError
+	Step   int
+	Record starlark.Value
+	Error  *ScriptError
 }
 
 // An Output is what a batch becomes. It belongs to the caller and is reset by Run.
@@ -76,6 +82,8 @@ type Output struct {
 	Dead    []Dead         // in order of records
 	Prints  []string       // in order of records
 	Len     int            // records that left the chain; Batch.N unless Chain.Discard
+	// Borrowed says that the columns are those of the input batch, not copies.
+	Borrowed bool
 }
 
 // A Runner takes batches through a chain. It is used by one goroutine at a time; runners of one chain share
@@ -86,6 +94,9 @@ type Runner interface {
 }
 
 func (o *Output) reset(in *chunk.Batch, c *Chain) {
+	if o.Borrowed {
+		o.Batch, o.Columns, o.Borrowed = chunk.Batch{}, nil, false
+	}
 	o.Batch.Reset()
 	o.Base, o.Origin = in.Base, in.Origin
 	if len(o.Columns) != len(c.Columns) {

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+)
+
+// errStopped tells a stage that nobody wants more of its records: the take behind it is full, or its output is
+// closed. It is not a failure.
+var errStopped = errors.New("stopped by the consumer")
+
+// An edge carries batches from one stage to another, in order. A slow consumer makes push wait. Where a stage has
+// several consumers, one of which may wait for another, push never waits: what is not read yet goes to the store.
+type edge struct {
+	mu       sync.Mutex
+	changed  sync.Cond
+	queue    []*chunk.Batch
+	capacity int       // batches; 0: unbounded, overflow takes what exceeds a few
+	overflow *overflow // nil for bounded edges
+	closed   bool      // no more will be pushed
+	stopped  bool      // no more will be read
+	err      error     // why it was closed
+
+	accepted, consumed int64 // records
+}
+
+func newEdge(capacity int, o *overflow) *edge {
+	e := &edge{capacity: capacity, overflow: o}
+	e.changed.L = &e.mu
+	return e
+}
+
+// push hands on a batch, which must not change afterwards. It returns errStopped if nobody reads the edge.
+func (e *edge) push(ctx context.Context, b *chunk.Batch) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for e.capacity > 0 && len(e.queue) >= e.capacity && !e.stopped && ctx.Err() == nil {
+		e.changed.Wait()
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case e.stopped:
+		return errStopped
+	}
+	e.accepted += int64(b.N)
+	if e.overflow != nil && e.overflow.takes(len(e.queue)) {
+		if err := e.overflow.push(b); err != nil {
+			return err
+		}
+	} else {
+		e.queue = append(e.queue, b)
+	}
+	e.changed.Broadcast()
+	return nil
+}
+
+// close says that no more batches come; err says why, nil: all were pushed.
+func (e *edge) close(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.closed, e.err = true, err
+	}
+	e.changed.Broadcast()
+}
+
+// stop says that no more will be read.
+func (e *edge) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.stopped = true
+	e.queue = nil
+	e.changed.Broadcast()
+}
+
+// next is the next batch, io.EOF at the end, or the error with which the edge was closed.
+func (e *edge) next(ctx context.Context) (*chunk.Batch, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		b, err := e.take()
+		if err != nil {
+			return nil, err
+		}
+		if b != nil {
+			e.consumed += int64(b.N)
+			e.changed.Broadcast()
+			return b, nil
+		}
+		if e.closed {
+			if e.err != nil {
+				return nil, e.err
+			}
+			return nil, io.EOF
+		}
+		e.changed.Wait()
+	}
+}
+
+// take is the first batch that waits, or nil.
+func (e *edge) take() (*chunk.Batch, error) {
+	if len(e.queue) > 0 {
+		b := e.queue[0]
+		e.queue[0] = nil
+		e.queue = e.queue[1:]
+		return b, nil
+	}
+	if e.overflow != nil {
+		return e.overflow.pop()
+	}
+	return nil, nil
+}
+
+// wake lets waiters look at their context again.
+func (e *edge) wake() {
+	e.mu.Lock()
+	e.changed.Broadcast()
+	e.mu.Unlock()
+}
+
+// balance is how many records were accepted, consumed, and left unread by a consumer that stopped.
+func (e *edge) balance() (accepted, consumed, unread int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped {
+		return e.accepted, e.consumed, e.accepted - e.consumed
+	}
+	return e.accepted, e.consumed, 0
+}

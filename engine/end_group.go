@@ -1,0 +1,418 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/connector"
+	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/operator"
+	"go.starlark.net/starlark"
+)
+
+// buckets is how many parts keyed state has.
+const buckets = operator.Buckets
+
+// combines says that the states of an op can be made in any order and merged: it needs no order of its records.
+func combines(op *Op) bool {
+	switch op.Kind {
+	case OpCount, OpSum, OpMin, OpMax, OpMean, OpUniq, OpTakeSort:
+		return true
+	case OpReduce:
+		return op.Funcs["merge"] != ""
+	}
+	return false
+}
+
+// groupEnd brings records into state by key. Where the op combines, every worker folds into a table of its own,
+// which flows into the shared buckets; otherwise records are routed to the buckets' folders in order.
+type groupEnd struct {
+	stage    *stageRun
+	op       *Op
+	groups   *operator.Groups
+	lanes    int  // of a partitioned reduce: the lane is the key
+	perLane  bool // of another partitioned op: lane and key are the key
+	workers  []groupWorker
+	folders  []chan []operator.Keyed // one per folding goroutine; nil if the op combines
+	folding  sync.WaitGroup
+	failures []error // one per folding goroutine
+	prints   printLog
+	state    starlark.Value // what an unkeyed op emits for no records at all; nil: nothing
+	seen     bool
+}
+
+type groupWorker struct {
+	keyed   operator.Keyed
+	partial *operator.Partial
+}
+
+// printLog keeps what reducers print until the stage is done; they run in several goroutines.
+type printLog struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (p *printLog) add(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lines = append(p.lines, text)
+}
+
+func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
+	g := &groupEnd{stage: s, op: op, workers: make([]groupWorker, s.run.cores)}
+	if err := g.columns(); err != nil {
+		return nil, err
+	}
+	aggregate, err := g.aggregate()
+	if err != nil {
+		return nil, err
+	}
+	ordered := !combines(op) || op.Kind == OpReduce
+	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Memory: s.memory("group")})
+	if ordered {
+		g.startFolding()
+		return g, nil
+	}
+	for i := range g.workers {
+		g.workers[i].partial = g.groups.NewPartial()
+	}
+	return g, nil
+}
+
+// columns asks the chain for what the op needs: first the key, if there is one, then the value.
+func (g *groupEnd) columns() error {
+	s, op := g.stage, g.op
+	switch op.Kind {
+	case OpReduce:
+		s.column(op, "by", false)
+		if len(s.chain.Columns) == 0 && s.Laned {
+			g.lanes = lanesOf(s.run.graph, op.ID)
+		}
+		return nil
+	case OpUniq:
+		s.column(op, "key", true)
+		g.perLane = s.Laned
+		return nil
+	case OpGroupBy:
+		s.column(op, "key", true)
+		s.column(op, "value", true)
+		g.perLane = s.Laned
+	case OpTakeSort:
+		s.column(op, "by", false)
+		s.column(op, "key", true)
+		return nil
+	case OpCount:
+		s.column(op, "by", false)
+	default:
+		s.column(op, "by", false)
+		s.column(op, "of", true)
+	}
+	s.chain.Discard = true
+	return nil
+}
+
+func (g *groupEnd) aggregate() (func() (operator.Aggregate, error), error) {
+	switch g.op.Kind {
+	case OpCount:
+		g.state = starlark.MakeInt(0)
+		return func() (operator.Aggregate, error) { return operator.NewCount(), nil }, nil
+	case OpSum:
+		g.state = starlark.MakeInt(0)
+		return func() (operator.Aggregate, error) { return operator.NewSum(), nil }, nil
+	case OpMean:
+		g.state = starlark.None
+		return func() (operator.Aggregate, error) { return operator.NewMean(), nil }, nil
+	case OpMin, OpMax:
+		g.state = starlark.None
+		return func() (operator.Aggregate, error) { return operator.NewMinMax(g.op.Kind == OpMax), nil }, nil
+	case OpGroupBy:
+		return func() (operator.Aggregate, error) { return operator.NewList(), nil }, nil
+	case OpUniq:
+		return func() (operator.Aggregate, error) { return operator.NewFirst(), nil }, nil
+	case OpTakeSort:
+		return func() (operator.Aggregate, error) {
+			return operator.NewTop(int(g.op.N), g.op.Reverse, nullsOf(g.op.Nulls)), nil
+		}, nil
+	}
+	return g.reduce()
+}
+
+// reduce makes the aggregate of the user's own reducer: every bucket folds on a thread of its own.
+func (g *groupEnd) reduce() (func() (operator.Aggregate, error), error) {
+	r, err := g.stage.reducer(g.op)
+	if err != nil {
+		return nil, err
+	}
+	r.Prints = g.prints.add
+	if len(g.stage.chain.Columns) == 0 && g.lanes == 0 {
+		if g.state, err = kernel.NewFolder(r, g.stage.run.env).Initial(); err != nil {
+			return nil, err
+		}
+	}
+	return func() (operator.Aggregate, error) { return operator.NewFold(kernel.NewFolder(r, g.stage.run.env)), nil }, nil
+}
+
+// work folds a unit into the worker's table, or routes its records to the buckets.
+func (g *groupEnd) work(n int, u *unit) error {
+	w := &g.workers[n]
+	g.keyed(&w.keyed, u.out)
+	if len(w.keyed.Ordinals) == 0 {
+		return nil
+	}
+	if w.partial != nil {
+		return g.located(w.partial.Add(&w.keyed))
+	}
+	if g.op.Kind == OpReduce && combines(g.op) {
+		routed, err := g.groups.Combine(&w.keyed)
+		u.ready = routed
+		return g.located(err)
+	}
+	routed, err := g.groups.Route(&w.keyed)
+	u.ready = routed
+	return g.located(err)
+}
+
+// keyed brings a chain's output into the form that groups take. The columns are borrowed.
+func (g *groupEnd) keyed(k *operator.Keyed, out *kernel.Output) {
+	k.Ordinals = out.Ordinals(k.Ordinals[:0])
+	k.Keys, k.Values = chunk.Column{}, out.Column
+	columns := out.Columns
+	switch {
+	case g.lanes > 0:
+		k.Keys = laneColumn(out.Lanes)
+	case g.op.Funcs["by"] != "" || g.op.Kind == OpUniq || g.op.Kind == OpGroupBy:
+		k.Keys, columns = columns[0], columns[1:]
+	default:
+		k.Keys = chunk.Column{Kind: chunk.Null, N: out.Len}
+	}
+	if g.perLane {
+		k.Keys = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: []chunk.Column{laneColumn(out.Lanes), k.Keys}}
+	}
+	switch {
+	case g.op.Kind == OpTakeSort:
+		k.Values = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: []chunk.Column{columns[0], out.Column}}
+	case len(columns) > 0:
+		k.Values = columns[0]
+	}
+}
+
+func laneColumn(lanes []uint32) chunk.Column {
+	c := chunk.Column{Kind: chunk.Int, N: len(lanes), Ints: make([]int64, len(lanes))}
+	for i, lane := range lanes {
+		c.Ints[i] = int64(lane)
+	}
+	return c
+}
+
+// deliver passes routed records on to the folding goroutines, in order.
+func (g *groupEnd) deliver(u *unit) error {
+	g.seen = g.seen || u.emitted > 0
+	routed, ok := u.ready.([]operator.Keyed)
+	if !ok {
+		return nil
+	}
+	for _, c := range g.folders {
+		c <- routed
+	}
+	return nil
+}
+
+// startFolding starts one goroutine per core; bucket b belongs to goroutine b modulo their number.
+func (g *groupEnd) startFolding() {
+	cores := g.stage.run.cores
+	g.failures = make([]error, cores)
+	for n := range cores {
+		c := make(chan []operator.Keyed, 2)
+		g.folders = append(g.folders, c)
+		g.folding.Go(func() {
+			for routed := range c {
+				for b := n; b < len(routed) && g.failures[n] == nil; b += cores {
+					g.failures[n] = g.fold(b, &routed[b])
+				}
+			}
+		})
+	}
+}
+
+func (g *groupEnd) fold(bucket int, in *operator.Keyed) error {
+	if len(in.Ordinals) == 0 {
+		return nil
+	}
+	if combines(g.op) {
+		return g.groups.AddStates(bucket, in)
+	}
+	return g.groups.Add(bucket, in)
+}
+
+// finish emits the results in order of the first occurrence of their keys.
+func (g *groupEnd) finish(ctx context.Context) error {
+	g.stopFolding()
+	if err := g.lowest(); err != nil {
+		return g.located(err)
+	}
+	for i := range g.workers {
+		if p := g.workers[i].partial; p != nil {
+			if err := p.Flush(); err != nil {
+				return g.located(err)
+			}
+		}
+	}
+	for _, text := range g.prints.lines {
+		g.stage.run.host.Send(Printed{Text: text})
+	}
+	if g.lanes > 0 {
+		return g.emitLanes(ctx)
+	}
+	if !g.seen && g.state != nil {
+		return g.emitEmpty(ctx)
+	}
+	return g.located(g.groups.Emit(ctx, func(k *operator.Keyed) error { return g.emit(ctx, k) }))
+}
+
+// lowest is the failure with the lowest ordinal.
+func (g *groupEnd) lowest() error {
+	var lowest error
+	var at chunk.Ordinal
+	for _, err := range g.failures {
+		var r *operator.RecordError
+		if err == nil {
+			continue
+		}
+		if !errors.As(err, &r) {
+			return err
+		}
+		if lowest == nil || r.Ordinal.Compare(at) < 0 {
+			lowest, at = err, r.Ordinal
+		}
+	}
+	return lowest
+}
+
+// emit hands on a run of results in the op's form.
+func (g *groupEnd) emit(ctx context.Context, k *operator.Keyed) error {
+	if g.perLane && k.Keys.Kind == chunk.Tuple {
+		k.Keys = k.Keys.Fields[1]
+	}
+	b := new(chunk.Batch)
+	switch {
+	case g.op.Kind == OpUniq:
+		b.Column = k.Values
+	case g.op.Kind == OpTakeSort:
+		for i := range k.Values.N {
+			if err := emitState(b, k.Values.At(i), "events"); err != nil {
+				return err
+			}
+		}
+	case g.op.Kind == OpReduce && g.op.Funcs["by"] == "":
+		for i := range k.Values.N {
+			if err := emitState(b, k.Values.At(i), g.op.Emit); err != nil {
+				return g.stage.complain(g.op, nil, 0, err.Error())
+			}
+		}
+	case g.op.Funcs["by"] == "" && g.op.Kind != OpGroupBy:
+		b.Column = k.Values
+	default:
+		b.Column = chunk.Column{Kind: chunk.Tuple, N: k.Keys.N, Fields: []chunk.Column{k.Keys, k.Values}}
+	}
+	return g.stage.emit(ctx, b)
+}
+
+// emitEmpty emits what an unkeyed op gives for no records.
+func (g *groupEnd) emitEmpty(ctx context.Context) error {
+	b := new(chunk.Batch)
+	if g.op.Kind != OpReduce {
+		b.Append(g.state)
+	} else if err := emitState(b, g.state, g.op.Emit); err != nil {
+		return g.stage.complain(g.op, nil, 0, err.Error())
+	}
+	return g.stage.emit(ctx, b)
+}
+
+// emitLanes emits the state of every lane in order; a lane without records has the initial state.
+func (g *groupEnd) emitLanes(ctx context.Context) error {
+	r, err := g.stage.reducer(g.op)
+	if err != nil {
+		return err
+	}
+	r.Prints = g.prints.add
+	initial := kernel.NewFolder(r, g.stage.run.env)
+	next := 0
+	one := func(state starlark.Value) error {
+		b := new(chunk.Batch)
+		if err := emitState(b, state, g.op.Emit); err != nil {
+			return g.stage.complain(g.op, nil, 0, err.Error())
+		}
+		next++
+		return g.stage.emit(ctx, b)
+	}
+	upTo := func(lane int) error {
+		for next < lane {
+			state, err := initial.Initial()
+			if err != nil {
+				return err
+			}
+			if err := one(state); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err = g.groups.Emit(ctx, func(k *operator.Keyed) error {
+		for i := range k.Keys.N {
+			if err := upTo(int(k.Keys.Ints[i])); err != nil {
+				return err
+			}
+			if err := one(k.Values.At(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return g.located(err)
+	}
+	return upTo(g.lanes)
+}
+
+func (g *groupEnd) stopFolding() {
+	for _, c := range g.folders {
+		close(c)
+	}
+	g.folders = nil
+	g.folding.Wait()
+}
+
+func (g *groupEnd) close() { g.stopFolding() }
+
+// located says of an error which record it struck and where that was read.
+func (g *groupEnd) located(err error) error {
+	var r *operator.RecordError
+	if err == nil || !errors.As(err, &r) {
+		return err
+	}
+	var e *kernel.ScriptError
+	if !errors.As(err, &e) {
+		e = &kernel.ScriptError{Op: g.op.ID, Name: string(g.op.Kind), Position: g.op.At, Message: r.Err.Error(), Err: r.Err}
+	}
+	if e.Origin == nil {
+		e.Origin = g.stage.origin(r.Ordinal)
+	}
+	return e
+}
+
+// origin is where the record with an ordinal was read, nil if the stage reads other stages.
+func (s *stageRun) origin(o chunk.Ordinal) *chunk.Origin {
+	f, ok := s.feed.(*sourceFeed)
+	if !ok {
+		return nil
+	}
+	input := int(o.Position >> chunk.PositionBits)
+	i := slices.IndexFunc(f.splits, func(p connector.Split) bool { return p.Input >= input })
+	if i < 0 {
+		return nil
+	}
+	return &chunk.Origin{File: f.splits[i].File, Base: int64(o.Position & (1<<chunk.PositionBits - 1))}
+}

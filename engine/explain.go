@@ -1,0 +1,223 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/flowsh/flowsh/engine/kernel"
+)
+
+// An Explanation is a plan with what is known before it runs: splits, bytes, where records combine, which
+// functions are called and which are columns already.
+type Explanation struct {
+	Program *Program
+	Plan    *Plan
+	splits  map[int]string // by stage
+}
+
+// Explain plans a job and looks at its inputs without reading records. Inputs that are missing are part of the
+// explanation, not an error.
+func Explain(p *Program, o Options) (*Explanation, error) {
+	o = o.withDefaults()
+	plan, err := MakePlan(p.Graph)
+	if err != nil {
+		return nil, err
+	}
+	e := &Explanation{Program: p, Plan: plan, splits: map[int]string{}}
+	r := &stepRun{jobRun: &jobRun{program: p, graph: p.Graph, options: o, host: o.Host}}
+	for _, step := range plan.Steps {
+		for _, s := range step.Stages {
+			if s.Source >= 0 && p.Graph.Ops[s.Source].Kind == OpSource {
+				e.splits[s.ID] = r.describeInput(&p.Graph.Ops[s.Source])
+			}
+		}
+	}
+	return e, nil
+}
+
+func (r *stepRun) describeInput(op *Op) string {
+	source, err := r.openSource(op)
+	if err != nil {
+		return err.Error()
+	}
+	splits, err := source.Splits(context.Background())
+	if err != nil {
+		return err.Error()
+	}
+	if op.Source.Format == "list" {
+		return "a list in the script"
+	}
+	inputs, bytes := 0, int64(0)
+	for i, s := range splits {
+		if i == 0 || s.Input != splits[i-1].Input {
+			inputs++
+		}
+		bytes += s.Size
+	}
+	return fmt.Sprintf("%s, %s, %d bytes", count(inputs, "file"), count(len(splits), "split"), bytes)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Text is the explanation for people; it is stable for golden files.
+func (e *Explanation) Text() string {
+	var b strings.Builder
+	for _, step := range e.Plan.Steps {
+		if step.Name != "" {
+			fmt.Fprintf(&b, "step %s\n", step.Name)
+		}
+		for _, s := range step.Stages {
+			e.stage(&b, s)
+		}
+	}
+	return b.String()
+}
+
+func (e *Explanation) stage(w io.Writer, s *Stage) {
+	g := e.Plan.Graph
+	fmt.Fprintf(w, "stage %d", s.ID)
+	switch {
+	case s.Source >= 0:
+		fmt.Fprintf(w, " reads %s", g.Ops[s.Source].Name())
+		if text := e.splits[s.ID]; text != "" {
+			fmt.Fprintf(w, " (%s)", text)
+		}
+	default:
+		fmt.Fprintf(w, " reads %s", stages(s.Inputs))
+	}
+	if len(s.Sides) > 0 {
+		fmt.Fprintf(w, ", using %s", stages(s.Sides))
+	}
+	fmt.Fprintln(w)
+	for _, op := range s.Chain {
+		fmt.Fprintf(w, "  %s%s\n", g.Ops[op].Name(), e.functions(&g.Ops[op]))
+	}
+	fmt.Fprintf(w, "  -> %s\n", e.end(s))
+}
+
+func stages(ids []int) string {
+	var names []string
+	for _, id := range ids {
+		names = append(names, fmt.Sprintf("stage %d", id))
+	}
+	return strings.Join(names, ", ")
+}
+
+// functions says how each function of an op runs.
+func (e *Explanation) functions(op *Op) string {
+	var parts []string
+	for _, param := range []string{"f", "key", "by", "of", "value", "merge", "flush"} {
+		fn := e.Program.Funcs[Ref{op.ID, param}]
+		if fn == nil {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s %s: %s", param, op.Funcs[param], how(fn)))
+	}
+	if parts == nil {
+		return ""
+	}
+	return " [" + strings.Join(parts, "; ") + "]"
+}
+
+func how(fn *kernel.Func) string {
+	switch {
+	case fn.Selector != nil:
+		return "selector"
+	case fn.Returns >= 0:
+		return "projection"
+	}
+	return "interpreted"
+}
+
+func (e *Explanation) end(s *Stage) string {
+	g := e.Plan.Graph
+	if s.Op < 0 {
+		return "in order to " + stages(s.Outputs)
+	}
+	op := &g.Ops[s.Op]
+	functions := e.functions(op)
+	switch s.End {
+	case Group:
+		return op.Name() + functions + ", " + e.grouping(s, op)
+	case Sort:
+		if op.Kind == OpPartition {
+			return fmt.Sprintf("in the order of %d lanes", op.Lanes)
+		}
+		return op.Name() + functions + ", sorted runs merged"
+	case InOrder:
+		return op.Name() + functions + ", in order"
+	case Collect:
+		return "collected for using="
+	case Keep:
+		return "kept for later steps"
+	}
+	if op.Kind == OpWrite {
+		return op.Name() + functions
+	}
+	return "output"
+}
+
+func (e *Explanation) grouping(s *Stage, op *Op) string {
+	where := "one state"
+	switch {
+	case op.Kind == OpReduce && s.Laned:
+		where = fmt.Sprintf("one state for each of %d lanes", e.lanes(s))
+	case op.Funcs["by"] != "" || op.Funcs["key"] != "" || op.Kind == OpUniq:
+		where = fmt.Sprintf("by key in %d buckets", buckets)
+	}
+	if combines(op) {
+		return where + ", combined before the shuffle"
+	}
+	return where + ", folded in order"
+}
+
+// lanes is the number of lanes of the partition that a stage's records came through.
+func (e *Explanation) lanes(s *Stage) int { return lanesOf(e.Plan.Graph, s.Op) }
+
+// lanesOf finds the partition before an op.
+func lanesOf(g *Graph, op int) int {
+	for {
+		o := &g.Ops[op]
+		if o.Kind == OpPartition {
+			return o.Lanes
+		}
+		if len(o.In) == 0 {
+			return 0
+		}
+		op = o.In[0]
+	}
+}
+
+// Dot is the plan as a Graphviz graph.
+func (e *Explanation) Dot() string {
+	var b strings.Builder
+	b.WriteString("digraph flowsh {\n  rankdir = LR\n  node [shape = box]\n")
+	for _, step := range e.Plan.Steps {
+		for _, s := range step.Stages {
+			var lines []string
+			if s.Source >= 0 {
+				lines = append(lines, e.Plan.Graph.Ops[s.Source].Name())
+			}
+			for _, op := range s.Chain {
+				lines = append(lines, e.Plan.Graph.Ops[op].Name())
+			}
+			lines = append(lines, "→ "+e.end(s))
+			fmt.Fprintf(&b, "  s%d [label = %q]\n", s.ID, strings.Join(lines, "\n"))
+			for _, in := range s.Inputs {
+				fmt.Fprintf(&b, "  s%d -> s%d\n", in, s.ID)
+			}
+			for _, in := range s.Sides {
+				fmt.Fprintf(&b, "  s%d -> s%d [style = dashed]\n", in, s.ID)
+			}
+		}
+	}
+	b.WriteString("}\n")
+	return b.String()
+}

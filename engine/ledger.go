@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/kernel"
+)
+
+var pointManifest = host.NewPoint("manifest.accept")
+
+// A TaskID names a piece of a stage: its records of one split, or all of them where it reads other stages.
+type TaskID struct {
+	Stage int `json:"stage"`
+	Task  int `json:"task"`
+}
+
+// A Manifest is what an attempt of a task has done: its commit. Only the records of accepted manifests count.
+type Manifest struct {
+	TaskID
+	Attempt int            `json:"attempt"`
+	Read    int64          `json:"read"`            // records taken from the input
+	Bad     int64          `json:"bad,omitempty"`   // records that the source could not decode
+	Counts  []kernel.Count `json:"counts"`          // per op of the stage's chain
+	Emitted int64          `json:"emitted"`         // records that left the chain
+	Bytes   int64          `json:"bytes,omitempty"` // input bytes
+}
+
+func (m *Manifest) add(n *Manifest) {
+	m.Read += n.Read
+	m.Bad += n.Bad
+	m.Emitted += n.Emitted
+	m.Bytes += n.Bytes
+	for i := range n.Counts {
+		m.Counts[i].Add(n.Counts[i])
+	}
+}
+
+// A stageLedger sums the manifests of a stage's tasks. Each is accepted once, when its last unit was delivered.
+type stageLedger struct {
+	total Manifest
+	task  Manifest
+	tasks int
+}
+
+// add counts a unit of a task; a unit of another task than before completes the one before.
+func (l *stageLedger) add(h *host.Host, id TaskID, m Manifest) error {
+	if l.task.Counts != nil && l.task.TaskID != id {
+		if err := l.accept(h); err != nil {
+			return err
+		}
+	}
+	if l.task.Counts == nil {
+		l.task = Manifest{TaskID: id, Counts: make([]kernel.Count, len(m.Counts))}
+	}
+	l.task.add(&m)
+	return nil
+}
+
+// accept commits the task that is open, if any.
+func (l *stageLedger) accept(h *host.Host) error {
+	if l.task.Counts == nil {
+		return nil
+	}
+	if err := h.Fault(pointManifest); err != nil {
+		return err
+	}
+	if l.total.Counts == nil {
+		l.total.Counts = make([]kernel.Count, len(l.task.Counts))
+	}
+	l.total.add(&l.task)
+	l.task = Manifest{}
+	l.tasks++
+	return nil
+}
+
+// OpCount is what an op did with the records of a job.
+type OpCount struct {
+	Op   int    `json:"op"`
+	Name string `json:"name"`
+	kernel.Count
+}
+
+// A Summary says what a run did.
+type Summary struct {
+	Read    int64     `json:"read"`    // records read from sources
+	Bytes   int64     `json:"bytes"`   // bytes read
+	Written int64     `json:"written"` // records written to all outputs
+	Dead    int64     `json:"dead"`    // records dropped or written as dead letters
+	Unread  int64     `json:"unread"`  // records that a take left unread between stages
+	Spilled int64     `json:"spilled"` // bytes written to the spill store at most at one time
+	Ops     []OpCount `json:"ops"`
+	Outputs []Output  `json:"outputs"`
+	Notes   []string  `json:"notes,omitempty"` // what the user should know about the result
+	Samples []Sample  `json:"samples,omitempty"`
+}
+
+// An Output is one output of the job.
+type Output struct {
+	Name    string `json:"name"`
+	Records int64  `json:"records"`
+	Bytes   int64  `json:"bytes"`
+}
+
+// A Sample is the first records of a stage, for a dry run.
+type Sample struct {
+	Stage   string   `json:"stage"`
+	Records []string `json:"records"`
+}
+
+// Audit is the ledger in one line.
+func (s *Summary) Audit() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "read %d records (%d bytes)", s.Read, s.Bytes)
+	for _, o := range s.Outputs {
+		fmt.Fprintf(&b, ", wrote %d to %s", o.Records, o.Name)
+	}
+	if s.Dead > 0 {
+		fmt.Fprintf(&b, ", %d failed", s.Dead)
+	}
+	if s.Unread > 0 {
+		fmt.Fprintf(&b, ", %d not read", s.Unread)
+	}
+	b.WriteString("; every edge balances")
+	for _, n := range s.Notes {
+		b.WriteString("; " + n)
+	}
+	return b.String()
+}
+
+// A LedgerError says that records were lost or made between two places: a bug of flowsh. The outputs of the step
+// are not committed.
+type LedgerError struct{ Law string }
+
+func (e *LedgerError) Error() string { return "the ledger does not balance: " + e.Law }
+
+// check tests the laws of a stage: what it read went into the chain; what one op let out went into the next; map
+// loses only dead records, a filter only filtered and dead ones; what left the stage was consumed or left unread.
+func (s *stageRun) check() error {
+	l := &s.ledger.total
+	in := l.Read
+	for i, c := range l.Counts {
+		op := &s.run.graph.Ops[s.Chain[i]]
+		if c.In != in {
+			return &LedgerError{Law: fmt.Sprintf("%s: %d records came, %d were handed on to it", s.run.opName(op.ID), c.In, in)}
+		}
+		if multiplies := op.Kind == OpFlatMap || op.Kind == OpMapBatch; !multiplies && c.In != c.Out+c.Filtered+c.Dead {
+			return &LedgerError{Law: fmt.Sprintf("%s: %d in, %d out, %d filtered, %d dead", s.run.opName(op.ID), c.In, c.Out, c.Filtered, c.Dead)}
+		}
+		in = c.Out
+	}
+	if l.Emitted != in {
+		return &LedgerError{Law: fmt.Sprintf("%s: %d records left its last op, %d were delivered", s.name, in, l.Emitted)}
+	}
+	for _, e := range s.outs {
+		accepted, consumed, unread := e.balance()
+		if accepted != consumed+unread {
+			return &LedgerError{Law: fmt.Sprintf("after %s: %d accepted, %d consumed, %d unread", s.name, accepted, consumed, unread)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+)
+
+// opName is how messages call an op: "map parse", "source lines books/*.txt", "count by word".
+func (r *jobRun) opName(op int) string { return r.graph.Ops[op].Name() }
+
+// Name is how messages call the op.
+func (o *Op) Name() string {
+	switch o.Kind {
+	case OpSource:
+		name := o.Source.Format
+		if len(o.Source.Paths) > 0 {
+			name += " " + strings.Join(o.Source.Paths, " ")
+		}
+		return name
+	case OpResult:
+		return fmt.Sprintf("result(%q)", o.Result)
+	case OpWrite:
+		return "write " + o.Sink.Target
+	}
+	name := string(o.Kind)
+	if f := o.Funcs["f"]; f != "" {
+		name += " " + f
+	}
+	if k := o.Funcs["key"]; k != "" {
+		name += " key " + k
+	}
+	if by := o.Funcs["by"]; by != "" {
+		name += " by " + by
+	}
+	switch {
+	case o.Kind == OpTake || o.Kind == OpTakeSort || o.Kind == OpSample && o.Fraction == nil:
+		name += fmt.Sprintf(" %d", o.N)
+	case o.Kind == OpBatch || o.Kind == OpMapBatch:
+		name += fmt.Sprintf(" of %d", o.Size)
+	}
+	return name
+}
+
+// stageName is how messages call a stage: by its number and its last op.
+func (r *jobRun) stageName(s *Stage) string { return stageName(r.graph, s) }
+
+func stageName(g *Graph, s *Stage) string {
+	last := s.Op
+	if s.End == Write || last < 0 {
+		if n := len(s.Chain); n > 0 {
+			last = s.Chain[n-1]
+		} else if s.Source >= 0 {
+			last = s.Source
+		}
+	}
+	if last < 0 {
+		return fmt.Sprintf("stage %d", s.ID)
+	}
+	return fmt.Sprintf("stage %d (%s)", s.ID, g.Ops[last].Name())
+}

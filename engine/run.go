@@ -1,0 +1,461 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/connector"
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/operator"
+	"github.com/flowsh/flowsh/spill"
+	"go.starlark.net/starlark"
+)
+
+// ErrTimeout is the cause of a run that took longer than Options.Timeout.
+var ErrTimeout = errors.New("the job took longer than --timeout")
+
+// Run runs a job on this machine: step after step, each committed when all of its outputs are complete. It
+// blocks until the job is done, has failed, or ctx is cancelled; nothing of it is left then, except what was
+// committed. The bytes that come out depend on the program and its input alone.
+//
+// Errors: *kernel.ScriptError and *MaxErrorsError for a script that fails on its data; *connector.RecordError
+// and *connector.ReadError for input; *operator.LimitError, kernel.ErrLimit and ErrTimeout for limits;
+// connector.ErrClosedOutput when the reader of stdout has gone and all else was done; *NotYetError; anything else
+// is the machine's. Nothing is retried.
+func Run(ctx context.Context, p *Program, o Options) (*Summary, error) {
+	o = o.withDefaults()
+	plan, err := MakePlan(p.Graph)
+	if err != nil {
+		return nil, err
+	}
+	if o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, ErrTimeout)
+		defer cancel()
+	}
+	r := newJobRun(p, plan, o)
+	defer r.close()
+	for i := range plan.Steps {
+		if err := r.step(ctx, i); err != nil {
+			return &r.summary, err
+		}
+	}
+	if r.closedOutput.Load() {
+		return &r.summary, connector.ErrClosedOutput
+	}
+	return &r.summary, nil
+}
+
+// A jobRun is one run of a job.
+type jobRun struct {
+	program *Program
+	graph   *Graph
+	plan    *Plan
+	options Options
+	host    *host.Host
+	cores   int
+	env     *kernel.Env
+	store   spill.Store
+	kept    map[string]*overflow // results by step
+	summary Summary
+	// closedOutput says that the reader of stdout has gone.
+	closedOutput atomic.Bool
+}
+
+func newJobRun(p *Program, plan *Plan, o Options) *jobRun {
+	r := &jobRun{
+		program: p, graph: p.Graph, plan: plan, options: o, host: o.Host, cores: o.Cores,
+		env:  &kernel.Env{Seed: p.Graph.Seed, MaxSteps: o.MaxSteps, Prepare: p.Prepare},
+		kept: map[string]*overflow{},
+	}
+	r.store = newStore(o)
+	return r
+}
+
+func (r *jobRun) close() { _ = r.store.Close() } // scratch: nothing is lost with it
+
+// A stepRun is one run of one step.
+type stepRun struct {
+	*jobRun
+	plan   StepPlan
+	step   *Step
+	last   bool
+	share  int64 // of the memory budget, for each stage that holds state
+	stages []*stageRun
+	byID   map[int]*stageRun
+	sinks  []*stepSink
+
+	deadMu sync.Mutex
+	dead   map[int]*deadLetterBox
+}
+
+type stepSink struct {
+	name string
+	connector.Sink
+}
+
+// step runs a step's stages, all at the same time, and commits its outputs.
+func (r *jobRun) step(ctx context.Context, i int) error {
+	s := &stepRun{
+		jobRun: r, plan: r.plan.Steps[i], step: &r.graph.Steps[i], last: i == len(r.plan.Steps)-1,
+		byID: map[int]*stageRun{}, dead: map[int]*deadLetterBox{},
+	}
+	defer s.abort()
+	if err := s.build(ctx); err != nil {
+		return err
+	}
+	if err := s.runStages(ctx); err != nil {
+		return err
+	}
+	if err := s.balance(); err != nil {
+		return err
+	}
+	if err := s.writeDeadLetters(ctx); err != nil {
+		return err
+	}
+	if err := s.commit(); err != nil {
+		return err
+	}
+	s.summarize()
+	return nil
+}
+
+// build makes the stages, opens what they read and write, and connects them. What cannot be opened fails here,
+// before anything runs.
+func (r *stepRun) build(ctx context.Context) error {
+	stateful := 0
+	for _, p := range r.plan.Stages {
+		s := &stageRun{Stage: p, run: r, seq: newSequence(2 * r.cores), name: r.stageName(p)}
+		r.stages = append(r.stages, s)
+		r.byID[p.ID] = s
+		if p.End == Collect {
+			s.side = &collectEnd{stage: s, done: make(chan struct{})}
+		}
+		if p.End == Group || p.End == Sort || p.End == Collect || p.End == InOrder {
+			stateful++
+		}
+	}
+	r.share = r.options.Memory / 2 / int64(max(stateful, 1))
+	for _, s := range r.stages {
+		if err := s.openInput(ctx); err != nil {
+			return err
+		}
+	}
+	for _, s := range r.stages {
+		if s.End == Write {
+			if err := r.openSink(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// runStages runs all stages and returns the error of the first one, in the order of the plan, that failed by
+// itself.
+func (r *stepRun) runStages(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() { r.interrupt(context.Cause(ctx)) })
+	defer stop()
+	watch := r.watch(ctx)
+	defer watch()
+
+	errs := make([]error, len(r.stages))
+	var all sync.WaitGroup
+	for i, s := range r.stages {
+		all.Go(func() {
+			if errs[i] = s.work(ctx); errs[i] != nil {
+				cancel(errs[i])
+			}
+		})
+	}
+	all.Wait()
+	return r.first(ctx, errs)
+}
+
+// first is the error to report: the first in the order of the plan that is not the echo of another's.
+func (r *stepRun) first(ctx context.Context, errs []error) error {
+	cause := context.Cause(ctx)
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, cause) {
+			return err
+		}
+	}
+	for _, err := range errs {
+		if err != nil {
+			if cause != nil {
+				return cause
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// interrupt stops the script's functions and wakes everybody who waits.
+func (r *stepRun) interrupt(cause error) {
+	r.env.Interrupt.CompareAndSwap(nil, &cause)
+	for _, s := range r.stages {
+		s.seq.stop()
+		for _, e := range s.outs {
+			e.wake()
+		}
+	}
+}
+
+// openInput makes the stage's feed.
+func (s *stageRun) openInput(ctx context.Context) error {
+	if s.Source < 0 {
+		f := &edgeFeed{laned: s.Laned}
+		for _, id := range s.Inputs {
+			f.edges = append(f.edges, s.run.byID[id].connect(s))
+		}
+		s.feed = f
+		return nil
+	}
+	op := &s.run.graph.Ops[s.Source]
+	if op.Kind == OpResult {
+		kept, ok := s.run.kept[op.Result]
+		if !ok {
+			return fmt.Errorf("%s: result(%q): no such step has run", op.At, op.Result)
+		}
+		s.feed = &keptFeed{kept: kept}
+		return nil
+	}
+	source, err := s.run.openSource(op)
+	if err != nil {
+		return err
+	}
+	splits, err := source.Splits(ctx)
+	if err != nil {
+		return err
+	}
+	for _, split := range splits {
+		s.total += split.Size
+	}
+	s.source = source
+	s.feed = &sourceFeed{source: source, splits: splits, first: s.run.options.DryRun}
+	return nil
+}
+
+func (r *stepRun) openSource(op *Op) (connector.Source, error) {
+	if op.Source.Format == "list" {
+		list, ok := r.program.Values[Ref{op.ID, "list"}].(starlark.Iterable)
+		if !ok {
+			return nil, fmt.Errorf("%s: from_enumerable: no list", op.At)
+		}
+		return connector.NewList(list, r.host)
+	}
+	spec := *op.Source
+	spec.SplitSize, spec.BlockSize = r.options.SplitSize, r.options.BlockSize
+	if spec.MaxRecord == 0 {
+		spec.MaxRecord = r.options.MaxRecord
+	}
+	return connector.NewSource(spec, r.host)
+}
+
+// connect makes the edge to a stage that reads this one. Where there are several, none may hold up the others.
+func (s *stageRun) connect(to *stageRun) *edge {
+	var e *edge
+	if len(s.Outputs) > 1 {
+		e = newEdge(0, s.run.overflow(fmt.Sprintf("edge/%d/%d", s.ID, to.ID)))
+	} else {
+		e = newEdge(2*s.run.cores, nil)
+	}
+	s.outs = append(s.outs, e)
+	return e
+}
+
+// openSink opens the output of a stage: what the script says, or for the flow that it does not write, what the
+// command line says.
+func (r *stepRun) openSink(s *stageRun) error {
+	spec := connector.SinkSpec{Target: r.options.Output, Format: r.options.Format}
+	if op := &r.graph.Ops[s.Op]; op.Kind == OpWrite {
+		spec = *op.Sink
+	} else if spec.Target == "" {
+		spec.Target = "-"
+	}
+	if err := r.notAnInput(spec.Target); err != nil {
+		return err
+	}
+	if r.options.DryRun {
+		return nil
+	}
+	sink, err := connector.NewSink(spec, r.host, r.host.Stdout)
+	if err != nil {
+		return err
+	}
+	name := spec.Target
+	if name == "-" {
+		name = "stdout"
+	}
+	r.sinks = append(r.sinks, &stepSink{name: name, Sink: sink})
+	s.end = newWriteEnd(s, sink)
+	return nil
+}
+
+// notAnInput refuses to write over a file that the step reads.
+func (r *stepRun) notAnInput(target string) error {
+	for _, s := range r.stages {
+		f, ok := s.feed.(*sourceFeed)
+		if !ok {
+			continue
+		}
+		for _, split := range f.splits {
+			if split.File != "" && connector.SamePath(r.host, split.File, target) {
+				return fmt.Errorf("%s is both input and output: write to another file", target)
+			}
+		}
+	}
+	return nil
+}
+
+// commit makes all outputs appear, after all of them are complete.
+func (r *stepRun) commit() error {
+	for _, s := range r.sinks {
+		if err := s.Prepare(); err != nil && !r.closedBy(err) {
+			return err
+		}
+	}
+	for _, s := range r.sinks {
+		if err := s.Commit(); err != nil && !r.closedBy(err) {
+			return err
+		}
+	}
+	for _, s := range r.sinks {
+		records, bytes := s.Written()
+		r.summary.Written += records
+		r.summary.Outputs = append(r.summary.Outputs, Output{Name: s.name, Records: records, Bytes: bytes})
+	}
+	r.sinks = nil
+	return nil
+}
+
+func (r *stepRun) closedBy(err error) bool {
+	if !errors.Is(err, connector.ErrClosedOutput) {
+		return false
+	}
+	r.closedOutput.Store(true)
+	return true
+}
+
+// abort removes what was not committed.
+func (r *stepRun) abort() {
+	for _, s := range r.sinks {
+		_ = s.Abort() // the step has failed already
+	}
+}
+
+// writeDeadLetters writes the failed records: one file after another, in it op after op, in the order of the
+// records.
+func (r *stepRun) writeDeadLetters(ctx context.Context) error {
+	files := map[string]*stepSink{}
+	for op := range r.graph.Ops {
+		box := r.dead[op]
+		if box == nil {
+			continue
+		}
+		r.summary.Dead += box.dead
+		if err := box.share(r.opName(op)); err != nil {
+			return err
+		}
+		if box.rules.File == "" || r.options.DryRun {
+			continue
+		}
+		if err := box.flush(); err != nil {
+			return err
+		}
+		sink := files[box.rules.File]
+		if sink == nil {
+			s, err := connector.NewSink(connector.SinkSpec{Target: box.rules.File, Format: "jsonl"}, r.host, r.host.Stdout)
+			if err != nil {
+				return err
+			}
+			sink = &stepSink{name: box.rules.File, Sink: s}
+			files[box.rules.File] = sink
+			r.sinks = append(r.sinks, sink)
+		}
+		if err := copyKept(ctx, box.kept, sink); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyKept(ctx context.Context, from *overflow, to connector.Sink) error {
+	encoder := to.NewEncoder()
+	for ctx.Err() == nil {
+		b, err := from.pop()
+		if b == nil || err != nil {
+			return err
+		}
+		e, err := encoder.Encode(b, nil)
+		if err != nil {
+			return err
+		}
+		if err := to.Write(e); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// balance completes the ledger of every stage and tests its laws.
+func (r *stepRun) balance() error {
+	for _, s := range r.stages {
+		if err := s.ledger.accept(r.host); err != nil {
+			return err
+		}
+		if err := s.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *stepRun) summarize() {
+	for _, s := range r.stages {
+		l := &s.ledger.total
+		if s.source != nil {
+			r.summary.Read += l.Read + l.Bad
+			r.summary.Bytes += l.Bytes
+		}
+		for i, c := range l.Counts {
+			r.summary.Ops = append(r.summary.Ops, OpCount{Op: s.Chain[i], Name: r.opName(s.Chain[i]), Count: c})
+		}
+		for _, e := range s.outs {
+			_, _, unread := e.balance()
+			r.summary.Unread += unread
+		}
+		if sampler, ok := s.end.(*sampleEnd); ok {
+			r.summary.Samples = append(r.summary.Samples, Sample{Stage: s.name, Records: sampler.records})
+		}
+	}
+}
+
+// overflow makes a place in the store.
+func (r *stepRun) overflow(name string) *overflow {
+	return &overflow{store: r.store, name: fmt.Sprintf("%s/%s", r.step.Name, name)}
+}
+
+func (s *stageRun) memory(name string) operator.Memory {
+	return operator.Memory{
+		Share: s.run.share, Store: s.run.store, Host: s.run.host,
+		ID: fmt.Sprintf("%s/%s/%d", s.run.step.Name, name, s.ID),
+	}
+}
+
+// locate adds to an error where its record was read.
+func (s *stageRun) locate(err error, out *kernel.Output, i int) error {
+	var e *kernel.ScriptError
+	if errors.As(err, &e) && e.Origin == nil && out.Origin != nil {
+		e.Origin = &chunk.Origin{File: out.Origin.File, Base: out.Origin.Base + int64(out.RelativeAt(i))}
+	}
+	return err
+}

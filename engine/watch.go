@@ -1,0 +1,99 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	progressEvery = 200 * time.Millisecond
+	stalledAfter  = 5 * time.Second
+)
+
+// watch reports progress, and what waits for what when nothing has moved for a while, until the returned function
+// is called.
+func (r *stepRun) watch(ctx context.Context) (stop func()) {
+	done := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		var last int64
+		moved := r.host.Clock.Now()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			case <-r.host.Clock.After(progressEvery):
+			}
+			now := r.host.Clock.Now()
+			if n := r.progress(); n != last {
+				last, moved = n, now
+			} else if now.Sub(moved) >= stalledAfter {
+				r.host.Send(Stalled{For: now.Sub(moved), Text: r.waits()})
+				moved = now
+			}
+		}
+	})
+	return func() {
+		close(done)
+		watcher.Wait()
+	}
+}
+
+// progress sends an event per running stage and returns a number that changes whenever something moves.
+func (r *stepRun) progress() (moves int64) {
+	for _, s := range r.stages {
+		records, bytes := s.records.Load(), s.bytes.Load()
+		moves += records + bytes + s.emitted.Load()
+		if s.waiting.Load() == finished {
+			moves++
+			continue
+		}
+		r.host.Send(Progress{Stage: s.ID, Name: s.name, Records: records, Bytes: bytes, Total: s.total})
+	}
+	return moves
+}
+
+// waits says, for every stage that is not finished, what it waits for.
+func (r *stepRun) waits() string {
+	var parts []string
+	for _, s := range r.stages {
+		switch s.waiting.Load() {
+		case working:
+			parts = append(parts, fmt.Sprintf("%s is working on a batch (%d records read so far)", s.name, s.records.Load()))
+		case waitingInput:
+			parts = append(parts, fmt.Sprintf("%s waits for %s", s.name, s.inputName()))
+		case waitingSide:
+			parts = append(parts, fmt.Sprintf("%s waits for the flow in using=", s.name))
+		case waitingOutput:
+			parts = append(parts, fmt.Sprintf("%s waits for %s to take its records", s.name, s.outputName()))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (s *stageRun) inputName() string {
+	if s.Source >= 0 {
+		return "input from " + s.run.opName(s.Source)
+	}
+	var names []string
+	for _, id := range s.Inputs {
+		names = append(names, s.run.byID[id].name)
+	}
+	return strings.Join(names, " and ")
+}
+
+func (s *stageRun) outputName() string {
+	if s.End == Write {
+		return "its output"
+	}
+	var names []string
+	for _, id := range s.Outputs {
+		names = append(names, s.run.byID[id].name)
+	}
+	return strings.Join(names, " and ")
+}

@@ -1,0 +1,278 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/connector"
+	"github.com/flowsh/flowsh/engine/kernel"
+)
+
+// A unit is one block or batch on its way through a stage.
+type unit struct {
+	number  int64
+	block   *connector.Block
+	batch   *chunk.Batch
+	out     *kernel.Output
+	read    int64                    // records that came out of the block or batch
+	counts  []kernel.Count           // per step of the chain
+	emitted int64                    // records that left the chain
+	dead    []kernel.Dead            // in order
+	prints  []string                 // in order
+	bad     []*connector.RecordError // that the source could not decode and the job does not want to fail for
+	err     error                    // what stopped the unit; it is reported when its turn comes
+	ready   any                      // what the end prepared for its turn
+	keep    bool                     // the end needs out when the unit's turn comes
+}
+
+// An ending is the end of a stage at run time. Its methods are called in this order: work on any worker, in any
+// order; deliver for one unit at a time, in order; finish once, after the last delivery, unless the stage failed;
+// close always.
+type ending interface {
+	// work does with a unit's output what can be done on all cores. The output is used again for
+	// the next unit unless the end sets unit.keep.
+	work(worker int, u *unit) error
+	// deliver takes the unit when its turn has come. errStopped ends the stage early and well.
+	deliver(u *unit) error
+	// finish hands on what was held back until all records were seen.
+	finish(ctx context.Context) error
+	close()
+}
+
+// A stageRun runs one stage: every worker takes the next unit of the feed, takes it through the chain and gives
+// it to the end.
+type stageRun struct {
+	*Stage
+	run    *stepRun
+	name   string
+	feed   feed
+	source connector.Source // nil if the stage reads other stages
+	chain  kernel.Chain
+	end    ending
+	side   *collectEnd // of a stage that collects
+	outs   []*edge
+	seq    *sequence
+
+	intake  sync.Mutex // guards feed, issued
+	issued  int64
+	started atomic.Int64 // units given to workers
+	records atomic.Int64 // that the stage read
+	bytes   atomic.Int64 // input bytes as they stand on disk
+	total   int64        // of the input, 0 if not known
+	emitted atomic.Int64 // records handed on
+	waiting atomic.Int32 // what the stage waits for, for the stall report
+	ledger  stageLedger
+}
+
+// What a stage can be waiting for.
+const (
+	working int32 = iota
+	waitingInput
+	waitingSide
+	waitingOutput
+	finished
+)
+
+// work runs the stage to its end. The error is that of the lowest ordinal.
+func (s *stageRun) work(ctx context.Context) error {
+	err := s.prepare(ctx)
+	if err == nil {
+		err = s.units(ctx)
+	}
+	if closed := s.feed.close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = s.end.finish(ctx)
+	}
+	if s.end != nil {
+		s.end.close()
+	}
+	if s.side != nil {
+		s.side.close()
+	}
+	if errors.Is(err, errStopped) {
+		err = nil
+	}
+	for _, e := range s.outs {
+		e.close(err)
+	}
+	s.waiting.Store(finished)
+	if err == nil {
+		s.run.host.Send(StageDone{Stage: s.ID, Name: s.name, Records: s.emitted.Load()})
+	}
+	return err
+}
+
+// units takes all units through the chain, on all cores.
+func (s *stageRun) units(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, s.seq.stop)
+	defer stop()
+	errs := make([]error, s.run.cores)
+	var workers sync.WaitGroup
+	for w := range s.run.cores {
+		workers.Go(func() { errs[w] = s.worker(ctx, w) })
+	}
+	workers.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return firstOf(errs)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+func firstOf(errs []error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stageRun) worker(ctx context.Context, n int) error {
+	w := &worker{stage: s, number: n, runner: s.run.runner(&s.chain)}
+	if s.source != nil {
+		w.decoder = s.source.NewDecoder()
+	}
+	for {
+		u := s.next(ctx)
+		if u == nil {
+			return nil
+		}
+		if u.err == nil {
+			u.err = w.process(u)
+		}
+		if err := s.seq.done(u, s.deliver); err != nil {
+			return err
+		}
+	}
+}
+
+// next is the next unit, nil when there are no more. An error of the feed is a unit of its own, so that it is
+// reported after what came before it.
+func (s *stageRun) next(ctx context.Context) *unit {
+	s.intake.Lock()
+	defer s.intake.Unlock()
+	if s.issued < 0 || !s.seq.admit(s.issued) {
+		return nil
+	}
+	u := &unit{number: s.issued}
+	s.waiting.Store(waitingInput)
+	err := s.feed.next(ctx, u)
+	s.waiting.Store(working)
+	switch {
+	case errors.Is(err, io.EOF):
+		s.issued = -1
+		return nil
+	case err != nil:
+		u.err = err
+		s.issued = -1
+	default:
+		s.issued++
+	}
+	return u
+}
+
+// deliver takes a unit whose turn has come: what it read and printed, its dead letters, its records or its error.
+func (s *stageRun) deliver(u *unit) error {
+	if err := s.account(u); err != nil {
+		return err
+	}
+	if u.err != nil {
+		return u.err
+	}
+	return s.end.deliver(u)
+}
+
+// emit hands a batch to the stages that read this one. It fails with errStopped when none wants more.
+func (s *stageRun) emit(ctx context.Context, b *chunk.Batch) error {
+	if b.N == 0 {
+		return nil
+	}
+	s.waiting.Store(waitingOutput)
+	defer s.waiting.Store(working)
+	s.emitted.Add(int64(b.N))
+	wanted := len(s.outs) == 0
+	for _, e := range s.outs {
+		switch err := e.push(ctx, b); {
+		case err == nil:
+			wanted = true
+		case !errors.Is(err, errStopped):
+			return err
+		}
+	}
+	if !wanted {
+		return errStopped
+	}
+	return nil
+}
+
+// A worker is one goroutine's part of a stage.
+type worker struct {
+	stage   *stageRun
+	number  int
+	decoder connector.Decoder
+	runner  kernel.Runner
+	batch   chunk.Batch // decoded, used again for every block
+	out     *kernel.Output
+}
+
+// process takes a unit through the chain and the parallel part of the end.
+func (w *worker) process(u *unit) error {
+	in, err := w.input(u)
+	if err != nil {
+		return err
+	}
+	u.read = int64(in.N)
+	w.stage.records.Add(u.read)
+	if err := w.through(in, u); err != nil {
+		return err
+	}
+	if err := w.stage.end.work(w.number, u); err != nil {
+		return err
+	}
+	if !u.keep {
+		u.out = nil
+		return nil
+	}
+	if w.out.Borrowed {
+		w.batch = chunk.Batch{}
+	}
+	w.out = nil
+	return nil
+}
+
+func (w *worker) input(u *unit) (*chunk.Batch, error) {
+	if u.block == nil {
+		return u.batch, nil
+	}
+	w.stage.bytes.Add(u.block.Read)
+	err := w.decoder.Decode(u.block, &w.batch, func(e *connector.RecordError) error {
+		if w.stage.rules(w.stage.Source) == nil {
+			return e
+		}
+		u.bad = append(u.bad, e)
+		return nil
+	})
+	return &w.batch, err
+}
+
+// through runs the chain. The output is the worker's own, to be used again, until an end keeps it.
+func (w *worker) through(in *chunk.Batch, u *unit) error {
+	if w.out == nil {
+		w.out = new(kernel.Output)
+	}
+	err := w.runner.Run(in, w.out)
+	u.out = w.out
+	u.emitted = int64(w.out.Len)
+	u.counts, u.dead, u.prints = slices.Clone(w.out.Counts), w.out.Dead, w.out.Prints
+	return err
+}
