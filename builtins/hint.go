@@ -1,0 +1,125 @@
+package builtins
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.starlark.net/starlark"
+)
+
+// A lesson is what to write instead of something that people try.
+type lesson struct{ text, hint string }
+
+// syntaxLessons are found by a part of the parser's message.
+var syntaxLessons = []lesson{
+	{"got import", `Starlark has no import: write load("helpers.star", "name")`},
+	{"got try", "Starlark has no try: attempt(f, x, default = None) gives a default where f fails"},
+	{"got while", "write `for _ in range(n): ... break`"},
+	{"got yield", "return a list; flat_map emits its elements"},
+	{"got class", "Starlark has no classes: use a dict, or struct(field = value)"},
+	{"got raise", `write fail("message")`},
+	{"got assert", `write: if not condition: fail("message")`},
+	{"got with", `files are read by sources such as lines("path")`},
+	{"got lambda", "a lambda cannot take a tuple apart in its parameters: write `lambda k, v: ...`, a pair is spread over them"},
+	{"got '(', want ':'", "a lambda takes no tuple as a parameter: write `lambda k, v: ...`, a pair is spread over them"},
+	{"got '(', want parameter", "a lambda takes no tuple as a parameter: write `lambda k, v: ...`, a pair is spread over them"},
+}
+
+// runtimeLessons are found by a part of the interpreter's message.
+var runtimeLessons = []lesson{
+	{"flow value is not iterable", "a flow has no records while the script loads: use its methods, or using = flow to give a function all of them"},
+	{"unknown binary op: flow + flow", "join flows end to end by a.concat(b)"},
+	{"unhashable: flow", "a flow cannot be a key; keep flows in a list or as the values of a dict"},
+	{"has no len", "a flow's length is not known while the script loads: write flow.count()"},
+	{"unhashable type: list", "a list cannot be a key: use a tuple"},
+	{"unhashable: list", "a list cannot be a key: use a tuple"},
+	{"invalid method name: flow", "the operators of flows are listed by `flowsh help`"},
+}
+
+// unknownNames are names that people of other languages use.
+var unknownNames = map[string]string{
+	"map":        "map is a method of flows; in plain code write [f(x) for x in list]",
+	"filter":     "filter is a method of flows; in plain code write [x for x in list if f(x)]",
+	"reduce":     "reduce is a method of flows; in plain code write a for loop in a def",
+	"open":       `files are read by sources: lines("path"), csv("path"), jsonl("path"), text("path")`,
+	"input":      "standard input is read by a source without a path: lines()",
+	"args":       `arguments are declared one by one: arg("name", default = ..., help = "...")`,
+	"env":        `the environment is read through an argument: arg("dsn", env = "PG_DSN")`,
+	"isinstance": `write type(x) == "string"`,
+	"fixed":      `write sprintf("%.2f", x) for text, windows.fixed("1h") for a window`,
+	"merge":      "join flows end to end by a.concat(b); merge = is how a reducer combines two states",
+	"window":     "windows are windows.fixed(...), windows.sliding(...), windows.session(...)",
+	"fsum":       "sum(list) adds in order; flow.sum() is exact",
+	"format":     `write sprintf("%.2f", x)`,
+	"exit":       `write fail("message")`,
+	"test":       "the module test exists only in files named *_test.star, which this build does not run",
+	"true":       "write True", "false": "write False", "null": "write None", "nil": "write None",
+}
+
+// connectors are outside systems that a script may name although this build cannot reach them.
+var connectors = map[string]bool{
+	"kafka": true, "nats": true, "postgres": true, "s3": true, "redis": true, "sqs": true, "rabbitmq": true, "parquet": true,
+}
+
+const noConnectors = "this build has no connectors: it reads lines, csv, tsv, jsonl, text and lists, and writes text, tsv, csv and jsonl"
+
+func syntaxHint(message string) string  { return find(syntaxLessons, message) }
+func runtimeHint(message string) string { return find(runtimeLessons, message) }
+
+func find(lessons []lesson, message string) string {
+	for _, l := range lessons {
+		if strings.Contains(message, l.text) {
+			return l.hint
+		}
+	}
+	return ""
+}
+
+var (
+	undefinedName = regexp.MustCompile(`^undefined: (\w+)(?: \(did you mean (\w+)\?\))?$`)
+	reassigned    = regexp.MustCompile(`^cannot reassign (?:global|top-level|local) (\w+)(?: declared at .*?(\d+:\d+))?$`)
+)
+
+// nameHint rewords what the resolver says of a name, and says what to write.
+func (u *unit) nameHint(message string) (text, hint string) {
+	if strings.Contains(message, "support while loops") {
+		return "while is not part of the language", "write `for _ in range(n): ... break`"
+	}
+	if f := undefinedName.FindStringSubmatch(message); f != nil {
+		return "undefined: " + f[1], u.undefinedHint(f[1], f[2])
+	}
+	if f := reassigned.FindStringSubmatch(message); f != nil {
+		return message, reassignHint(f[1])
+	}
+	return message, ""
+}
+
+func (u *unit) undefinedHint(name, similar string) string {
+	if connectors[name] {
+		return name + " is a connector, which comes by load(\"@" + name + "\", \"" + name + "\"); " + noConnectors
+	}
+	if hint := unknownNames[name]; hint != "" {
+		return hint
+	}
+	if similar != "" {
+		return "did you mean " + similar + "?"
+	}
+	return didYouMean(name, u.names())
+}
+
+// names are the predeclared and universal names, in order.
+func (u *unit) names() []string {
+	all := slices.Collect(maps.Keys(u.predeclared))
+	all = slices.AppendSeq(all, maps.Keys(starlark.Universe))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func reassignHint(name string) string {
+	if s, ok := parseStage(name); ok && s.stage() {
+		return "a second stage of the same name gets digits: " + s.base + nextDigits(s.digits) + "; stages run in the order of the file"
+	}
+	return "a global is assigned once: put the loop into a def, or use another name"
+}

@@ -1,0 +1,275 @@
+package builtins
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/kernel"
+	"go.starlark.net/starlark"
+)
+
+// Bounds of what a call may ask for.
+const (
+	maxLanes     = 1 << 16
+	defaultLanes = 64
+	defaultBatch = 1000
+)
+
+// operators are the methods of flows: one line for each parameter, in the order of a call.
+var operators = []*operator{
+	{name: "map", kind: engine.OpMap, params: []param{required(each("f")), using(), onError()}},
+	{name: "flat_map", kind: engine.OpFlatMap, params: []param{required(each("f")), using(), onError()}},
+	{name: "filter", kind: engine.OpFilter, params: []param{required(each("f")), using(), onError()}},
+	{name: "reject", kind: engine.OpReject, params: []param{required(each("f")), using(), onError()}},
+	{name: "map_values", kind: engine.OpMapValues, params: []param{required(each("f")), using(), onError()}},
+	{name: "map_batch", kind: engine.OpMapBatch, params: []param{required(whole("f", 1)), size(), onError()}, finish: someBatch},
+	{name: "batch", kind: engine.OpBatch, params: []param{required(size()), duration("timeout"), record("weight")}},
+	{name: "with_index", kind: engine.OpWithIndex},
+	{name: "sample", kind: engine.OpSample, params: []param{fraction(), number("n", 0), seed()}, finish: oneSample},
+	{name: "shuffle", kind: engine.OpShuffle, params: []param{seed()}},
+	{
+		name: "partition", kind: engine.OpPartition, finish: lanes,
+		params: []param{record("key"), lanesParam("lanes"), record("route"), lanesParam("stages")},
+	},
+	{
+		name: "reduce", kind: engine.OpReduce, finish: initialState,
+		params: []param{initial(), required(fold("f")), by(), whole("merge", 2), emit(), whole("on_trigger", 1), using()},
+	},
+	{
+		name: "scan", kind: engine.OpScan, finish: initialState,
+		params: []param{initial(), required(fold("f")), by(), whole("flush", 1), using(), onError()},
+	},
+	{name: "aggregate", kind: engine.OpAggregate, params: []param{required(whole("f", 2))}},
+	{name: "count", kind: engine.OpCount, params: []param{by()}, finish: meet},
+	{name: "sum", kind: engine.OpSum, params: []param{record("of"), by()}, finish: meet},
+	{name: "min", kind: engine.OpMin, params: []param{record("of"), by()}, finish: meet},
+	{name: "max", kind: engine.OpMax, params: []param{record("of"), by()}, finish: meet},
+	{name: "mean", kind: engine.OpMean, params: []param{record("of"), by()}, finish: meet},
+	{name: "group_by", kind: engine.OpGroupBy, params: []param{required(record("key")), record("value")}, finish: meet},
+	{name: "uniq", kind: engine.OpUniq, params: []param{record("key")}, finish: meet},
+	{name: "sort", kind: engine.OpSort, params: []param{record("key"), reverse(), nulls()}, finish: meet},
+	{name: "take", kind: engine.OpTake, params: []param{required(number("n", 0)), by()}, finish: meet},
+	{
+		name: "take_sort", kind: engine.OpTakeSort, finish: meet,
+		params: []param{required(number("n", 0)), record("key"), reverse(), by(), nulls()},
+	},
+	{
+		name: "join", kind: engine.OpJoin, finish: meet,
+		params: []param{
+			right(), required(record("on")), record("other_on"), optionChoice("how", "inner", "left", "right", "full"),
+			fn("f", kernel.Signature{}), window(),
+		},
+	},
+	{name: "window", kind: engine.OpWindow, params: []param{required(window())}},
+	{name: "trigger", kind: engine.OpTrigger, params: []param{text("every"), text("period"), fn("f", kernel.Signature{})}},
+	{name: "departition", kind: engine.OpDepartition, params: []param{initial(), required(whole("merge", 2)), whole("done", 1)}},
+	{name: "through", kind: engine.OpThrough, params: []param{required(fn("f", kernel.Signature{}))}},
+	write,
+}
+
+// retired are methods of other systems, or of continuous jobs, with what this one has.
+var retired = map[string]string{
+	"each":          "map returns every record's result; write(...) puts records out",
+	"merge":         "join flows end to end by a.concat(b)",
+	"into":          "end a flow by write(...); several outputs are job = [a.write(...), b.write(...)]",
+	"broadcast":     "use the flow twice: job = [a.write(...), b.write(...)]; it runs once",
+	"tee":           "use the flow twice: job = [a.write(...), b.write(...)]; it runs once",
+	"top":           "write .sort(key, reverse = True).take(n), or take_sort(n, key)",
+	"take_while":    "filter the records, or take(n)",
+	"uniq_by":       "write uniq(key)",
+	"distinct":      "write uniq()",
+	"sort_by":       "write sort(key)",
+	"order_by":      "write sort(key)",
+	"group_by_key":  "write group_by(0, value = 1)",
+	"reduce_by_key": "write reduce(initial, f, by = ...)",
+	"count_by":      "write count(by = ...)",
+	"sum_by":        "write sum(of, by = ...)",
+	"fold":          "write reduce(initial, f)",
+	"limit":         "write take(n)",
+	"head":          "write take(n)",
+	"select":        "write map(f) for columns, filter(f) for rows",
+	"where":         "write filter(f)",
+	"enumerate":     "write with_index()",
+	"union":         "write a.concat(b)",
+	"print":         "the flow that is not written goes to stdout",
+	"collect":       "collect exists only in the REPL; using = flow gives a function all records of a flow",
+	"show":          "show exists only in the REPL",
+	"run":           "run exists only in the REPL: set job = flow",
+	"explain":       "explain exists only in the REPL: run `flowsh explain job.star`",
+	"retry":         "retry belongs to continuous jobs, which this build does not run",
+	"rate_limit":    "rate_limit belongs to continuous jobs, which this build does not run",
+	"iterate":       "a loop of known length is a for loop in a def: for _ in range(n): flow = f(flow)",
+
+	"emit_and_reduce": "write scan(initial, f)",
+	"bounded_join":    "write join(right, on)",
+	"window_join":     "write join(right, on, window = ...)",
+}
+
+// retiredParams are parameters that people try, with what to write.
+var retiredParams = map[string]string{
+	"parts":        "a path that ends in / makes part files",
+	"compression":  "the suffix says it: out.csv.gz",
+	"key_fn":       "write key =",
+	"func":         "write f =",
+	"desc":         "write reverse = True",
+	"num_lanes":    "write lanes =",
+	"partitions":   "write lanes =",
+	"sep":          "write delimiter =",
+	"max_demand":   "demand is the engine's own business: leave it out",
+	"window_trigg": "write trigger =",
+}
+
+var flowMethods, flowMethodNames = methodTable()
+
+func methodTable() (map[string]function, []string) {
+	table := map[string]function{"concat": concat, "summarize": summarize, "emit": emitAfter, "on_trigger": triggerAfter}
+	for _, o := range operators {
+		table[o.name] = o.call
+	}
+	return table, slices.Sorted(maps.Keys(table))
+}
+
+// findOperator is the operator of that name.
+func findOperator(name string) *operator {
+	i := slices.IndexFunc(operators, func(o *operator) bool { return o.name == name })
+	return operators[i]
+}
+
+// call is the operator as a method of a flow.
+func (o *operator) call(thread *starlark.Thread, fn *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+	u, err := whileLoading(thread, o.name)
+	if err != nil {
+		return nil, err
+	}
+	given, err := bindArguments(o.name, o.names(), args, kwargs)
+	if err != nil {
+		return nil, err
+	}
+	in, _ := fn.Receiver().(*Flow)
+	f, err := o.build(u, thread.CallFrame(1).Pos, in, given)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func number(name string, least int64) param {
+	return integer(name, least, 0, func(op *engine.Op) *int64 { return &op.N })
+}
+
+func size() param {
+	return integer("size", 1, 1<<31-1, func(op *engine.Op) *int64 { return &op.Size })
+}
+
+func seed() param {
+	return param{name: "seed", set: func(d *draft, v starlark.Value) error { return unpack(v, &d.op.Seed) }}
+}
+
+func reverse() param { return flag("reverse", func(d *draft) *bool { return &d.op.Reverse }) }
+
+func nulls() param {
+	return choice("nulls", func(d *draft) *string { return &d.op.Nulls }, "error", "first", "last")
+}
+
+func lanesParam(name string) param {
+	return param{name: name, set: func(d *draft, v starlark.Value) error {
+		var n int64
+		err := integer(name, 1, maxLanes, func(*engine.Op) *int64 { return &n }).set(d, v)
+		d.op.Lanes = int(n)
+		return err
+	}}
+}
+
+func fraction() param {
+	return param{name: "fraction", set: func(d *draft, v starlark.Value) error {
+		f, ok := starlark.AsFloat(v)
+		if !ok || !(f >= 0 && f <= 1) {
+			return mistake("a number of records is n = ...", "want a share from 0 to 1, not %s", v)
+		}
+		d.op.Fraction = &f
+		return nil
+	}}
+}
+
+func optionChoice(name string, words ...string) param {
+	return param{name: name, set: func(d *draft, v starlark.Value) error {
+		var word string
+		err := choice(name, func(*draft) *string { return &word }, words...).set(d, v)
+		d.option(name, word)
+		return err
+	}}
+}
+
+func right() param {
+	return required(param{name: "right", set: func(d *draft, v starlark.Value) error {
+		f, ok := v.(*Flow)
+		if !ok {
+			return mistake("from_enumerable(x) makes a flow of a list", "want a flow, not %s", v.Type())
+		}
+		return d.read(f)
+	}})
+}
+
+func window() param {
+	return param{name: "window", set: func(d *draft, v starlark.Value) error {
+		if _, ok := v.(*windowing); !ok {
+			return mistake(`write windows.fixed("1h", time = "ts") or the like`, "want a window, not %s", v.Type())
+		}
+		return text("window").set(d, v)
+	}}
+}
+
+// emit is what a reducer hands on: a word, or a function of the state.
+func emit() param {
+	return param{name: "emit", set: func(d *draft, v starlark.Value) error {
+		if _, ok := v.(starlark.Callable); ok {
+			return whole("emit", 1).set(d, v)
+		}
+		return choice("emit", func(d *draft) *string { return &d.op.Emit }, "auto", "events", "state", "nothing").set(d, v)
+	}}
+}
+
+func someBatch(d *draft) error {
+	if d.op.Size == 0 {
+		d.op.Size = defaultBatch
+	}
+	return nil
+}
+
+func oneSample(d *draft) error {
+	if d.has("fraction") == d.has("n") {
+		return d.mistake("sample needs either a fraction or n = ...")
+	}
+	return nil
+}
+
+func lanes(d *draft) error {
+	if d.has("lanes") && d.has("stages") {
+		return d.mistake("partition: stages is another word for lanes: give one of them")
+	}
+	if d.op.Lanes == 0 {
+		d.op.Lanes = defaultLanes
+	}
+	d.lanes = true
+	return nil
+}
+
+// initialState gives a state to reducers without one: {}, but per key there is no telling.
+func initialState(d *draft) error {
+	if d.given[0] == nil {
+		if d.has("by") {
+			e := d.mistake("%s with by= needs initial, the state of a key that has no record yet", d.operator.name)
+			e.Hint = "write initial = 0, initial = dict, or the like"
+			return e
+		}
+		d.addValue("initial", starlark.NewDict(0))
+	}
+	return meet(d)
+}
+
+// meet notes that the lanes of a partition have met the operator that they were made for.
+func meet(d *draft) error {
+	d.lanes = false
+	return nil
+}
