@@ -78,17 +78,25 @@ func (m *mem) forget(id string) {
 }
 
 func (m *mem) Get(id string, buf []byte) ([]byte, error) {
-	m.mu.RLock()
-	data, ok := m.chunks[id]
-	closed := m.closed
-	m.mu.RUnlock()
+	data, ok, err := m.find(id)
 	switch {
-	case closed:
-		return buf, ErrClosed
+	case err != nil:
+		return buf, err
 	case !ok:
 		return buf, notFound(id)
 	}
 	return append(buf, data...), nil
+}
+
+// find returns the chunk itself, which nobody may change.
+func (m *mem) find(id string) (data []byte, ok bool, err error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		return nil, false, ErrClosed
+	}
+	data, ok = m.chunks[id]
+	return data, ok, nil
 }
 
 func (m *mem) Delete(id string) error {

@@ -1,4 +1,4 @@
-// Package spill keeps chunks outside the heap: in memory, in plain segment files, or in Badger.
+// Package spill keeps chunks until they were consumed: in memory, in plain segment files, or in Badger.
 package spill
 
 import (

@@ -54,14 +54,17 @@ func (t *tiered) Get(id string, buf []byte) ([]byte, error) {
 	lock.RLock()
 	defer lock.RUnlock()
 
-	got, err := t.memory.Get(id, buf)
-	if !errors.Is(err, ErrNotFound) {
-		return got, err
+	data, ok, err := t.memory.find(id)
+	switch {
+	case err != nil:
+		return buf, err
+	case ok:
+		return append(buf, data...), nil
 	}
 	if store := t.opened(); store != nil {
 		return store.Get(id, buf)
 	}
-	return buf, err
+	return buf, notFound(id)
 }
 
 func (t *tiered) Delete(id string) error {
