@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/flowsh/flowsh/engine/host"
@@ -32,6 +33,7 @@ type console struct {
 	flags    messageFlags
 	terminal bool
 	color    bool
+	secrets  *strings.Replacer // hides what no message may show; nil: there is nothing
 
 	mu     sync.Mutex
 	out    io.Writer
@@ -43,6 +45,19 @@ func newConsole(h *host.Host, flags messageFlags) *console {
 	noColor, set := h.LookupEnv("NO_COLOR")
 	c.color = flags.Color == "always" || flags.Color == "auto" && c.terminal && !(set && noColor != "")
 	return c
+}
+
+// mask hides these texts in all messages from now on.
+func (c *console) mask(secrets []string) {
+	var pairs []string
+	for _, secret := range secrets {
+		if secret != "" {
+			pairs = append(pairs, secret, "***")
+		}
+	}
+	if pairs != nil {
+		c.secrets = strings.NewReplacer(pairs...)
+	}
 }
 
 func isTerminal(w io.Writer) bool {
@@ -64,7 +79,11 @@ func (c *console) say(color string, m message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.erase()
-	fmt.Fprintln(c.out, c.format(color, m))
+	text := c.format(color, m)
+	if c.secrets != nil {
+		text = c.secrets.Replace(text)
+	}
+	fmt.Fprintln(c.out, text)
 }
 
 func (c *console) format(color string, m message) string {

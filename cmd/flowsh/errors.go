@@ -1,12 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"syscall"
 
 	"github.com/flowsh/flowsh/builtins"
+	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
@@ -35,7 +35,7 @@ func exitStatus(err error) int {
 		return statusClosedOutput
 	case isLimit(err):
 		return statusLimit
-	case isA[*usageError](err), isA[*builtins.LoadError](err):
+	case isA[*usageError](err), isA[*builtins.LoadError](err), isA[*engine.NotYetError](err):
 		return statusUsage
 	case isMachine(err):
 		return statusMachine
@@ -51,7 +51,7 @@ func isA[E error](err error) bool {
 func isClosedOutput(err error) bool { return errors.Is(err, connector.ErrClosedOutput) }
 
 func isLimit(err error) bool {
-	return errors.Is(err, kernel.ErrLimit) || isA[*operator.LimitError](err) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, kernel.ErrLimit) || isA[*operator.LimitError](err) || errors.Is(err, engine.ErrTimeout)
 }
 
 // isMachine reports whether the machine failed. A file that is not there, or is a folder, is the data's fault.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/flowsh/flowsh/builtins"
+	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
@@ -33,10 +33,11 @@ func TestExitStatus(t *testing.T) {
 		{&connector.ReadError{File: "x", Err: path(syscall.EIO)}, 3},
 		{path(syscall.ENOSPC), 3},
 		{fmt.Errorf("spill: %w", spill.ErrFull), 3},
+		{&engine.NotYetError{}, 2},
 		{&operator.LimitError{}, 4},
 		{&kernel.ScriptError{Err: kernel.ErrLimit}, 4},
 		{&builtins.LoadError{Err: kernel.ErrLimit}, 4},
-		{context.DeadlineExceeded, 4},
+		{fmt.Errorf("job: %w", engine.ErrTimeout), 4},
 		{&interruption{syscall.SIGINT}, 130},
 		{&interruption{syscall.SIGTERM}, 143},
 		{fmt.Errorf("stdout: %w", connector.ErrClosedOutput), 141},

@@ -159,6 +159,15 @@ func TestColor(t *testing.T) {
 	}
 }
 
+func TestSecretsAreMasked(t *testing.T) {
+	c, out := testConsole(messageFlags{})
+	c.mask([]string{"", "hunter2"})
+	c.printed("the password is hunter2")
+	if out.String() != "the password is ***\n" {
+		t.Errorf("%q", out)
+	}
+}
+
 func TestGrouped(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 12: "12", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
 		if got := grouped(n); got != want {

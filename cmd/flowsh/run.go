@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"slices"
 
 	"github.com/flowsh/flowsh/builtins"
@@ -33,7 +31,7 @@ func (c *cli) run(before, rest []string) error {
 	if err != nil {
 		return err
 	}
-	defer claim(options)()
+	defer limitCores(options.Cores)()
 	return c.execute(job.Program, options)
 }
 
@@ -51,10 +49,25 @@ func (c *cli) execute(program *engine.Program, options engine.Options) error {
 	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
 		return interrupted
 	}
-	if summary != nil && err == nil {
-		c.console.summary(summary.Audit())
+	if err != nil {
+		return err
 	}
-	return err
+	c.console.summary(summary.Audit())
+	return c.printSamples(summary.Samples)
+}
+
+// printSamples shows the first records of each stage, which is what a dry run is for.
+func (c *cli) printSamples(samples []engine.Sample) error {
+	for _, s := range samples {
+		text := s.Stage + "\n"
+		for _, record := range s.Records {
+			text += "  " + record + "\n"
+		}
+		if err := c.print(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // load reads the command line and the script. The script's own arguments decide which of the flags behind it are
@@ -88,8 +101,9 @@ func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
 		return nil, nil, err
 	}
 	c.console = newConsole(c.host, line.messageFlags)
+	c.console.mask(job.Secrets)
 	for _, warning := range job.Warnings {
-		c.console.warn(fmt.Sprint(warning))
+		c.console.warn(warning)
 	}
 	return job, line, nil
 }
@@ -176,12 +190,8 @@ func (line *runLine) options(job *builtins.Job) (engine.Options, error) {
 	}, nil
 }
 
-// claim takes the cores and memory of the options for this process, and returns how to give them back.
-func claim(o engine.Options) (restore func()) {
-	memory := debug.SetMemoryLimit(o.Memory)
-	cores := runtime.GOMAXPROCS(o.Cores)
-	return func() {
-		debug.SetMemoryLimit(memory)
-		runtime.GOMAXPROCS(cores)
-	}
+// limitCores gives this process so many cores, and returns how to give them back; 0 changes nothing.
+func limitCores(n int) (restore func()) {
+	before := runtime.GOMAXPROCS(n)
+	return func() { runtime.GOMAXPROCS(before) }
 }
