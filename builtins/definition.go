@@ -112,7 +112,7 @@ func (u *unit) begin(stages []stage) (*Flow, []stage, error) {
 	i := slices.IndexFunc(stages, func(s stage) bool { return s.base == "from_enumerable" })
 	if i < 0 {
 		o := findSource("lines")
-		f, err := o.build(u, stages[0].at, nil, make([]starlark.Value, len(o.params)))
+		f, err := o.build(u, stages[0].at, nil, make([]starlark.Value, len(o.params)), nil)
 		return f, stages, err
 	}
 	st := stages[i]
@@ -154,6 +154,7 @@ func (u *unit) stage(in *Flow, st stage, modifiers []stage) (*Flow, error) {
 	}
 	given := make([]starlark.Value, len(o.params))
 	given[slices.Index(o.names(), param)] = st.value
+	where := places{}
 	for _, m := range modifiers {
 		if !st.folds() || m.digits != st.digits {
 			continue
@@ -162,21 +163,22 @@ func (u *unit) stage(in *Flow, st stage, modifiers []stage) (*Flow, error) {
 		if in, err = u.modify(in, o, given, m); err != nil {
 			return nil, err
 		}
+		where[m.base] = m.at
 	}
-	return o.build(u, st.at, in, given)
+	return o.build(u, st.at, in, given, where)
 }
 
 // modify gives a reduce or scan one of its parameters, or puts a window or trigger before it.
 func (u *unit) modify(in *Flow, o *operator, given []starlark.Value, m stage) (*Flow, error) {
 	switch m.base {
 	case "window":
-		return findOperator("window").build(u, m.at, in, []starlark.Value{m.value})
+		return findOperator("window").build(u, m.at, in, []starlark.Value{m.value}, nil)
 	case "trigger":
 		values := []starlark.Value{m.value, nil, nil}
 		if _, ok := m.value.(starlark.Callable); ok {
 			values = []starlark.Value{nil, nil, m.value}
 		}
-		return findOperator("trigger").build(u, m.at, in, values)
+		return findOperator("trigger").build(u, m.at, in, values, nil)
 	}
 	i := slices.Index(o.names(), m.base)
 	if i < 0 {

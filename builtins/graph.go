@@ -36,7 +36,7 @@ func (u *unit) graph(steps []*step) (*engine.Program, error) {
 			return nil, err
 		}
 	}
-	g.program.Graph.Bundle = u.bundle.sum(u.line.files(), u.options.Now, u.settings.Seed)
+	g.program.Graph.Bundle = u.bundle.sum(u.line.files(), u.env.Now, u.settings.Seed)
 	return g.program, nil
 }
 
@@ -87,7 +87,7 @@ func (g *grapher) op(f *Flow) (int, error) {
 	if err := g.ends(f, &op); err != nil {
 		return 0, err
 	}
-	if op.OnError != nil {
+	if op.OnError != nil && *op.OnError != (engine.ErrorRules{}) {
 		op.OnError = g.u.settings.limit(op.OnError)
 	}
 	op.ID = len(g.program.Graph.Ops)

@@ -15,16 +15,24 @@ type lesson struct{ text, hint string }
 // syntaxLessons are found by a part of the parser's message.
 var syntaxLessons = []lesson{
 	{"got import", `Starlark has no import: write load("helpers.star", "name")`},
+	{"got from", `Starlark has no import: write load("helpers.star", "name")`},
 	{"got try", "Starlark has no try: attempt(f, x, default = None) gives a default where f fails"},
-	{"got while", "write `for _ in range(n): ... break`"},
-	{"got yield", "return a list; flat_map emits its elements"},
+	{"got except", "Starlark has no try: attempt(f, x, default = None) gives a default where f fails"},
+	{"got yield", "return a list: flat_map emits its elements"},
 	{"got class", "Starlark has no classes: use a dict, or struct(field = value)"},
 	{"got raise", `write fail("message")`},
-	{"got assert", `write: if not condition: fail("message")`},
 	{"got with", `files are read by sources such as lines("path")`},
-	{"got lambda", "a lambda cannot take a tuple apart in its parameters: write `lambda k, v: ...`, a pair is spread over them"},
-	{"got '(', want ':'", "a lambda takes no tuple as a parameter: write `lambda k, v: ...`, a pair is spread over them"},
-	{"got '(', want parameter", "a lambda takes no tuple as a parameter: write `lambda k, v: ...`, a pair is spread over them"},
+	{"got global", "globals cannot change: return the value"},
+	{"got nonlocal", "return the value, or keep it in a list or dict"},
+	{"got del", "write d.pop(key)"},
+	{"got is,", "write x == None, or type(x) == \"string\""},
+	{"got string literal, want newline", `Starlark has no f-strings: write sprintf("%s", x); calls need parentheses: print("x")`},
+	{"not an identifier", "a parameter cannot be a tuple: write `lambda k, v: ...`, a pair is spread over both"},
+	{"got ':', want ')'", "parameters have no types"},
+	{"got '**'", "Starlark has no power operator: write math.pow(x, y), or x * x"},
+	{"unexpected input character '!'", "write not"},
+	{"got '&', want primary", "write and"},
+	{"does not associate", "write a < b and b < c"},
 }
 
 // runtimeLessons are found by a part of the interpreter's message.

@@ -136,6 +136,7 @@ func (l *loader) flagHint(flag string) string {
 // A loader is what the files of one script share.
 type loader struct {
 	options     Options
+	env         *Env
 	predeclared starlark.StringDict
 	definitions map[string]*definition // by position
 	units       map[string]*unit       // by path
@@ -162,7 +163,7 @@ func newLoader(path string, o Options) *loader {
 	}
 	env := &Env{Host: o.Host, Dir: filepath.Dir(path), Now: now.UTC(), Seed: o.Seed}
 	l := &loader{
-		options: o, definitions: map[string]*definition{}, units: map[string]*unit{},
+		options: o, env: env, definitions: map[string]*definition{}, units: map[string]*unit{},
 		chain: []string{path}, scripts: []string{path}, bundle: newBundle(), line: newCommandLine(o.Args),
 	}
 	l.settings.Seed = o.Seed

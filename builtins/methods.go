@@ -23,7 +23,7 @@ var operators = []*operator{
 	{name: "filter", kind: engine.OpFilter, params: []param{required(each("f")), using(), onError()}},
 	{name: "reject", kind: engine.OpReject, params: []param{required(each("f")), using(), onError()}},
 	{name: "map_values", kind: engine.OpMapValues, params: []param{required(each("f")), using(), onError()}},
-	{name: "map_batch", kind: engine.OpMapBatch, params: []param{required(whole("f", 1)), size(), onError()}, finish: someBatch},
+	{name: "map_batch", kind: engine.OpMapBatch, params: []param{required(whole("f", 1)), size()}, finish: someBatch},
 	{name: "batch", kind: engine.OpBatch, params: []param{required(size()), duration("timeout"), record("weight")}},
 	{name: "with_index", kind: engine.OpWithIndex},
 	{name: "sample", kind: engine.OpSample, params: []param{fraction(), number("n", 0), seed()}, finish: oneSample},
@@ -147,7 +147,7 @@ func (o *operator) call(thread *starlark.Thread, fn *starlark.Builtin, args star
 		return nil, err
 	}
 	in, _ := fn.Receiver().(*Flow)
-	f, err := o.build(u, thread.CallFrame(1).Pos, in, given)
+	f, err := o.build(u, thread.CallFrame(1).Pos, in, given, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,9 @@ func optionChoice(name string, words ...string) param {
 	return param{name: name, set: func(d *draft, v starlark.Value) error {
 		var word string
 		err := choice(name, func(*draft) *string { return &word }, words...).set(d, v)
-		d.option(name, word)
+		if word != "" {
+			d.option(name, word)
+		}
 		return err
 	}}
 }
@@ -220,14 +222,9 @@ func window() param {
 	}}
 }
 
-// emit is what a reducer hands on: a word, or a function of the state.
+// emit is what a reducer hands on of its state.
 func emit() param {
-	return param{name: "emit", set: func(d *draft, v starlark.Value) error {
-		if _, ok := v.(starlark.Callable); ok {
-			return whole("emit", 1).set(d, v)
-		}
-		return choice("emit", func(d *draft) *string { return &d.op.Emit }, "auto", "events", "state", "nothing").set(d, v)
-	}}
+	return choice("emit", func(d *draft) *string { return &d.op.Emit }, "auto", "events", "state", "nothing")
 }
 
 func someBatch(d *draft) error {
@@ -250,6 +247,9 @@ func lanes(d *draft) error {
 	}
 	if d.op.Lanes == 0 {
 		d.op.Lanes = defaultLanes
+	}
+	if !d.has("key") {
+		d.add(&boundFunc{param: "key", text: "record", Func: kernel.Whole()})
 	}
 	d.lanes = true
 	return nil

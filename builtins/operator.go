@@ -34,7 +34,11 @@ type draft struct {
 	u        *unit
 	operator *operator
 	given    []starlark.Value // by parameter; nil for an absent one
+	places   places
 }
+
+// places are where the parameters stand that do not stand in the call.
+type places map[string]syntax.Position
 
 func (o *operator) names() []string {
 	names := make([]string, len(o.params))
@@ -45,8 +49,8 @@ func (o *operator) names() []string {
 }
 
 // build makes the flow of one call. in is nil for sources.
-func (o *operator) build(u *unit, at syntax.Position, in *Flow, given []starlark.Value) (*Flow, error) {
-	d := &draft{u: u, operator: o, given: given, Flow: &Flow{op: engine.Op{Kind: o.kind, At: at.String()}, at: at}}
+func (o *operator) build(u *unit, at syntax.Position, in *Flow, given []starlark.Value, where places) (*Flow, error) {
+	d := &draft{u: u, operator: o, given: given, places: where, Flow: &Flow{op: engine.Op{Kind: o.kind, At: at.String()}, at: at}}
 	if in != nil {
 		if err := d.read(in); err != nil {
 			return nil, err
@@ -71,7 +75,7 @@ func (d *draft) fill() error {
 			continue
 		}
 		if err := p.set(d, v); err != nil {
-			return d.in1(p.name, err)
+			return d.about(p.name, err)
 		}
 	}
 	if d.operator.finish == nil {
@@ -104,13 +108,15 @@ func (d *draft) mistake(format string, args ...any) *LoadError {
 	return mistakeAt(d.at, "", format, args...)
 }
 
-// in1 says which parameter an error is about.
-func (d *draft) in1(param string, err error) error {
+// about says which parameter an error is about.
+func (d *draft) about(param string, err error) error {
 	e, ok := err.(*LoadError)
 	if !ok {
-		return d.mistake("%s: %s: %v", d.operator.name, param, err)
+		e = mistake("", "%v", err)
 	}
-	if !e.Pos.IsValid() {
+	if place, ok := d.places[param]; ok {
+		e.Pos = place
+	} else if !e.Pos.IsValid() {
 		e.Pos = d.at
 		e.Message = fmt.Sprintf("%s: %s: %s", d.operator.name, param, e.Message)
 	}

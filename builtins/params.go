@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -144,17 +145,18 @@ func flag(name string, field func(*draft) *bool) param {
 	return param{name: name, set: func(d *draft, v starlark.Value) error { return unpack(v, field(d)) }}
 }
 
-// choice is one of some words.
+// choice is one of some words; the first is the default, and stands as "" in the operator.
 func choice(name string, field func(*draft) *string, words ...string) param {
 	return param{name: name, set: func(d *draft, v starlark.Value) error {
 		s, ok := starlark.AsString(v)
-		for _, w := range words {
-			if ok && s == w {
-				*field(d) = w
-				return nil
-			}
+		i := slices.Index(words, s)
+		switch {
+		case !ok || i < 0:
+			return mistake(didYouMean(s, words), `want one of "%s", not %s`, strings.Join(words, `", "`), v)
+		case i > 0:
+			*field(d) = s
 		}
-		return mistake(didYouMean(s, words), `want one of "%s", not %s`, strings.Join(words, `", "`), v)
+		return nil
 	}}
 }
 
