@@ -32,6 +32,8 @@ type Block struct {
 	Read   int64  // bytes consumed from the file since the last block, compressed; for progress
 	Data   []byte // owned by the block and never reused: records may be views into it
 	Values chunk.Column
+
+	line int64 // as Line, but for error messages, where it is known though nobody asked for it
 }
 
 // A Source is where a flow begins. It is made from a SourceSpec and safe for concurrent use.
@@ -169,11 +171,16 @@ type EncodedPart struct {
 	Shapes  []Shape  // where records with other columns begin, for the error that names the record
 	Records int
 	Data    []byte
+
+	ends []int // offset in Data after each record, for sinks that cut between records
 }
 
-// A Shape is a run of records in a part that have the same columns.
+// A Shape is a run of records in a part that have the same columns. A part with a second one has records that
+// cannot stand in the same file: Write fails, and what follows is not encoded.
 type Shape struct {
-	Record  int // index in the part of the run's first record
+	Record  int // index in the batch of the run's first record
 	Columns []string
-	Text    string // the first record, at most 1 KiB
+	Text    string // the first record, at most 1 KiB; empty for the first shape of a part
+
+	at int // index in the part of the run's first record
 }

@@ -1,0 +1,139 @@
+package connector
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
+)
+
+// magicLen is how many first bytes tell a compression.
+const magicLen = 24
+
+// maxWindow bounds the memory that a compressed file can ask for: the largest window that zstd and xz use unless
+// they are told to use more.
+const maxWindow = 128 << 20
+
+// A compression is recognised by the first bytes of a file, never by its name.
+type compression struct {
+	name  string
+	match func(start []byte) bool
+	open  func(r *bufio.Reader) (io.Reader, error)
+}
+
+var compressions = []*compression{
+	{"gz", hasPrefix("\x1f\x8b\x08"), openGzip},
+	{"zstd", isZstd, openZstd},
+	{"bz2", isBzip2, openBzip2},
+	{"xz", hasPrefix("\xfd7zXZ\x00"), openXz},
+	{"lz4", hasPrefix("\x04\x22\x4d\x18"), openLz4},
+}
+
+// compressionOf returns nil for plain text.
+func compressionOf(start []byte) *compression {
+	for _, c := range compressions {
+		if c.match(start) {
+			return c
+		}
+	}
+	return nil
+}
+
+func hasPrefix(magic string) func([]byte) bool {
+	return func(start []byte) bool { return bytes.HasPrefix(start, []byte(magic)) }
+}
+
+// isZstd also knows the skippable frame that parallel compressors begin with.
+func isZstd(start []byte) bool {
+	return bytes.HasPrefix(start, []byte("\x28\xb5\x2f\xfd")) ||
+		len(start) >= 4 && start[0]&0xf0 == 0x50 && string(start[1:4]) == "\x2a\x4d\x18"
+}
+
+// isBzip2 wants the mark of a block or of the end too: a text may well begin with BZh.
+func isBzip2(start []byte) bool {
+	if len(start) < 10 || string(start[:3]) != "BZh" || start[3] < '1' || start[3] > '9' {
+		return false
+	}
+	mark := string(start[4:10])
+	return mark == "\x31\x41\x59\x26\x53\x59" || mark == "\x17\x72\x45\x38\x50\x90"
+}
+
+func openGzip(r *bufio.Reader) (io.Reader, error) { return gzip.NewReader(r) }
+
+func openBzip2(r *bufio.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }
+
+func openLz4(r *bufio.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }
+
+func openZstd(r *bufio.Reader) (io.Reader, error) {
+	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	if err != nil {
+		return nil, err
+	}
+	return d.IOReadCloser(), nil
+}
+
+func openXz(r *bufio.Reader) (io.Reader, error) {
+	start, err := r.Peek(magicLen)
+	if err != nil {
+		return nil, noEOF(err)
+	}
+	if err := checkXzDictionary(start); err != nil {
+		return nil, err
+	}
+	return xz.NewReader(r)
+}
+
+// checkXzDictionary looks at the header of the first block behind the 12 bytes of the stream's: its size, its
+// flags, and in the usual case of one filter and no sizes the filter's id, 1, and the size of the dictionary. The
+// library would allocate whatever size it finds there.
+func checkXzDictionary(start []byte) error {
+	const flags, filter, length, size = 13, 14, 15, 16
+	if start[flags] != 0 || start[filter] != 0x21 || start[length] != 1 {
+		return nil
+	}
+	dictionary, err := lzma.DecodeDictCap(start[size])
+	if err != nil {
+		return err
+	}
+	if dictionary > maxWindow {
+		return fmt.Errorf("its dictionary of %d MiB is over the limit of %d MiB", dictionary>>20, maxWindow>>20)
+	}
+	return nil
+}
+
+// decompressed is the text of a stream, with the name of its compression, "" if there is none.
+func decompressed(r *bufio.Reader) (text io.Reader, name string, err error) {
+	start, err := r.Peek(magicLen)
+	if err != nil && err != io.EOF {
+		return nil, "", err
+	}
+	c := compressionOf(start)
+	if c == nil {
+		return r, "", nil
+	}
+	text, err = c.open(r)
+	return text, c.name, err
+}
+
+// damaged says what an error of a decompressor means.
+func damaged(name string, err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the %s data is cut short; get the whole file", name)
+	}
+	return fmt.Errorf("the %s data is damaged: %w", name, err)
+}
+
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,122 @@
+package connector
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+
+	"github.com/flowsh/flowsh/engine/host"
+)
+
+const readBuffer = 64 << 10 // bytes read at once from a stream
+
+// An input is an open file, or standard input.
+type input struct {
+	file  host.File // nil for stdin
+	known *inputFile
+	raw   counter
+	text  io.Reader // what raw holds, decompressed
+	zip   string    // the compression's name, "" for plain text
+}
+
+// A counter counts the bytes read through it.
+type counter struct {
+	from     io.Reader
+	n        int64
+	reported int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// openInput opens the file of a split at its beginning. A file that is one split is decompressed.
+func (s *fileSource) openInput(split *Split) (*input, error) {
+	in := &input{known: s.file(split.File)}
+	if split.File == stdin {
+		in.raw.from = s.host.Stdin
+	} else if err := in.open(s.host.FS); err != nil {
+		return nil, err
+	}
+	if split.End >= 0 {
+		in.text = &in.raw
+		return in, nil
+	}
+	var err error
+	in.text, in.zip, err = decompressed(bufio.NewReaderSize(&in.raw, readBuffer))
+	if err != nil {
+		err = in.failed(err)
+		in.close()
+		return nil, err
+	}
+	return in, nil
+}
+
+func (in *input) open(files host.FS) error {
+	file, err := files.Open(in.known.path)
+	if err != nil {
+		return in.whole(cause(err))
+	}
+	in.file, in.raw.from = file, file
+	if err := in.unchanged(); err != nil {
+		file.Close()
+		return err
+	}
+	return nil
+}
+
+func (in *input) close() error {
+	if c, ok := in.text.(io.Closer); ok {
+		c.Close() // releases a decompressor
+	}
+	if in.file == nil {
+		return nil
+	}
+	return in.file.Close()
+}
+
+// unchanged compares the file with what it was before.
+func (in *input) unchanged() error {
+	if in.file == nil {
+		return nil
+	}
+	info, err := in.file.Stat()
+	if err == nil {
+		err = in.known.check(info)
+	}
+	if err != nil {
+		return in.whole(cause(err))
+	}
+	return nil
+}
+
+// progress is the number of bytes that were read since it was last asked.
+func (in *input) progress() int64 {
+	n := in.raw.n - in.raw.reported
+	in.raw.reported = in.raw.n
+	return n
+}
+
+func (in *input) name() string { return displayName(in.known.path) }
+
+// whole is an error about the file as such.
+func (in *input) whole(err error) error { return &ReadError{File: in.name(), Offset: -1, Err: err} }
+
+// failed is an error of reading on; its offset is that of the bytes on disk.
+func (in *input) failed(err error) error {
+	if in.zip != "" {
+		err = damaged(in.zip, err)
+	}
+	return &ReadError{File: in.name(), Offset: in.raw.n, Err: cause(err)}
+}
+
+// tooLong is the error for a record over the limit.
+func tooLong(limit int64, quotes bool) error {
+	hint := ""
+	if quotes {
+		hint = `, unless it holds a quote (") that is never closed`
+	}
+	return fmt.Errorf("the record that begins here is longer than %d bytes; allow more with --max-record%s", limit, hint)
+}
