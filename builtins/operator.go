@@ -131,8 +131,11 @@ func (d *draft) bind(param string, v starlark.Value, sig kernel.Signature) (*bou
 	if err != nil {
 		return nil, d.mistake("%v", err)
 	}
-	if def := d.u.function(v); def != nil && !def.returns {
-		return nil, mistakeAt(def.pos, "add `return <value>`", "%s returns nothing, but %s needs its result", def.name, d.operator.name)
+	if def := d.u.function(v); def != nil {
+		if !def.returns {
+			return nil, mistakeAt(def.pos, "add `return <value>`", "%s returns nothing, but %s needs its result", def.name, d.operator.name)
+		}
+		fn.Recognise(def.node)
 	}
 	return &boundFunc{param: param, text: d.u.describe(v), Func: fn}, nil
 }

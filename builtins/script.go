@@ -26,6 +26,7 @@ type definition struct {
 	pos     syntax.Position
 	text    string // how explain shows it
 	returns bool   // there is a `return <value>`
+	node    syntax.Node
 }
 
 // maxLambda is how much of a lambda's text explain shows, in characters.
@@ -60,10 +61,10 @@ func (l *loader) define(tree syntax.Node, source []byte) {
 	syntax.Walk(tree, func(n syntax.Node) bool {
 		switch n := n.(type) {
 		case *syntax.DefStmt:
-			l.definitions[n.Def.String()] = &definition{name: n.Name.Name, pos: n.Name.NamePos, text: n.Name.Name, returns: returnsValue(n.Body)}
+			l.definitions[n.Def.String()] = &definition{name: n.Name.Name, pos: n.Name.NamePos, text: n.Name.Name, returns: returnsValue(n.Body), node: n}
 		case *syntax.LambdaExpr:
 			start, end := n.Span()
-			l.definitions[n.Lambda.String()] = &definition{name: "lambda", pos: n.Lambda, text: shorten(text.between(start, end)), returns: true}
+			l.definitions[n.Lambda.String()] = &definition{name: "lambda", pos: n.Lambda, text: shorten(text.between(start, end)), returns: true, node: n}
 		}
 		return true
 	})

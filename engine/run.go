@@ -40,6 +40,7 @@ func Run(ctx context.Context, p *Program, o Options) (*Summary, error) {
 	}
 	r := newJobRun(p, plan, o)
 	defer r.close()
+	defer r.limitHeap(ctx)()
 	for i := range plan.Steps {
 		if err := r.step(ctx, i); err != nil {
 			return &r.summary, err

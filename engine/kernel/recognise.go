@@ -5,43 +5,33 @@ import (
 	"go.starlark.net/syntax"
 )
 
-// A Syntax finds the syntax trees of functions, by position.
-type Syntax struct {
-	functions map[place]function
-}
-
-type place struct {
-	file      string
-	line, col int32
-}
-
-type function struct {
-	params []syntax.Expr
-	result syntax.Expr // of a function that is nothing but a return; else nil
-}
-
-// NewSyntax reads the trees of a script and of what it loads.
-func NewSyntax(files ...syntax.Node) *Syntax {
-	s := &Syntax{functions: map[place]function{}}
-	for _, f := range files {
-		syntax.Walk(f, s.visit)
+// Recognise looks at the function's syntax tree, a *syntax.DefStmt or *syntax.LambdaExpr, for what can be done
+// without a call: the function returns one of its parameters.
+func (f *Func) Recognise(def syntax.Node) {
+	fn, ok := f.Callable.(*starlark.Function)
+	if !ok || f.Own > 0 || fn.HasVarargs() || fn.HasKwargs() {
+		return
 	}
-	return s
-}
-
-func (s *Syntax) visit(n syntax.Node) bool {
-	switch n := n.(type) {
+	var params []syntax.Expr
+	var result syntax.Expr
+	switch def := def.(type) {
 	case *syntax.LambdaExpr:
-		s.functions[placeOf(n.Lambda)] = function{params: n.Params, result: n.Body}
+		params, result = def.Params, def.Body
 	case *syntax.DefStmt:
-		s.functions[placeOf(n.Def)] = function{params: n.Params, result: onlyResult(n.Body)}
+		params, result = def.Params, onlyResult(def.Body)
 	}
-	return true
+	id, ok := unparen(result).(*syntax.Ident)
+	if !ok {
+		return
+	}
+	for i, p := range params {
+		if name, plain := p.(*syntax.Ident); plain && name.Name == id.Name && i < max(f.Spread, 1) {
+			f.Returns = i
+		}
+	}
 }
 
-func placeOf(p syntax.Position) place { return place{file: p.Filename(), line: p.Line, col: p.Col} }
-
-// onlyResult is what a body returns that is nothing but a docstring and a return.
+// onlyResult is what a body returns that is nothing but a return, after a docstring perhaps; nil for any other.
 func onlyResult(body []syntax.Stmt) syntax.Expr {
 	if len(body) == 2 {
 		if e, ok := body[0].(*syntax.ExprStmt); ok {
@@ -53,35 +43,18 @@ func onlyResult(body []syntax.Stmt) syntax.Expr {
 	if len(body) != 1 {
 		return nil
 	}
-	r, ok := body[0].(*syntax.ReturnStmt)
-	if !ok {
-		return nil
+	if r, ok := body[0].(*syntax.ReturnStmt); ok {
+		return r.Result
 	}
-	return r.Result
+	return nil
 }
 
-// Recognise notes what can be done without a call: the function returns one of its parameters.
-func (s *Syntax) Recognise(f *Func) {
-	fn, ok := f.Callable.(*starlark.Function)
-	if !ok || f.Own > 0 || fn.HasVarargs() || fn.HasKwargs() {
-		return
-	}
-	source := s.functions[placeOf(fn.Position())]
-	result := source.result
+func unparen(e syntax.Expr) syntax.Expr {
 	for {
-		paren, ok := result.(*syntax.ParenExpr)
+		p, ok := e.(*syntax.ParenExpr)
 		if !ok {
-			break
+			return e
 		}
-		result = paren.X
-	}
-	id, ok := result.(*syntax.Ident)
-	if !ok {
-		return
-	}
-	for i, p := range source.params {
-		if name, plain := p.(*syntax.Ident); plain && name.Name == id.Name && i < max(f.Spread, 1) {
-			f.Returns = i
-		}
+		e = p.X
 	}
 }

@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+)
+
+func TestSequenceDeliversInOrder(t *testing.T) {
+	const units = 500
+	s := newSequence(8)
+	var issue sync.Mutex
+	var next int64
+	var got []int64
+	var workers sync.WaitGroup
+	for range 4 {
+		workers.Go(func() {
+			for {
+				issue.Lock()
+				n := next
+				if n == units || !s.admit(n) {
+					issue.Unlock()
+					return
+				}
+				next++
+				issue.Unlock()
+				for range rand.IntN(100) {
+					_ = rand.IntN(2)
+				}
+				if err := s.done(&unit{number: n}, func(u *unit) error {
+					got = append(got, u.number)
+					return nil
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if len(got) != units || !slices.IsSorted(got) {
+		t.Errorf("%d units delivered, in order: %v", len(got), slices.IsSorted(got))
+	}
+}
+
+func TestSequenceStopsAtTheFirstError(t *testing.T) {
+	s := newSequence(4)
+	broken := errors.New("broken")
+	var got []int64
+	deliver := func(u *unit) error {
+		if u.number == 1 {
+			return broken
+		}
+		got = append(got, u.number)
+		return nil
+	}
+	if err := s.done(&unit{number: 2}, deliver); err != nil {
+		t.Error(err)
+	}
+	if err := s.done(&unit{number: 1}, deliver); err != nil {
+		t.Error(err)
+	}
+	if err := s.done(&unit{number: 0}, deliver); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if !slices.Equal(got, []int64{0}) {
+		t.Errorf("delivered %v", got)
+	}
+	if s.admit(3) {
+		t.Error("a unit was admitted after the error")
+	}
+}
+
+func TestSequenceWindow(t *testing.T) {
+	s := newSequence(2)
+	if !s.admit(0) || !s.admit(1) {
+		t.Fatal("the window is closed")
+	}
+	admitted := make(chan bool)
+	go func() { admitted <- s.admit(2) }()
+	select {
+	case <-admitted:
+		t.Fatal("admitted over the window")
+	default:
+	}
+	if err := s.done(&unit{number: 0}, func(*unit) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !<-admitted {
+		t.Error("not admitted after a delivery")
+	}
+}
