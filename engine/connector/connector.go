@@ -135,13 +135,17 @@ type SinkSpec struct {
 	MaxFiles    int      `json:"max_files,omitempty"`
 }
 
-// A Sink writes one output of a step. NewEncoder may be called concurrently; everything else is called by one
-// goroutine. The order of calls is Write*, Prepare, then Commit or Abort; Abort may come at any time and leaves
-// nothing behind. None of them is retried.
+// A Sink writes one output of a step. NewEncoder and Written may be called concurrently; everything else is called
+// by one goroutine. The order of calls is Write*, Prepare, then Commit or Abort; Abort may come at any time, even
+// after Commit if another output of the step fails, and leaves nothing behind. None of them is retried.
+//
+// Errors are *EncodeError for a record that does not fit, *WriteError for an output that cannot be written, and
+// ErrClosedOutput for a stdout that nobody reads any more.
 type Sink interface {
 	// NewEncoder makes an encoder for one goroutine.
 	NewEncoder() Encoder
-	// Write puts out an encoded batch; batches come in the order of the flow.
+	// Write puts out an encoded batch; batches come in the order of the flow. It takes e over: its memory goes
+	// back to the sink's encoders.
 	Write(e *Encoded) error
 	// Prepare flushes and syncs what was written under a temporary name.
 	Prepare() error
@@ -149,11 +153,12 @@ type Sink interface {
 	Commit() error
 	// Abort removes what was written.
 	Abort() error
-	// Written reports the records and bytes written so far.
+	// Written reports the records, and the bytes of text before compression, written so far.
 	Written() (records, bytes int64)
 }
 
-// An Encoder formats batches. keys is nil unless the sink's spec says ByKey.
+// An Encoder formats batches. keys is nil unless the sink's spec says ByKey. An error is an *EncodeError, of the
+// first record that the format cannot hold.
 type Encoder interface {
 	Encode(b *chunk.Batch, keys *chunk.Column) (*Encoded, error)
 }
@@ -172,7 +177,9 @@ type EncodedPart struct {
 	Records int
 	Data    []byte
 
-	ends []int // offset in Data after each record, for sinks that cut between records
+	first int   // index in the batch of the first record
+	ends  []int // offset after each record, for sinks that cut between records
+	base  int   // the offset at which Data begins
 }
 
 // A Shape is a run of records in a part that have the same columns. A part with a second one has records that

@@ -1,0 +1,272 @@
+package connector
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"go.starlark.net/lib/time"
+	"go.starlark.net/starlark"
+	"go.starlark.net/starlarkstruct"
+)
+
+const (
+	// maxDepth is how deep a record may be nested that is written as text. A list that contains itself is
+	// deeper.
+	maxDepth = 1000
+	// maxText is the longest text of one record: values that share parts grow when they are written out.
+	maxText = 1 << 28
+)
+
+// A fieldError is a part of a record that has no text in the sink's format.
+type fieldError struct {
+	path []string // selectors from the value outwards: ["c"] before ["user"]
+	err  error
+}
+
+func (e *fieldError) Error() string { return e.field() + ": " + e.err.Error() }
+func (e *fieldError) Unwrap() error { return e.err }
+
+// field is the selector of the part as a script writes it: ["user"][3].
+func (e *fieldError) field() string {
+	text := ""
+	for _, selector := range slices.Backward(e.path) {
+		text += selector
+	}
+	return text
+}
+
+// below says that err arose in an element of a container.
+func below(selector string, err error) error {
+	inner, ok := err.(*fieldError)
+	if !ok {
+		inner = &fieldError{err: err}
+	}
+	inner.path = append(inner.path, selector)
+	return inner
+}
+
+func named(key string) string  { return "[" + strconv.Quote(key) + "]" }
+func indexed(index int) string { return "[" + strconv.Itoa(index) + "]" }
+
+// A jsonWriter turns values into JSON, without white space and with the members of a dict in their order.
+type jsonWriter struct {
+	keys  []string // of the records that came last: they seldom change
+	heads [][]byte // of those keys: {"a": and then ,"b":
+}
+
+// append appends v, which stands at a depth.
+func (w *jsonWriter) append(dst []byte, d *datum, depth int) ([]byte, error) {
+	switch d.kind {
+	case chunk.String:
+		return appendQuoted(dst, d.text)
+	case chunk.Int, chunk.Bool:
+		return appendScalar(dst, d), nil
+	case chunk.Float:
+		if math.IsInf(d.float, 0) || d.float != d.float {
+			return dst, fmt.Errorf("%s has no JSON form: write None or a str", appendFloat(nil, d.float))
+		}
+		return appendFloat(dst, d.float), nil
+	case chunk.Null:
+		return append(dst, "null"...), nil
+	case chunk.Bytes:
+		return dst, errors.New("bytes have no JSON form: write str(...) of them, or list(x.elems())")
+	}
+	if depth > maxDepth {
+		return dst, fmt.Errorf("nested deeper than %d: does it contain itself?", maxDepth)
+	}
+	start := len(dst)
+	dst, err := w.appendContainer(dst, d, depth)
+	if err == nil && len(dst)-start > maxText {
+		err = errTooLong
+	}
+	return dst, err
+}
+
+var errTooLong = fmt.Errorf("its text is longer than %d MiB: write several records", maxText>>20)
+
+func (w *jsonWriter) appendContainer(dst []byte, d *datum, depth int) ([]byte, error) {
+	switch d.kind {
+	case chunk.Tuple:
+		return w.appendTuple(dst, d, depth)
+	case chunk.Record:
+		return w.appendRecord(dst, d, depth)
+	}
+	switch v := d.value.(type) {
+	case starlark.Int:
+		return appendRare(dst, v), nil
+	case time.Time, time.Duration:
+		dst = append(dst, '"')
+		return append(appendRare(dst, v), '"'), nil
+	case starlark.Iterable:
+		return w.appendIterable(dst, v, depth)
+	}
+	return dst, fmt.Errorf("a %s has no JSON form: write what it stands for", d.value.Type())
+}
+
+func (w *jsonWriter) appendTuple(dst []byte, d *datum, depth int) ([]byte, error) {
+	var err error
+	dst = append(dst, '[')
+	for i := range d.width() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		e := d.element(i)
+		if dst, err = w.append(dst, &e, depth+1); err != nil {
+			return dst, below(indexed(i), err)
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+func (w *jsonWriter) appendIterable(dst []byte, v starlark.Iterable, depth int) ([]byte, error) {
+	dst = append(dst, '[')
+	start := len(dst)
+	iter := v.Iterate()
+	defer iter.Done()
+	var x starlark.Value
+	for i := 0; iter.Next(&x); i++ {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		e := unbox(x)
+		var err error
+		if dst, err = w.append(dst, &e, depth+1); err != nil {
+			return dst, below(indexed(i), err)
+		}
+		if len(dst)-start > maxText {
+			return dst, errTooLong
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+func (w *jsonWriter) appendRecord(dst []byte, d *datum, depth int) ([]byte, error) {
+	if d.column != nil {
+		return w.appendColumnRecord(dst, d, depth)
+	}
+	dst = append(dst, '{')
+	var err error
+	switch v := d.value.(type) {
+	case *starlarkstruct.Struct:
+		for i, name := range v.AttrNames() {
+			x, _ := v.Attr(name) // it is there: AttrNames says so
+			if dst, err = w.appendMember(dst, i, name, x, depth); err != nil {
+				return dst, err
+			}
+		}
+	case starlark.IterableMapping:
+		for i, item := range v.Items() {
+			key, ok := item[0].(starlark.String)
+			if !ok {
+				return dst, fmt.Errorf("the key %s is of type %s, and JSON's keys are strings: write str(key)", cut(item[0].String()), item[0].Type())
+			}
+			if dst, err = w.appendMember(dst, i, string(key), item[1], depth); err != nil {
+				return dst, err
+			}
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+func (w *jsonWriter) appendMember(dst []byte, i int, key string, x starlark.Value, depth int) ([]byte, error) {
+	if i > 0 {
+		dst = append(dst, ',')
+	}
+	dst, err := appendQuoted(dst, key)
+	if err != nil {
+		return dst, fmt.Errorf("a key: %w", err)
+	}
+	e := unbox(x)
+	if dst, err = w.append(append(dst, ':'), &e, depth+1); err != nil {
+		return dst, below(named(key), err)
+	}
+	return dst, nil
+}
+
+func (w *jsonWriter) appendColumnRecord(dst []byte, d *datum, depth int) ([]byte, error) {
+	c := d.column
+	if err := w.setKeys(c.Names); err != nil {
+		return dst, err
+	}
+	heads := w.heads
+	for f := range c.Fields {
+		dst = append(dst, heads[f]...)
+		e := load(&c.Fields[f], d.row)
+		var err error
+		if dst, err = w.append(dst, &e, depth+1); err != nil {
+			return dst, below(named(c.Names[f]), err)
+		}
+	}
+	return append(dst, '}'), nil
+}
+
+// setKeys prepares the text in front of each member of records with these keys.
+func (w *jsonWriter) setKeys(keys []string) error {
+	if len(w.keys) == len(keys) && &w.keys[0] == &keys[0] {
+		return nil
+	}
+	heads := make([][]byte, len(keys))
+	for i, key := range keys {
+		head, err := appendQuoted([]byte{','}, key)
+		if err != nil {
+			return fmt.Errorf("a key: %w", err)
+		}
+		heads[i] = append(head, ':')
+	}
+	heads[0][0] = '{'
+	w.keys, w.heads = keys, heads
+	return nil
+}
+
+const hexDigits = "0123456789abcdef"
+
+// plain says which bytes stand for themselves in a JSON string, as far as one byte can say it.
+var plain = func() (table [256]bool) {
+	for b := ' '; b < utf8.RuneSelf; b++ {
+		table[b] = b != '"' && b != '\\'
+	}
+	return table
+}()
+
+// appendQuoted appends a JSON string. Only what JSON forbids is escaped; text that is not UTF-8 is an error.
+func appendQuoted(dst []byte, s string) ([]byte, error) {
+	dst = append(dst, '"')
+	done, checked := 0, false
+	for i := 0; i < len(s); i++ {
+		b := s[i]
+		if plain[b] {
+			continue
+		}
+		if b >= utf8.RuneSelf {
+			if !checked && !utf8.ValidString(s[i:]) {
+				return dst, fmt.Errorf(`a str that is not UTF-8 has no JSON form: write "".join(s.codepoints()), which replaces the bad bytes`)
+			}
+			checked = true
+			continue
+		}
+		dst = append(dst, s[done:i]...)
+		dst = appendEscape(dst, b)
+		done = i + 1
+	}
+	dst = append(dst, s[done:]...)
+	return append(dst, '"'), nil
+}
+
+func appendEscape(dst []byte, b byte) []byte {
+	switch b {
+	case '"', '\\':
+		return append(dst, '\\', b)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[b>>4], hexDigits[b&15])
+}
