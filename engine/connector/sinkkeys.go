@@ -2,7 +2,7 @@ package connector
 
 import (
 	"bytes"
-	"container/list"
+	linked "container/list"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +29,7 @@ type keySink struct {
 	prefix, suffix string // of the target, around the key
 	files          []*keyFile
 	byName         map[string]*keyFile
-	open           list.List // of *keyFile: the one written last in front
+	open           linked.List // of *keyFile: the one written last in front
 	held           int
 	compressed     *stagedFile // being made by Prepare
 }
@@ -40,7 +40,7 @@ type keyFile struct {
 	sink   *keySink
 	stream *stream
 	held   []byte
-	place  *list.Element // in the sink's list of open files, nil while it is closed
+	place  *linked.Element // in the sink's list of open files, nil while it is closed
 }
 
 func newKeySink(base sinkBase) (Sink, error) {
