@@ -1,0 +1,105 @@
+package chunk
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// AppendFrame appends a chunk of columns that stand beside each other, and ordinals. Each may have a length of
+// its own, 0 too. Values come back as they were, also where a tuple holds one dict or list twice.
+//
+// The errors are those of Append; dst is returned unchanged with them. AppendFrame is safe for concurrent use.
+func AppendFrame(dst []byte, id ID, columns []*Column, ordinals []Ordinal) ([]byte, error) {
+	e := encoders.Get().(*encoder)
+	defer encoders.Put(e)
+	e.start()
+	e.dst = binary.AppendUvarint(e.dst, uint64(len(columns)))
+	e.ordinals(ordinals)
+	rows := len(ordinals)
+	for _, c := range columns {
+		rows = max(rows, c.N)
+		e.dst = binary.AppendUvarint(e.dst, uint64(c.N))
+		if err := e.column(unshared(c), 0); err != nil {
+			return dst, fmt.Errorf("chunk %s: %w", id, err)
+		}
+	}
+	if rows > maxCells {
+		return dst, fmt.Errorf("chunk %s: %w", id, ErrTooLarge)
+	}
+	return seal(dst, &Header{ID: id, Frame: true, Rows: rows}, e.dst)
+}
+
+// DecodeFrame reads a chunk that AppendFrame wrote into as many columns, which it resets. Strings are views of
+// memory that the columns alone refer to, not of data. Boxed values are fresh and not frozen.
+//
+// data may come from outside; the errors are those of Decode. DecodeFrame is safe for concurrent use.
+func DecodeFrame(data []byte, columns []*Column) ([]Ordinal, error) {
+	for _, c := range columns {
+		c.Reset()
+	}
+	h, raw, err := unseal(data)
+	if err != nil {
+		return nil, err
+	}
+	if !h.Frame || h.Format != Columnar {
+		return nil, fmt.Errorf("chunk %s: %w: it is a batch, not a frame", h.ID, ErrCorrupt)
+	}
+	d := newDecoder(raw)
+	if n := d.upTo(maxCells); n != len(columns) && !d.failed {
+		return nil, fmt.Errorf("chunk %s: %w: it has %d columns instead of %d", h.ID, ErrCorrupt, n, len(columns))
+	}
+	ordinals := d.ordinals()
+	for _, c := range columns {
+		d.column(c, d.upTo(maxCells), 0)
+	}
+	if err := d.finish(); err != nil {
+		for _, c := range columns {
+			*c = Column{}
+		}
+		return nil, fmt.Errorf("chunk %s: %w", h.ID, err)
+	}
+	return ordinals, nil
+}
+
+// ordinals writes their number and then each part by itself.
+func (e *encoder) ordinals(ordinals []Ordinal) {
+	e.dst = binary.AppendUvarint(e.dst, uint64(len(ordinals)))
+	e.cells += len(ordinals)
+	e.part(ordinals, func(o Ordinal) int64 { return int64(o.Lane) })
+	e.part(ordinals, func(o Ordinal) int64 { return int64(o.Position) })
+	e.part(ordinals, func(o Ordinal) int64 { return int64(o.Sibling) })
+}
+
+func (e *encoder) part(ordinals []Ordinal, part func(Ordinal) int64) {
+	e.ints = e.ints[:0]
+	for _, o := range ordinals {
+		e.ints = append(e.ints, part(o))
+	}
+	e.dst = appendInts(e.dst, e.ints)
+}
+
+func (d *decoder) ordinals() []Ordinal {
+	n := d.upTo(maxCells)
+	d.cells += n
+	var ordinals []Ordinal
+	for part := range 3 {
+		d.numbers = readInts(&d.reader, d.numbers, n)
+		if d.failed {
+			return nil
+		}
+		if ordinals == nil {
+			ordinals = make([]Ordinal, n)
+		}
+		for i, v := range d.numbers {
+			switch part {
+			case 0:
+				ordinals[i].Lane = uint32(v)
+			case 1:
+				ordinals[i].Position = uint64(v)
+			case 2:
+				ordinals[i].Sibling = uint32(v)
+			}
+		}
+	}
+	return ordinals
+}
