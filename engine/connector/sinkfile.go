@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"bytes"
 	"fmt"
 	"path/filepath"
 

@@ -1,15 +1,12 @@
 package connector
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
-
-	"github.com/flowsh/flowsh/engine/host"
 )
 
 // partSize is how much text, before compression, a part of a folder holds at least before the next one begins.

@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"bytes"
 	linked "container/list"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/flowsh/flowsh/engine/host"
 )
 
 const (

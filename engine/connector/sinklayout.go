@@ -33,7 +33,7 @@ var (
 	}
 	suffixOf = map[string]string{"text": ".txt", "table": ".txt", "tsv": ".tsv", "csv": ".csv", "jsonl": ".jsonl"}
 
-	compressionNames        = map[string]string{"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst", "xz": "xz", "lz4": "lz4"}
+	compressionNames    = map[string]string{"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst", "xz": "xz", "lz4": "lz4"}
 	compressionSuffixes = []string{".gz", ".zst", ".xz", ".lz4"}
 
 	// Suffixes that promise a format which a sink cannot write: text under such a name would mislead.
