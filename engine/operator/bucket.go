@@ -1,0 +1,173 @@
+package operator
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+)
+
+// A bucket is a part of the keys of Groups: a table of groups and their states, and what of them was spilled.
+type bucket struct {
+	mu     sync.Mutex
+	table  *Table // nil: no group
+	agg    Aggregate
+	groups []int32
+	run    *keyRun
+
+	bytes  atomic.Int64 // size of the table and the states, as last counted
+	frames []frame      // spilled, in order
+	log    *groupWriter // not nil: records are written after the frames, not folded
+}
+
+// open makes the table of a bucket that has none.
+func (b *bucket) open(g *Groups) error {
+	if b.table != nil {
+		return nil
+	}
+	agg, err := g.New()
+	if err != nil {
+		return err
+	}
+	b.table, b.agg = new(Table), agg
+	if b.run == nil {
+		b.run = new(keyRun)
+	}
+	return nil
+}
+
+// close gives the bucket's memory back.
+func (b *bucket) close(g *Groups) {
+	g.used.Add(-b.bytes.Swap(0))
+	b.table, b.agg, b.groups, b.run = nil, nil, nil, nil
+}
+
+// account brings the size of the bucket up to date.
+func (b *bucket) account(g *Groups) {
+	if b.table == nil {
+		return
+	}
+	bytes := b.table.Size() + b.agg.Size()
+	g.used.Add(bytes - b.bytes.Swap(bytes))
+}
+
+// fold adds records, or states if merge is set.
+func (b *bucket) fold(g *Groups, in *Keyed, keys *keyColumn, merge bool) error {
+	if err := b.open(g); err != nil {
+		return err
+	}
+	var failed error
+	b.groups, failed = b.table.insert(b.run, keys, in.Ordinals, b.groups[:0])
+	if err := b.aggregate(b.groups, in, merge); err != nil {
+		return err
+	}
+	b.account(g)
+	return failed
+}
+
+func (b *bucket) aggregate(groups []int32, in *Keyed, merge bool) error {
+	if merge {
+		return b.agg.Merge(groups, in)
+	}
+	return b.agg.Fold(groups, in)
+}
+
+// mergeTable adds some groups of another table, whose states are in.Values.
+func (b *bucket) mergeTable(g *Groups, from *Table, which []int32, in *Keyed) error {
+	if err := b.open(g); err != nil {
+		return err
+	}
+	b.groups = b.table.merge(b.run, from, which, b.groups[:0])
+	if err := b.agg.Merge(b.groups, in); err != nil {
+		return err
+	}
+	b.account(g)
+	return nil
+}
+
+// spill writes out all groups and forgets them. Where records must stay in order, those that follow are written
+// after them.
+func (b *bucket) spill(g *Groups) error {
+	if b.table == nil || b.table.Len() == 0 {
+		b.close(g)
+		return nil
+	}
+	if err := g.divisible(b); err != nil {
+		return err
+	}
+	w := newGroupWriter(g.scratch, frameStates)
+	for group := range int32(b.table.Len()) {
+		if err := w.appendGroup(b, group); err != nil {
+			return err
+		}
+	}
+	frames, err := w.finish()
+	if err != nil {
+		return err
+	}
+	b.frames = append(b.frames, frames...)
+	if g.Ordered {
+		b.log = newGroupWriter(g.scratch, frameRecords)
+	}
+	b.close(g)
+	return nil
+}
+
+// divisible reports, as an error, that spilling the bucket does not help: it will not fit when it is read back.
+func (g *Groups) divisible(b *bucket) error {
+	bytes := b.bytes.Load()
+	switch {
+	case g.scratch.Store == nil:
+		return &LimitError{What: "state", Bytes: g.used.Load(), Share: g.scratch.Share, Hint: "give the job more memory with --mem"}
+	case b.table.Len() > 1 && g.depth < maxDepth || bytes <= g.scratch.Share:
+		return nil
+	}
+	var buf [inline]byte
+	return &LimitError{
+		What: "state of key", Key: keyText(b.table.key(0, &buf)), Bytes: bytes, Share: g.scratch.Share,
+		Hint: "give the job more memory with --mem, or keep less for a key",
+	}
+}
+
+// record writes records after what was spilled.
+func (b *bucket) record(in *Keyed, keys *keyColumn) error {
+	run := new(keyRun)
+	for lo := 0; lo < keys.N; {
+		hi, err := run.encode(keys, lo)
+		for i := range run.n {
+			if werr := b.log.append(run.probe(i).key, loose(run, keys, lo, i), in.Ordinals[lo+i], &in.Values, lo+i); werr != nil {
+				return werr
+			}
+		}
+		if err != nil {
+			return &RecordError{Ordinal: in.Ordinals[hi], Err: err}
+		}
+		lo = hi
+	}
+	return nil
+}
+
+// finishLog writes out the records that were not written yet.
+func (b *bucket) finishLog() error {
+	if b.log == nil {
+		return nil
+	}
+	frames, err := b.log.finish()
+	b.frames, b.log = append(b.frames, frames...), nil
+	return err
+}
+
+// statesInLog goes over from records to states in the log, or back.
+func (b *bucket) logKind(g *Groups, kind frameKind) error {
+	if b.log.kind == kind {
+		return nil
+	}
+	if err := b.finishLog(); err != nil {
+		return err
+	}
+	b.log = newGroupWriter(g.scratch, kind)
+	return nil
+}
+
+func errFrame(kind chunk.Kind) error { return fmt.Errorf("%w: keys are %s", chunk.ErrCorrupt, kind) }

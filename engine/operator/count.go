@@ -1,0 +1,49 @@
+package operator
+
+import "github.com/flowsh/flowsh/engine/chunk"
+
+// NewCount counts records. Values are not looked at. Records and states may come in any order.
+func NewCount() Aggregate { return new(countAggregate) }
+
+type countAggregate struct{ counts []int64 }
+
+func (a *countAggregate) Fold(groups []int32, _ *Keyed) error {
+	for _, g := range groups {
+		a.counts = addCount(a.counts, g, 1)
+	}
+	return nil
+}
+
+// addCount adds to the count of group g, which may be new.
+func addCount(counts []int64, g int32, n int64) []int64 {
+	if int(g) == len(counts) {
+		return append(counts, n)
+	}
+	counts[g] += n
+	return counts
+}
+
+func (a *countAggregate) Merge(groups []int32, in *Keyed) error {
+	if in.Values.Kind != chunk.Int {
+		return errState("count")
+	}
+	for i, g := range groups {
+		a.counts = addCount(a.counts, g, in.Values.Ints[i])
+	}
+	return nil
+}
+
+func (a *countAggregate) States(lo, hi int, out *chunk.Column) {
+	for _, n := range a.counts[lo:hi] {
+		out.AppendInt(n)
+	}
+}
+
+func (a *countAggregate) Results(lo, hi int, out *chunk.Column) error {
+	a.States(lo, hi, out)
+	return nil
+}
+
+func (a *countAggregate) Size() int64 { return int64(8 * cap(a.counts)) }
+
+func (a *countAggregate) Reset() { a.counts = a.counts[:0] }

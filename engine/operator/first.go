@@ -1,0 +1,72 @@
+package operator
+
+import (
+	"unsafe"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+)
+
+// NewFirst keeps, of each group, the record with the lowest ordinal. Records and states may come in any order.
+func NewFirst() Aggregate { return new(firstAggregate) }
+
+type firstAggregate struct {
+	records rows
+	at      []int32         // index in records of each group's record
+	ords    []chunk.Ordinal // its ordinal
+}
+
+// wasteful is the number of replaced records from which on, if they are the most, the others are moved.
+const wasteful = 4096
+
+func (a *firstAggregate) Fold(groups []int32, in *Keyed) error {
+	for i, g := range groups {
+		switch {
+		case int(g) == len(a.at):
+			a.at = append(a.at, int32(a.records.N))
+			a.ords = append(a.ords, in.Ordinals[i])
+		case in.Ordinals[i].Compare(a.ords[g]) < 0:
+			a.at[g], a.ords[g] = int32(a.records.N), in.Ordinals[i]
+		default:
+			continue
+		}
+		a.records.append(&in.Values, i)
+	}
+	a.compact()
+	return nil
+}
+
+// Merge is Fold: a state is the record, and the ordinal that comes with it the record's.
+func (a *firstAggregate) Merge(groups []int32, in *Keyed) error { return a.Fold(groups, in) }
+
+// compact drops records that were replaced.
+func (a *firstAggregate) compact() {
+	if a.records.N < wasteful || a.records.N < 2*len(a.at) {
+		return
+	}
+	var kept rows
+	for g, at := range a.at {
+		a.at[g] = int32(kept.N)
+		kept.append(&a.records.Column, int(at))
+	}
+	a.records = kept
+}
+
+func (a *firstAggregate) States(lo, hi int, out *chunk.Column) {
+	for _, at := range a.at[lo:hi] {
+		out.AppendFrom(&a.records.Column, int(at))
+	}
+}
+
+func (a *firstAggregate) Results(lo, hi int, out *chunk.Column) error {
+	a.States(lo, hi, out)
+	return nil
+}
+
+func (a *firstAggregate) Size() int64 {
+	return a.records.size() + int64(4*cap(a.at)+int(unsafe.Sizeof(chunk.Ordinal{}))*cap(a.ords))
+}
+
+func (a *firstAggregate) Reset() {
+	a.records.reset()
+	a.at, a.ords = a.at[:0], a.ords[:0]
+}

@@ -1,0 +1,153 @@
+package operator
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// GroupsConfig says what Groups keeps for each key.
+type GroupsConfig struct {
+	// New makes an empty aggregate. It is called often and concurrently.
+	New func() (Aggregate, error)
+	// Ordered says that the aggregate needs its records, or states, in the order of the flow.
+	Ordered bool
+	Memory  Memory
+}
+
+// Groups is keyed state: an aggregate for each key, divided into Buckets by hash.
+//
+// Records come in by one of two ways. Route and Add take a run of records at a time. A Partial combines the
+// records of a worker first. Both may be used concurrently; if the aggregate is ordered, whoever calls sees to it
+// that each bucket gets its records in order. Emit, once, ends it.
+//
+// Over its share the largest buckets are spilled, each to be completed alone at the end; one that is still too
+// large is divided by more bits of the hash. A single key that does not fit is a *LimitError. After an error
+// chunks may be left in the store; closing it removes them.
+type Groups struct {
+	GroupsConfig
+	scratch  *scratch
+	depth    int // how often the keys were divided before
+	used     atomic.Int64
+	spilling sync.Mutex
+	buckets  [Buckets]bucket
+}
+
+// leastShare is what Groups and Sorter take even if their share is less.
+const leastShare = 64 << 10
+
+// NewGroups makes Groups without a key.
+func NewGroups(c GroupsConfig) *Groups {
+	c.Memory.Share = max(c.Memory.Share, leastShare)
+	return &Groups{GroupsConfig: c, scratch: newScratch(c.Memory)}
+}
+
+// child makes Groups for the keys of one bucket, to be divided again.
+func (g *Groups) child() *Groups {
+	return &Groups{GroupsConfig: g.GroupsConfig, scratch: g.scratch, depth: g.depth + 1}
+}
+
+// Route divides records by bucket, keeping their order in each. It may be called concurrently.
+//
+// A key that cannot be one is a *RecordError. The records before it are routed all the same, to be added before
+// the error is reported, because one of them may fail too.
+func (g *Groups) Route(in *Keyed, out *Routed) error {
+	return out.fill(in, &keyColumn{Column: &in.Keys}, g.depth)
+}
+
+// Add folds the records that were routed to a bucket. It may be called concurrently, for different buckets and
+// for the same one. Errors of records are *RecordError.
+func (g *Groups) Add(bucket int, r *Routed) error { return g.add(bucket, r, frameRecords) }
+
+func (g *Groups) add(bucket int, r *Routed, kind frameKind) error {
+	if r.Len(bucket) == 0 {
+		return nil
+	}
+	in, keys := r.bucket(bucket)
+	keys.Column = &in.Keys
+	if err := g.addLocked(&g.buckets[bucket], &in, &keys, kind); err != nil {
+		return err
+	}
+	return g.shrink()
+}
+
+func (g *Groups) addLocked(b *bucket, in *Keyed, keys *keyColumn, kind frameKind) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.log == nil {
+		return b.fold(g, in, keys, kind == frameStates)
+	}
+	if err := b.logKind(g, kind); err != nil {
+		return err
+	}
+	return b.record(in, keys)
+}
+
+// shrink spills the largest buckets while the state is over its share.
+func (g *Groups) shrink() error {
+	if g.used.Load() <= g.scratch.Share {
+		return nil
+	}
+	g.spilling.Lock()
+	defer g.spilling.Unlock()
+	for limit := g.scratch.Share; g.used.Load() > limit; limit = g.scratch.Share - g.scratch.Share/8 {
+		b := g.largest()
+		if b == nil {
+			return nil
+		}
+		if err := g.spill(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Groups) largest() (b *bucket) {
+	most := int64(0)
+	for i := range g.buckets {
+		if n := g.buckets[i].bytes.Load(); n > most {
+			b, most = &g.buckets[i], n
+		}
+	}
+	return b
+}
+
+func (g *Groups) spill(b *bucket) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.spill(g)
+}
+
+// spilled reports whether anything was.
+func (g *Groups) spilled() bool {
+	for i := range g.buckets {
+		if len(g.buckets[i].frames) > 0 || g.buckets[i].log != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// replay adds the rows of spilled frames of a bucket of the parent.
+func (g *Groups) replay(frames []frame) error {
+	r := groupReader{scratch: g.scratch, frames: frames}
+	var routed Routed
+	for {
+		more, err := r.load()
+		if !more || err != nil {
+			return err
+		}
+		if r.kind == frameRecords {
+			freeze(&r.values)
+		}
+		in := Keyed{Keys: r.keys, Values: r.values, Ordinals: r.ords}
+		keys := keyColumn{Column: &in.Keys, canonical: true, originals: &r.originals}
+		if err := routed.fill(&in, &keys, g.depth); err != nil {
+			return err
+		}
+		for b := range Buckets {
+			if err := g.add(b, &routed, r.kind); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package operator
+
+import (
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
+	"go.starlark.net/starlark"
+)
+
+// A groupWriter writes rows of (canonical key, original key or None, value, ordinal) as frames.
+type groupWriter struct {
+	scratch   *scratch
+	kind      frameKind
+	keys      rows
+	originals chunk.Column
+	values    rows
+	ords      []chunk.Ordinal
+	bytes     int64
+	frames    []frame
+	one       chunk.Column
+}
+
+// pieces is what an aggregate implements whose state for a group may be too large for a chunk.
+type pieces interface {
+	// Pieces appends the state as several, and reports how many. Merged in order they are the state.
+	Pieces(group int, out *chunk.Column) int
+}
+
+func newGroupWriter(s *scratch, kind frameKind) *groupWriter {
+	return &groupWriter{scratch: s, kind: kind}
+}
+
+// appendGroup writes a group of a bucket with its state.
+func (w *groupWriter) appendGroup(b *bucket, group int32) error {
+	w.one.Reset()
+	n := 1
+	if p, ok := b.agg.(pieces); ok {
+		n = p.Pieces(int(group), &w.one)
+	} else {
+		b.agg.States(int(group), int(group)+1, &w.one)
+	}
+	var buf [inline]byte
+	key := b.table.key(group, &buf)
+	original, ok := b.table.originals[group]
+	if !ok {
+		original = starlark.None
+	}
+	for i := range n {
+		if err := w.append(key, original, b.table.firsts[group], &w.one, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// append writes a row whose value is value i of a column, or nothing if the column is empty.
+func (w *groupWriter) append(key []byte, original starlark.Value, ord chunk.Ordinal, from *chunk.Column, i int) error {
+	w.keys.appendBytes(key)
+	w.originals.Append(original)
+	w.ords = append(w.ords, ord)
+	w.bytes += int64(len(key)) + 16
+	if from.Kind == chunk.Empty {
+		w.values.Append(starlark.None)
+	} else {
+		w.appendValue(from, i)
+	}
+	if w.bytes < w.scratch.frameBytes() && len(w.ords) < frameRows {
+		return nil
+	}
+	return w.flush()
+}
+
+// appendValue copies records, which are views of a block that does not outlive them here, but not states.
+func (w *groupWriter) appendValue(from *chunk.Column, i int) {
+	w.bytes += sizeAt(from, i)
+	if w.kind == frameRecords {
+		w.values.append(from, i)
+		return
+	}
+	w.values.AppendFrom(from, i)
+}
+
+// sizeAt estimates the heap size of a value.
+func sizeAt(c *chunk.Column, i int) (n int64) {
+	switch c.Kind {
+	case chunk.String, chunk.Bytes:
+		return 16 + int64(len(c.Strings[i]))
+	case chunk.Tuple, chunk.Record:
+		for f := range c.Fields {
+			n += sizeAt(&c.Fields[f], i)
+		}
+		return n
+	case chunk.Any:
+		return value.Size(c.Values[i])
+	}
+	return 8
+}
+
+func (w *groupWriter) flush() error {
+	if len(w.ords) == 0 {
+		return nil
+	}
+	f, err := w.scratch.put(w.kind, []*chunk.Column{&w.keys.Column, &w.originals, &w.values.Column}, w.ords)
+	if err != nil {
+		return err
+	}
+	w.frames = append(w.frames, f)
+	w.keys.reset()
+	w.originals.Reset()
+	w.values.reset()
+	w.ords, w.bytes = w.ords[:0], 0
+	return nil
+}
+
+// finish writes what is left and gives all frames.
+func (w *groupWriter) finish() ([]frame, error) {
+	err := w.flush()
+	return w.frames, err
+}
+
+// loose is the original of key i of a run, None if its canonical key gives it back.
+func loose(run *keyRun, keys *keyColumn, lo, i int) starlark.Value {
+	if run.inexact[i] {
+		if v, ok := keys.original(lo + i); ok {
+			return keep(v)
+		}
+	}
+	return starlark.None
+}
+
+// A groupReader reads the rows of frames in order.
+type groupReader struct {
+	scratch   *scratch
+	frames    []frame
+	kind      frameKind
+	keys      chunk.Column
+	originals chunk.Column
+	values    chunk.Column
+	ords      []chunk.Ordinal
+	at        int
+}
+
+// load reads the next frame; it reports false after the last.
+func (r *groupReader) load() (bool, error) {
+	if len(r.frames) == 0 {
+		r.ords, r.at = nil, 0
+		return false, nil
+	}
+	f := r.frames[0]
+	r.frames = r.frames[1:]
+	// The frame's columns may be in use by whoever took rows from it.
+	r.keys, r.originals, r.values = chunk.Column{}, chunk.Column{}, chunk.Column{}
+	ords, err := r.scratch.take(f, []*chunk.Column{&r.keys, &r.originals, &r.values})
+	if err == nil && (r.keys.Kind != chunk.Bytes || r.keys.N != len(ords) || r.values.N != len(ords)) {
+		err = errFrame(r.keys.Kind)
+	}
+	r.ords, r.at, r.kind = ords, 0, f.kind
+	return err == nil, err
+}
+
+// next goes to the next row; it reports false after the last.
+func (r *groupReader) next() (bool, error) {
+	r.at++
+	if r.at < len(r.ords) {
+		return true, nil
+	}
+	return r.load()
+}
+
+func (r *groupReader) done() bool { return r.at >= len(r.ords) }
+
+// sameGroup reports whether the row of the reader is another piece of a group.
+func (r *groupReader) sameGroup(key string, ord chunk.Ordinal) bool {
+	return !r.done() && r.ords[r.at] == ord && r.keys.Strings[r.at] == key
+}

@@ -1,0 +1,215 @@
+package operator
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
+	"github.com/flowsh/flowsh/spill"
+	"go.starlark.net/starlark"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A record is what tests put in.
+type record struct {
+	key, value starlark.Value
+	ord        chunk.Ordinal
+}
+
+func at(position int) chunk.Ordinal { return chunk.Ordinal{Position: uint64(position)} }
+
+func keyed(records ...record) *Keyed {
+	var in Keyed
+	for _, r := range records {
+		in.Keys.Append(r.key)
+		if r.value != nil {
+			in.Values.Append(r.value)
+		}
+		in.Ordinals = append(in.Ordinals, r.ord)
+	}
+	return &in
+}
+
+// show writes a run down.
+func show(b *strings.Builder, k *Keyed) {
+	for i, o := range k.Ordinals {
+		fmt.Fprintf(b, "%d.%d.%d %s = %s\n", o.Lane, o.Position, o.Sibling, k.Keys.At(i), k.Values.At(i))
+	}
+}
+
+func emit(t testing.TB, g *Groups) string {
+	t.Helper()
+	var b strings.Builder
+	if err := g.Emit(t.Context(), func(k *Keyed) error { show(&b, k); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func memory(share int64) Memory {
+	return Memory{Share: share, Store: spill.NewMem(), ID: "test"}
+}
+
+// aggregates are all of them, by name, with whether they need order.
+var aggregates = map[string]struct {
+	make    func() Aggregate
+	ordered bool
+}{
+	"count":   {NewCount, false},
+	"sum":     {NewSum, false},
+	"mean":    {NewMean, false},
+	"min":     {func() Aggregate { return NewMinMax(false) }, false},
+	"max":     {func() Aggregate { return NewMinMax(true) }, false},
+	"first":   {NewFirst, false},
+	"top":     {func() Aggregate { return NewTop(3, false) }, false},
+	"bottom":  {func() Aggregate { return NewTop(2, true) }, false},
+	"list":    {NewList, true},
+	"take":    {func() Aggregate { return NewTake(2) }, true},
+	"fold":    {func() Aggregate { return NewFold(listFolder{}) }, true},
+	"collect": {func() Aggregate { return NewFold(dictFolder{}) }, true},
+}
+
+func config(name string, share int64) GroupsConfig {
+	a := aggregates[name]
+	return GroupsConfig{
+		New:     func() (Aggregate, error) { return a.make(), nil },
+		Ordered: a.ordered, Memory: memory(share),
+	}
+}
+
+// listFolder folds records into tuples, which are new with each record.
+type listFolder struct{}
+
+func (listFolder) Initial() (starlark.Value, error) { return starlark.Tuple{}, nil }
+
+func (listFolder) Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
+	return append(slices.Clone(state.(starlark.Tuple)), value.Detach(records.At(i))), nil
+}
+
+func (listFolder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
+	return slices.Concat(earlier.(starlark.Tuple), later.(starlark.Tuple)), nil
+}
+
+// dictFolder counts records in a dict that it changes.
+type dictFolder struct{}
+
+func (dictFolder) Initial() (starlark.Value, error) { return starlark.NewDict(0), nil }
+
+func (dictFolder) Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
+	return add(state.(*starlark.Dict), value.Detach(records.At(i)), starlark.MakeInt(1))
+}
+
+func (dictFolder) Merge(earlier, later starlark.Value) (v starlark.Value, err error) {
+	for _, item := range later.(*starlark.Dict).Items() {
+		if v, err = add(earlier.(*starlark.Dict), item[0], item[1].(starlark.Int)); err != nil {
+			return nil, err
+		}
+	}
+	return earlier, nil
+}
+
+func add(d *starlark.Dict, k starlark.Value, n starlark.Int) (starlark.Value, error) {
+	if old, ok, _ := d.Get(k); ok {
+		n = n.Add(old.(starlark.Int))
+	}
+	return d, d.SetKey(k, n)
+}
+
+// want computes the groups of records the plain way.
+func want(name string, records []record) string {
+	sorted := slices.Clone(records)
+	slices.SortFunc(sorted, func(x, y record) int { return x.ord.Compare(y.ord) })
+	type group struct {
+		first  record
+		values []record
+	}
+	var groups []*group
+	index := map[string]*group{}
+	for _, r := range sorted {
+		key, _, _ := value.AppendKey(nil, r.key)
+		g := index[string(key)]
+		if g == nil {
+			g = &group{first: r}
+			index[string(key)] = g
+			groups = append(groups, g)
+		}
+		g.values = append(g.values, r)
+	}
+	var b strings.Builder
+	for _, g := range groups {
+		out := Keyed{Ordinals: []chunk.Ordinal{g.first.ord}}
+		out.Keys.Append(g.first.key)
+		out.Values.Append(plain(name, g.values))
+		show(&b, &out)
+	}
+	return b.String()
+}
+
+// plain computes an aggregate of one group's records, which are in order.
+func plain(name string, records []record) starlark.Value {
+	var values []starlark.Value
+	for _, r := range records {
+		values = append(values, r.value)
+	}
+	switch name {
+	case "count":
+		return starlark.MakeInt(len(values))
+	case "sum", "mean":
+		total := starlark.MakeInt(0)
+		for _, v := range values {
+			total = total.Add(v.(starlark.Int))
+		}
+		if name == "sum" {
+			return total
+		}
+		f := total.Float() / starlark.Float(len(values))
+		return f
+	case "min":
+		return slices.MinFunc(values, compareValues)
+	case "max":
+		return slices.MaxFunc(values, compareValues)
+	case "first":
+		return values[0]
+	case "list":
+		return starlark.NewList(values)
+	case "take":
+		return starlark.NewList(values[:min(2, len(values))])
+	case "fold":
+		return starlark.Tuple(values)
+	case "collect":
+		d := starlark.NewDict(0)
+		for _, v := range values {
+			add(d, v, starlark.MakeInt(1))
+		}
+		return d
+	case "top":
+		slices.SortStableFunc(values, func(x, y starlark.Value) int { return cmp.Compare(pairKey(x), pairKey(y)) })
+		return second(values, 3)
+	case "bottom":
+		slices.SortStableFunc(values, func(x, y starlark.Value) int { return cmp.Compare(pairKey(y), pairKey(x)) })
+		return second(values, 2)
+	}
+	panic(name)
+}
+
+func pairKey(v starlark.Value) string { return string(v.(starlark.Tuple)[0].(starlark.String)) }
+
+func second(pairs []starlark.Value, n int) starlark.Value {
+	var values []starlark.Value
+	for _, p := range pairs[:min(n, len(pairs))] {
+		values = append(values, p.(starlark.Tuple)[1])
+	}
+	return starlark.NewList(values)
+}
+
+func compareValues(x, y starlark.Value) int {
+	a, _ := value.AppendOrder(nil, x, value.NullsError)
+	b, _ := value.AppendOrder(nil, y, value.NullsError)
+	return cmp.Compare(string(a), string(b))
+}

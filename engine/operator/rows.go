@@ -1,0 +1,146 @@
+package operator
+
+import (
+	"unsafe"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
+	"go.starlark.net/starlark"
+)
+
+// rows keeps records after their batch is gone: a column whose strings are copies, packed one after another.
+// Records refer to the arena they stand in, so memory is given back when the last one is.
+type rows struct {
+	chunk.Column
+	arena []byte // only appended to; a full one is left to its records
+	held  int64  // bytes of full arenas and boxed values
+}
+
+const (
+	firstArena = 1 << 10
+	mostArena  = 256 << 10
+)
+
+// append adds value i of a column.
+func (r *rows) append(from *chunk.Column, i int) {
+	r.appendTo(&r.Column, from, i)
+}
+
+func (r *rows) appendTo(to, from *chunk.Column, i int) {
+	if to.N > 0 && to.Kind != from.Kind {
+		r.appendBoxed(to, from.At(i))
+		return
+	}
+	switch from.Kind {
+	case chunk.String:
+		to.AppendString(r.copy(from.Strings[i]))
+	case chunk.Bytes:
+		to.Append(starlark.Bytes(r.copy(from.Strings[i])))
+	case chunk.Tuple:
+		if to.Kind == chunk.Empty {
+			to.AppendFrom(from, i) // shapes the fields; what it appended is replaced
+			to.Truncate(0)
+		}
+		if to.Kind != chunk.Tuple || len(to.Fields) != len(from.Fields) {
+			r.appendBoxed(to, from.At(i))
+			return
+		}
+		r.appendFields(to, from, i)
+	case chunk.Record:
+		if to.Kind != chunk.Record && !to.BecomeRecord(from.Names) || &to.Names[0] != &from.Names[0] {
+			r.appendBoxed(to, from.At(i))
+			return
+		}
+		r.appendFields(to, from, i)
+	case chunk.Any:
+		r.appendBoxed(to, from.Values[i])
+	default:
+		to.AppendFrom(from, i)
+	}
+}
+
+func (r *rows) appendFields(to, from *chunk.Column, i int) {
+	for f := range to.Fields {
+		r.appendTo(&to.Fields[f], &from.Fields[f], i)
+	}
+	to.N++
+}
+
+func (r *rows) appendBoxed(to *chunk.Column, v starlark.Value) {
+	v = keep(v)
+	kind := to.Kind
+	to.Append(v)
+	if kind != chunk.Any && to.Kind == chunk.Any {
+		r.held += sizeOfValues(to.Values[:to.N-1])
+	}
+	r.held += value.Size(v)
+}
+
+// keep gives a value that outlives its batch and cannot be changed.
+func keep(v starlark.Value) starlark.Value {
+	v = value.Detach(v)
+	v.Freeze()
+	return v
+}
+
+// freeze freezes what a column has boxed.
+func freeze(c *chunk.Column) {
+	for f := range c.Fields {
+		freeze(&c.Fields[f])
+	}
+	for _, v := range c.Values {
+		v.Freeze()
+	}
+}
+
+func sizeOfValues(values []starlark.Value) (n int64) {
+	for _, v := range values {
+		n += value.Size(v)
+	}
+	return n
+}
+
+// appendBytes adds bytes to a column that holds only such.
+func (r *rows) appendBytes(b []byte) {
+	r.Kind = chunk.Bytes
+	r.Strings = append(r.Strings, r.copyBytes(b))
+	r.N++
+}
+
+func (r *rows) copyBytes(b []byte) string {
+	return r.copy(unsafe.String(unsafe.SliceData(b), len(b)))
+}
+
+// copy moves a string's bytes into the arena.
+func (r *rows) copy(s string) string {
+	if len(s) == 0 {
+		return ""
+	}
+	if len(s) > cap(r.arena)-len(r.arena) {
+		r.held += int64(cap(r.arena))
+		r.arena = make([]byte, 0, max(len(s), min(mostArena, max(firstArena, 2*cap(r.arena)))))
+	}
+	start := len(r.arena)
+	r.arena = append(r.arena, s...)
+	return unsafe.String(&r.arena[start], len(s))
+}
+
+// size is the heap size in bytes.
+func (r *rows) size() int64 { return capacity(&r.Column) + int64(cap(r.arena)) + r.held }
+
+// reset forgets the records. What they refer to stays valid as long as it is referred to.
+func (r *rows) reset() {
+	r.Column.Reset()
+	r.arena, r.held = nil, 0
+}
+
+// capacity is what a column has allocated, without what its strings and boxed values refer to.
+func capacity(c *chunk.Column) int64 {
+	n := cap(c.Bools) + 8*cap(c.Ints) + 8*cap(c.Floats) + 16*cap(c.Strings) + 16*cap(c.Values)
+	n += int(unsafe.Sizeof(chunk.Column{})) * cap(c.Fields)
+	total := int64(n)
+	for f := range c.Fields {
+		total += capacity(&c.Fields[f])
+	}
+	return total
+}
