@@ -46,7 +46,7 @@ func (c *commandLine) take(name string) ([]string, error) {
 		}
 		w.taken = true
 		if !attached {
-			if i+1 == len(c.words) || c.words[i+1].taken || strings.HasPrefix(c.words[i+1].text, "--") {
+			if !c.hasValue(i) {
 				return nil, usage("a value that begins with -- is written --"+name+"=VALUE", "--%s needs a value", name)
 			}
 			value = c.words[i+1].text
@@ -55,6 +55,11 @@ func (c *commandLine) take(name string) ([]string, error) {
 		values = append(values, value)
 	}
 	return values, nil
+}
+
+// hasValue says that the word after a flag can be its value.
+func (c *commandLine) hasValue(flag int) bool {
+	return flag+1 < len(c.words) && !c.words[flag+1].taken && !strings.HasPrefix(c.words[flag+1].text, "--")
 }
 
 // takeSwitch removes every --name, --no-name and --name=BOOL and returns what the last one says.
@@ -87,7 +92,7 @@ func (c *commandLine) files() []string {
 		switch {
 		case w.taken:
 		case isFlag(w.text):
-			if takes, _ := c.flag(w.text); takes {
+			if takes, _ := c.flag(w.text); takes && c.hasValue(i) {
 				i++
 			}
 		default:
@@ -110,7 +115,7 @@ func (c *commandLine) leftOver() (known, unknown []string) {
 			continue
 		}
 		known = append(known, w.text)
-		if takes && i+1 < len(c.words) {
+		if takes && c.hasValue(i) {
 			i++
 			known = append(known, c.words[i].text)
 		}

@@ -1,9 +1,11 @@
 package builtins
 
 import (
+	"bytes"
+	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
+	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
@@ -20,157 +22,105 @@ type script struct {
 	program *starlark.Program
 }
 
-// A definition is a def or a lambda in the text.
-type definition struct {
-	name    string // "lambda" for one
-	pos     syntax.Position
-	text    string // how explain shows it
-	returns bool   // there is a `return <value>`
-	node    syntax.Node
+// parse reads the text of the file and resolves its names.
+func (u *unit) parse(source []byte) (*script, error) {
+	source = bytes.TrimPrefix(source, []byte("\ufeff"))
+	u.units[filepath.Clean(u.path)] = u
+	if u.main {
+		u.bundle.file("", source)
+	}
+	s := &script{}
+	tree, err := s.syntax(u.path, source, u.options.Expr && u.main)
+	if err != nil {
+		return nil, u.explain(err)
+	}
+	if u.main {
+		if err := otherForm(u.path, s.tree); err != nil {
+			return nil, err
+		}
+		u.flags(tree)
+	}
+	u.define(tree, source)
+	if s.tree != nil {
+		s.program, err = starlark.FileProgram(s.tree, u.predeclared.Has)
+	}
+	return s, u.explain(err)
 }
 
-// maxLambda is how much of a lambda's text explain shows, in characters.
-const maxLambda = 60
+func (s *script) syntax(path string, source []byte, expr bool) (tree syntax.Node, err error) {
+	if expr {
+		s.expr, err = dialect().ParseExpr(path, source, 0)
+		return s.expr, err
+	}
+	s.tree, err = dialect().Parse(path, source, 0)
+	return s.tree, err
+}
 
-// function finds the definition of a function of the script, or nil for anything else.
-func (l *loader) function(v starlark.Value) *definition {
-	f, ok := v.(*starlark.Function)
-	if !ok {
+// flags tells the command line which flags take a value.
+func (u *unit) flags(tree syntax.Node) {
+	declared := map[string]bool{}
+	argumentFlags(tree, declared)
+	u.line.takesValue = func(name string) (bool, bool) {
+		if takes, ok := declared[name]; ok {
+			return takes, true
+		}
+		if base, ok := strings.CutPrefix(name, "no-"); ok {
+			if takes, ok := declared[base]; ok && !takes {
+				return false, true
+			}
+		}
+		if u.options.RunFlags == nil {
+			return false, false
+		}
+		return u.options.RunFlags(name)
+	}
+}
+
+// otherForm refuses scripts that are no jobs, by their name or by what they define.
+func otherForm(path string, tree *syntax.File) error {
+	if strings.HasSuffix(path, "_test.star") {
+		return &LoadError{Message: path + " is a test, not a job", Hint: "this build cannot run tests of scripts"}
+	}
+	if tree == nil {
 		return nil
 	}
-	return l.definitions[f.Position().String()]
-}
-
-// describe names a function, a builtin or a selector for people.
-func (l *loader) describe(v starlark.Value) string {
-	if d := l.function(v); d != nil {
-		return d.text
-	}
-	if c, ok := v.(starlark.Callable); ok {
-		if b, ok := c.(*starlark.Builtin); ok && b.Receiver() != nil {
-			return b.Receiver().Type() + "." + b.Name()
-		}
-		return c.Name()
-	}
-	return v.String()
-}
-
-// define notes all functions of a syntax tree.
-func (l *loader) define(tree syntax.Node, source []byte) {
-	text := newText(source)
-	syntax.Walk(tree, func(n syntax.Node) bool {
-		switch n := n.(type) {
-		case *syntax.DefStmt:
-			l.definitions[n.Def.String()] = &definition{name: n.Name.Name, pos: n.Name.NamePos, text: n.Name.Name, returns: returnsValue(n.Body), node: n}
-		case *syntax.LambdaExpr:
-			start, end := n.Span()
-			l.definitions[n.Lambda.String()] = &definition{name: "lambda", pos: n.Lambda, text: shorten(text.between(start, end)), returns: true, node: n}
-		}
-		return true
-	})
-}
-
-// returnsValue says that a body has a `return <value>` of its own, not one of a function inside it.
-func returnsValue(body []syntax.Stmt) bool {
-	found := false
-	for _, s := range body {
-		syntax.Walk(s, func(n syntax.Node) bool {
-			switch n := n.(type) {
-			case *syntax.DefStmt, *syntax.LambdaExpr:
-				return false
-			case *syntax.ReturnStmt:
-				found = found || n.Result != nil
-			}
-			return !found
-		})
-	}
-	return found
-}
-
-// A sourceText finds positions in a source: columns count characters.
-type sourceText struct {
-	source []byte
-	lines  []int // offset of each line
-}
-
-func newText(source []byte) *sourceText {
-	t := &sourceText{source: source, lines: []int{0}}
-	for i, c := range source {
-		if c == '\n' {
-			t.lines = append(t.lines, i+1)
+	for _, stmt := range tree.Stmts {
+		def, ok := stmt.(*syntax.DefStmt)
+		if ok && (def.Name.Name == "handle_call" || def.Name.Name == "handle_cast" || def.Name.Name == "handle_info") {
+			return mistakeAt(def.Name.NamePos, "this build runs jobs only", "%s makes this a process, not a job", def.Name.Name)
 		}
 	}
-	return t
+	return nil
 }
 
-func (t *sourceText) offset(p syntax.Position) int {
-	if p.Line < 1 || int(p.Line) > len(t.lines) {
-		return len(t.source)
+// doc is the docstring of the file.
+func (s *script) doc() string {
+	if s.tree == nil || len(s.tree.Stmts) == 0 {
+		return ""
 	}
-	at := t.lines[p.Line-1]
-	for range p.Col - 1 {
-		_, size := utf8.DecodeRune(t.source[at:])
-		at += size
-	}
-	return min(at, len(t.source))
-}
-
-func (t *sourceText) between(start, end syntax.Position) string {
-	from, to := t.offset(start), t.offset(end)
-	text := string(t.source[min(from, to):to])
-	if to < len(t.source) && t.source[to] == ']' && strings.Count(text, "[") > strings.Count(text, "]") {
-		text += "]" // the parser's span of an index ends before its bracket
-	}
-	return text
-}
-
-// shorten puts text on one line of bounded length.
-func shorten(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	if utf8.RuneCountInString(text) <= maxLambda {
-		return text
-	}
-	return string([]rune(text)[:maxLambda-3]) + "..."
-}
-
-// argumentFlags finds the arguments that the text declares with a constant name: true for one that takes a
-// value. They tell values from files before the calls of arg() happen.
-func argumentFlags(tree syntax.Node, flags map[string]bool) {
-	syntax.Walk(tree, func(n syntax.Node) bool {
-		if call, ok := n.(*syntax.CallExpr); ok {
-			if id, ok := call.Fn.(*syntax.Ident); ok && id.Name == "arg" {
-				declaredFlag(call, flags)
-			}
-		}
-		return true
-	})
-}
-
-func declaredFlag(call *syntax.CallExpr, flags map[string]bool) {
-	takes := true
-	name := ""
-	for i, a := range call.Args {
-		param := ""
-		if i < len(argParams) {
-			param = argParams[i]
-		}
-		if named, ok := a.(*syntax.BinaryExpr); ok && named.Op == syntax.EQ {
-			param, a = named.X.(*syntax.Ident).Name, named.Y
-		}
-		switch x := a.(type) {
-		case *syntax.Literal:
-			s, _ := x.Value.(string)
-			if param == "name" {
-				name = s
-			}
-			takes = takes && (param != "type" || s != "bool")
-		case *syntax.Ident:
-			typed := param == "type" && x.Name == "bool"
-			switched := param == "default" && (x.Name == "True" || x.Name == "False")
-			takes = takes && !typed && !switched
+	if e, ok := s.tree.Stmts[0].(*syntax.ExprStmt); ok {
+		if lit, ok := e.X.(*syntax.Literal); ok {
+			text, _ := lit.Value.(string)
+			return strings.TrimSpace(text)
 		}
 	}
-	if name != "" {
-		flags[dashes(name)] = takes
+	return ""
+}
+
+// bindings are the file's globals in the order of the text.
+func (s *script) bindings() []*resolve.Binding {
+	if s.tree == nil {
+		return nil
 	}
+	return s.tree.Module.(*resolve.Module).Globals
+}
+
+// position is where a global is bound first.
+func (s *script) position(name string) syntax.Position {
+	for _, b := range s.bindings() {
+		if b.First.Name == name {
+			return b.First.NamePos
+		}
+	}
+	return syntax.Position{}
 }
