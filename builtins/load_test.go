@@ -245,3 +245,13 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkLoad(b *testing.B) {
+	source := []byte("words = lines(\"*.txt\").flat_map(lambda line: line.split())\njob = words.count(by = lambda w: w).sort(lambda w, n: (-n, w))\n")
+	o := options()
+	for b.Loop() {
+		if _, err := Load("job.star", source, o); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
