@@ -66,9 +66,11 @@ var unknownNames = map[string]string{
 	"true":       "write True", "false": "write False", "null": "write None", "nil": "write None",
 }
 
-// connectors are outside systems that a script may name although this build cannot reach them.
+// connectors are outside systems that a script may name although this build cannot reach them: true for those
+// whose records never end.
 var connectors = map[string]bool{
-	"kafka": true, "nats": true, "postgres": true, "s3": true, "redis": true, "sqs": true, "rabbitmq": true, "parquet": true,
+	"kafka": true, "nats": true, "redis": true, "sqs": true, "rabbitmq": true,
+	"postgres": false, "s3": false, "parquet": false,
 }
 
 const noConnectors = "this build has no connectors: it reads lines, csv, tsv, jsonl, text and lists, and writes text, tsv, csv and jsonl"
@@ -105,8 +107,8 @@ func (u *unit) nameHint(message string) (text, hint string) {
 }
 
 func (u *unit) undefinedHint(name, similar string) string {
-	if connectors[name] {
-		return name + " is a connector, which comes by load(\"@" + name + "\", \"" + name + "\"); " + noConnectors
+	if continuous, ok := connectors[name]; ok {
+		return connectorHint(name, continuous)
 	}
 	if hint := unknownNames[name]; hint != "" {
 		return hint
@@ -115,6 +117,14 @@ func (u *unit) undefinedHint(name, similar string) string {
 		return "did you mean " + similar + "?"
 	}
 	return didYouMean(name, u.names())
+}
+
+func connectorHint(name string, continuous bool) string {
+	hint := name + ` is a connector, which comes by load("@` + name + `", "` + name + `"); ` + noConnectors
+	if continuous {
+		return hint + "; a job that reads " + name + " runs for ever, and this build runs jobs that end"
+	}
+	return hint
 }
 
 // names are the predeclared and universal names, in order.
