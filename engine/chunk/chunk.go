@@ -74,10 +74,22 @@ func (e *encoder) batch(b *Batch, f Format) error {
 	if f == Columnar {
 		return e.column(&b.Column, 0)
 	}
+	return e.rows(&b.Column)
+}
+
+// rows writes a column as rows. Where nothing is boxed nothing can be shared, and nothing needs boxing.
+func (e *encoder) rows(c *Column) error {
 	e.refs = true
-	for i := range b.N {
-		if err := e.row(b.At(i), 0, MaxRaw); err != nil {
-			return recordError(i, b.N, err)
+	typed := len(collectBoxed(c, nil)) == 0
+	for i := range c.N {
+		var err error
+		if typed {
+			err = e.cell(c, i, 0, MaxRaw)
+		} else {
+			err = e.row(c.At(i), 0, MaxRaw)
+		}
+		if err != nil {
+			return recordError(i, c.N, err)
 		}
 	}
 	return nil
