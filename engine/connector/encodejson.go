@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -57,9 +58,22 @@ func indexed(index int) string { return "[" + strconv.Itoa(index) + "]" }
 type jsonWriter struct {
 	keys  []string // of the records that came last: they seldom change
 	heads [][]byte // of those keys: {"a": and then ,"b":
+	limit int      // of the text of a container in a record; 0: maxText
 }
 
-// append appends v, which stands at a depth.
+// appendCell appends value i of a column.
+func (w *jsonWriter) appendCell(dst []byte, c *chunk.Column, i, depth int) ([]byte, error) {
+	switch c.Kind {
+	case chunk.String:
+		return appendQuoted(dst, c.Strings[i])
+	case chunk.Int:
+		return strconv.AppendInt(dst, c.Ints[i], 10), nil
+	}
+	d := load(c, i)
+	return w.append(dst, &d, depth)
+}
+
+// append appends a value that stands at a depth.
 func (w *jsonWriter) append(dst []byte, d *datum, depth int) ([]byte, error) {
 	switch d.kind {
 	case chunk.String:
@@ -81,13 +95,18 @@ func (w *jsonWriter) append(dst []byte, d *datum, depth int) ([]byte, error) {
 	}
 	start := len(dst)
 	dst, err := w.appendContainer(dst, d, depth)
-	if err == nil && len(dst)-start > maxText {
-		err = errTooLong
+	if err == nil {
+		err = w.checkLength(len(dst) - start)
 	}
 	return dst, err
 }
 
-var errTooLong = fmt.Errorf("its text is longer than %d MiB: write several records", maxText>>20)
+func (w *jsonWriter) checkLength(n int) error {
+	if limit := cmp.Or(w.limit, maxText); n > limit {
+		return fmt.Errorf("its text is longer than %d bytes: write several records", limit)
+	}
+	return nil
+}
 
 func (w *jsonWriter) appendContainer(dst []byte, d *datum, depth int) ([]byte, error) {
 	switch d.kind {
@@ -115,12 +134,21 @@ func (w *jsonWriter) appendTuple(dst []byte, d *datum, depth int) ([]byte, error
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		e := d.element(i)
-		if dst, err = w.append(dst, &e, depth+1); err != nil {
+		if d.column != nil {
+			dst, err = w.appendCell(dst, &d.column.Fields[i], d.row, depth+1)
+		} else {
+			dst, err = w.appendBoxed(dst, d.value.(starlark.Tuple)[i], depth+1)
+		}
+		if err != nil {
 			return dst, below(indexed(i), err)
 		}
 	}
 	return append(dst, ']'), nil
+}
+
+func (w *jsonWriter) appendBoxed(dst []byte, v starlark.Value, depth int) ([]byte, error) {
+	d := unbox(v)
+	return w.append(dst, &d, depth)
 }
 
 func (w *jsonWriter) appendIterable(dst []byte, v starlark.Iterable, depth int) ([]byte, error) {
@@ -129,17 +157,16 @@ func (w *jsonWriter) appendIterable(dst []byte, v starlark.Iterable, depth int) 
 	iter := v.Iterate()
 	defer iter.Done()
 	var x starlark.Value
+	var err error
 	for i := 0; iter.Next(&x); i++ {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		e := unbox(x)
-		var err error
-		if dst, err = w.append(dst, &e, depth+1); err != nil {
+		if dst, err = w.appendBoxed(dst, x, depth+1); err != nil {
 			return dst, below(indexed(i), err)
 		}
-		if len(dst)-start > maxText {
-			return dst, errTooLong
+		if err := w.checkLength(len(dst) - start); err != nil {
+			return dst, err
 		}
 	}
 	return append(dst, ']'), nil
@@ -181,8 +208,7 @@ func (w *jsonWriter) appendMember(dst []byte, i int, key string, x starlark.Valu
 	if err != nil {
 		return dst, fmt.Errorf("a key: %w", err)
 	}
-	e := unbox(x)
-	if dst, err = w.append(append(dst, ':'), &e, depth+1); err != nil {
+	if dst, err = w.appendBoxed(append(dst, ':'), x, depth+1); err != nil {
 		return dst, below(named(key), err)
 	}
 	return dst, nil
@@ -194,11 +220,10 @@ func (w *jsonWriter) appendColumnRecord(dst []byte, d *datum, depth int) ([]byte
 		return dst, err
 	}
 	heads := w.heads
+	var err error
 	for f := range c.Fields {
 		dst = append(dst, heads[f]...)
-		e := load(&c.Fields[f], d.row)
-		var err error
-		if dst, err = w.append(dst, &e, depth+1); err != nil {
+		if dst, err = w.appendCell(dst, &c.Fields[f], d.row, depth+1); err != nil {
 			return dst, below(named(c.Names[f]), err)
 		}
 	}

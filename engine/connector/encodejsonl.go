@@ -8,9 +8,9 @@ type jsonlWriter struct{ json jsonWriter }
 func (w *jsonlWriter) appendRows(part *EncodedPart, c *chunk.Column, lo, hi int) error {
 	part.Records += hi - lo
 	for i := lo; i < hi; i++ {
-		d := load(c, i)
-		dst, err := w.json.append(part.Data, &d, 0)
+		dst, err := w.json.appendCell(part.Data, c, i, 0)
 		if err != nil {
+			d := load(c, i)
 			return newEncodeError(i, &d, err)
 		}
 		part.Data = append(dst, '\n')

@@ -75,7 +75,7 @@ func (w *tableWriter) appendUnnamed(part *EncodedPart, d *datum, record int) err
 		part.Data, width, err = w.appendTuple(part.Data, d, 0)
 	} else {
 		width = 1
-		part.Data, err = w.appendCell(part.Data, d)
+		part.Data, err = w.appendValue(part.Data, d)
 	}
 	if err == nil && w.columns != nil && width != len(w.columns) {
 		part.Data = part.Data[:start]
@@ -94,12 +94,11 @@ func (w *tableWriter) appendTuple(dst []byte, d *datum, depth int) ([]byte, int,
 		if i > 0 {
 			dst = append(dst, w.separator())
 		}
-		e := d.element(i)
 		n, err := 1, error(nil)
-		if e.kind == chunk.Tuple {
-			dst, n, err = w.appendTuple(dst, &e, depth+1)
+		if d.column != nil && d.column.Fields[i].Kind <= chunk.Bytes {
+			dst, err = w.appendCell(dst, &d.column.Fields[i], d.row)
 		} else {
-			dst, err = w.appendCell(dst, &e)
+			dst, n, err = w.appendElement(dst, d, i, depth)
 		}
 		if err != nil {
 			return dst, 0, below(indexed(i), err)
@@ -107,6 +106,16 @@ func (w *tableWriter) appendTuple(dst []byte, d *datum, depth int) ([]byte, int,
 		cells += n
 	}
 	return dst, max(cells, 1), nil
+}
+
+// appendElement appends an element of a tuple that may be a tuple too.
+func (w *tableWriter) appendElement(dst []byte, d *datum, i, depth int) ([]byte, int, error) {
+	e := d.element(i)
+	if e.kind == chunk.Tuple {
+		return w.appendTuple(dst, &e, depth+1)
+	}
+	dst, err := w.appendValue(dst, &e)
+	return dst, 1, err
 }
 
 // appendColumnRecord appends a record that stands in a column.
@@ -123,9 +132,8 @@ func (w *tableWriter) appendColumnRecord(part *EncodedPart, d *datum, record int
 		if f < 0 {
 			continue
 		}
-		cell := load(&c.Fields[f], d.row)
 		var err error
-		if part.Data, err = w.appendCell(part.Data, &cell); err != nil {
+		if part.Data, err = w.appendCell(part.Data, &c.Fields[f], d.row); err != nil {
 			return below(named(c.Names[f]), err)
 		}
 	}
@@ -169,15 +177,27 @@ func (w *tableWriter) appendNamed(part *EncodedPart, d *datum, record int) error
 			continue
 		}
 		cell := unbox(v)
-		if part.Data, err = w.appendCell(part.Data, &cell); err != nil {
+		if part.Data, err = w.appendValue(part.Data, &cell); err != nil {
 			return below(named(column), err)
 		}
 	}
 	return nil
 }
 
-// appendCell appends one value as a cell.
-func (w *tableWriter) appendCell(dst []byte, d *datum) ([]byte, error) {
+// appendCell appends value i of a column as one cell.
+func (w *tableWriter) appendCell(dst []byte, c *chunk.Column, i int) ([]byte, error) {
+	switch c.Kind {
+	case chunk.String, chunk.Bytes:
+		return w.appendText(dst, c.Strings[i]), nil
+	case chunk.Int:
+		return strconv.AppendInt(dst, c.Ints[i], 10), nil
+	}
+	d := load(c, i)
+	return w.appendValue(dst, &d)
+}
+
+// appendValue appends one value as a cell.
+func (w *tableWriter) appendValue(dst []byte, d *datum) ([]byte, error) {
 	switch {
 	case d.kind == chunk.String || d.kind == chunk.Bytes:
 		return w.appendText(dst, d.text), nil

@@ -104,11 +104,12 @@ func appendFields(dst []byte, c *chunk.Column, i int) []byte {
 
 // appendFlat appends a flat tuple as tab-separated fields.
 func appendFlat(dst []byte, d *datum) []byte {
+	var e datum // not in the loop: recursion would make it escape
 	for i := range d.width() {
 		if i > 0 {
 			dst = append(dst, '\t')
 		}
-		e := d.element(i)
+		e = d.element(i)
 		if e.kind == chunk.Tuple {
 			dst = appendFlat(dst, &e)
 		} else {

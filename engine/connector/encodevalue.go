@@ -114,8 +114,9 @@ func (d *datum) flat(depth int) bool {
 	if depth > maxDepth {
 		return false
 	}
+	var e datum // not in the loop: recursion would make it escape
 	for i := range d.width() {
-		e := d.element(i)
+		e = d.element(i)
 		if !e.flat(depth + 1) {
 			return false
 		}

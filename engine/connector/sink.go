@@ -20,7 +20,7 @@ func NewSink(spec SinkSpec, h *host.Host, stdout io.Writer) (Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := sinkBase{layout: l, host: h}
+	base := &sinkBase{layout: l, host: h}
 	switch l.kind {
 	case toStdout:
 		return &streamSink{sinkBase: base, w: stdout}, nil

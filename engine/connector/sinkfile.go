@@ -9,13 +9,13 @@ import (
 
 // A fileSink writes one file: under a temporary name beside it, renamed at Commit.
 type fileSink struct {
-	sinkBase
+	*sinkBase
 	parents parentage
 	file    *stagedFile
 	out     *output
 }
 
-func newFileSink(base sinkBase) (Sink, error) {
+func newFileSink(base *sinkBase) (Sink, error) {
 	s := &fileSink{sinkBase: base, parents: parentage{host: base.host}}
 	err := checkFile(base.host, base.layout.Target)
 	if err == nil {

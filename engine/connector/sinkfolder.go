@@ -15,7 +15,7 @@ const partSize = 256 << 20
 // A folderSink writes a folder of parts, part-00000 and so on: under a temporary name beside it, renamed at
 // Commit. Parts are cut between records, by the length of their text alone.
 type folderSink struct {
-	sinkBase
+	*sinkBase
 	parents parentage
 	name    string // of the folder, without the final slash
 	temp    string
@@ -26,7 +26,7 @@ type folderSink struct {
 	placed  bool
 }
 
-func newFolderSink(base sinkBase) (Sink, error) {
+func newFolderSink(base *sinkBase) (Sink, error) {
 	name := filepath.Clean(base.layout.Target)
 	s := &folderSink{
 		sinkBase: base, parents: parentage{host: base.host}, size: partSize,

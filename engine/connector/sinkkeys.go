@@ -21,7 +21,7 @@ const (
 // memory before a file is opened for it. Compression waits for Prepare: ten thousand compressors at once would
 // not fit into memory.
 type keySink struct {
-	sinkBase
+	*sinkBase
 	parents        parentage
 	prefix, suffix string // of the target, around the key
 	files          []*keyFile
@@ -40,7 +40,7 @@ type keyFile struct {
 	place  *linked.Element // in the sink's list of open files, nil while it is closed
 }
 
-func newKeySink(base sinkBase) (Sink, error) {
+func newKeySink(base *sinkBase) (Sink, error) {
 	prefix, suffix, _ := strings.Cut(base.layout.Target, "{}")
 	s := &keySink{
 		sinkBase: base, parents: parentage{host: base.host},

@@ -11,7 +11,7 @@ import (
 // A streamSink writes to stdout, a device or a pipe as the records come: what is out cannot be taken back. A job
 // that fails has written a correct prefix.
 type streamSink struct {
-	sinkBase
+	*sinkBase
 	w      io.Writer // nil: the target is opened at the first write
 	file   host.File
 	stream *stream
