@@ -54,29 +54,25 @@ func (w *groupWriter) appendGroup(b *bucket, group int32) error {
 
 // append writes a row whose value is value i of a column, or nothing if the column is empty.
 func (w *groupWriter) append(key []byte, original starlark.Value, ord chunk.Ordinal, from *chunk.Column, i int) error {
+	bytes := int64(len(key)) + 16 + sizeAt(from, i)
+	if w.bytes+bytes > w.scratch.frameBytes() || len(w.ords) == frameRows {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
 	w.keys.appendBytes(key)
 	w.originals.Append(original)
 	w.ords = append(w.ords, ord)
-	w.bytes += int64(len(key)) + 16
-	if from.Kind == chunk.Empty {
+	w.bytes += bytes
+	switch {
+	case from.Kind == chunk.Empty:
 		w.values.Append(starlark.None)
-	} else {
-		w.appendValue(from, i)
-	}
-	if w.bytes < w.scratch.frameBytes() && len(w.ords) < frameRows {
-		return nil
-	}
-	return w.flush()
-}
-
-// appendValue copies records, which are views of a block that does not outlive them here, but not states.
-func (w *groupWriter) appendValue(from *chunk.Column, i int) {
-	w.bytes += sizeAt(from, i)
-	if w.kind == frameRecords {
+	case w.kind == frameRecords: // views of a block that may be gone before they are written
 		w.values.append(from, i)
-		return
+	default:
+		w.values.AppendFrom(from, i)
 	}
-	w.values.AppendFrom(from, i)
+	return nil
 }
 
 // sizeAt estimates the heap size of a value.
@@ -167,8 +163,3 @@ func (r *groupReader) next() (bool, error) {
 }
 
 func (r *groupReader) done() bool { return r.at >= len(r.ords) }
-
-// sameGroup reports whether the row of the reader is another piece of a group.
-func (r *groupReader) sameGroup(key string, ord chunk.Ordinal) bool {
-	return !r.done() && r.ords[r.at] == ord && r.keys.Strings[r.at] == key
-}

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -212,4 +213,11 @@ func compareValues(x, y starlark.Value) int {
 	a, _ := value.AppendOrder(nil, x, value.NullsError)
 	b, _ := value.AppendOrder(nil, y, value.NullsError)
 	return cmp.Compare(string(a), string(b))
+}
+
+// fataler is what *testing.T and *rapid.T share.
+type fataler interface {
+	Helper()
+	Context() context.Context
+	Fatal(args ...any)
 }

@@ -1,0 +1,238 @@
+package operator
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+)
+
+// SorterConfig says how a Sorter orders records.
+type SorterConfig struct {
+	Reverse bool  // greatest key first; equal keys stay in the order of their ordinals
+	Limit   int64 // only so many records come out, and little more is held; 0: all
+	Memory  Memory
+}
+
+// A Sorter orders records by key, and those with equal keys by ordinal. Workers add records through a SortRun
+// each, concurrently; then Emit, once, gives them in order. Over its share sorted runs are spilled and merged at
+// the end. After an error chunks may be left in the store; closing it removes them.
+type Sorter struct {
+	SorterConfig
+	scratch *scratch
+	used    atomic.Int64
+
+	mu       sync.Mutex
+	segments []*segment // sorted
+	runs     [][]frame  // sorted and spilled
+}
+
+const (
+	mostSegment = 8 << 20 // bytes that a SortRun holds
+	mostRuns    = 256     // that are merged at once
+)
+
+// NewSorter makes a Sorter without records.
+func NewSorter(c SorterConfig) *Sorter {
+	c.Memory.Share = max(c.Memory.Share, leastShare)
+	return &Sorter{SorterConfig: c, scratch: newScratch(c.Memory)}
+}
+
+// NewRun makes a SortRun for a worker.
+func (s *Sorter) NewRun() *SortRun { return &SortRun{sorter: s, seg: new(segment)} }
+
+// segmentBytes bounds what a SortRun holds.
+func (s *Sorter) segmentBytes() int64 { return min(mostSegment, s.scratch.Share/8) }
+
+// before is the order of the Sorter.
+func (s *Sorter) before(xKey, yKey string, x, y chunk.Ordinal) bool {
+	if xKey == yKey {
+		return x.Compare(y) < 0
+	}
+	return (xKey < yKey) != s.Reverse
+}
+
+// add takes over a sorted segment.
+func (s *Sorter) add(seg *segment) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.segments = append(s.segments, seg)
+	if s.used.Load() <= s.scratch.Share {
+		return nil
+	}
+	return s.spill()
+}
+
+// spill merges all segments into one run.
+func (s *Sorter) spill() error {
+	if len(s.segments) == 0 {
+		return nil
+	}
+	if s.scratch.Store == nil {
+		return &LimitError{What: "sorting", Bytes: s.used.Load(), Share: s.scratch.Share, Hint: "give the job more memory with --mem"}
+	}
+	run, err := s.writeRun(s.memoryCursors())
+	if err != nil {
+		return err
+	}
+	s.runs = append(s.runs, run)
+	s.releaseSegments()
+	return nil
+}
+
+func (s *Sorter) releaseSegments() {
+	for _, seg := range s.segments {
+		s.used.Add(-seg.bytes)
+	}
+	s.segments = nil
+}
+
+func (s *Sorter) memoryCursors() (cursors []*sortCursor) {
+	for _, seg := range s.segments {
+		cursors = append(cursors, newSegmentCursor(seg))
+	}
+	return cursors
+}
+
+// writeRun merges cursors into a spilled run.
+func (s *Sorter) writeRun(cursors []*sortCursor) ([]frame, error) {
+	w := sortWriter{scratch: s.scratch}
+	err := s.merge(cursors, func(c *sortCursor) error { return w.append(c) })
+	if err != nil {
+		return nil, err
+	}
+	return w.finish()
+}
+
+// merge visits the heads of cursors in order, Limit of them.
+func (s *Sorter) merge(cursors []*sortCursor, visit func(c *sortCursor) error) error {
+	tree := newLosers(len(cursors), func(x, y int) bool { return cursors[x].before(cursors[y], s.Reverse, x < y) })
+	for n := int64(0); len(cursors) > 0 && (s.Limit == 0 || n < s.Limit); n++ {
+		c := cursors[tree.first()]
+		if c.done() {
+			return nil
+		}
+		if err := visit(c); err != nil {
+			return err
+		}
+		if err := c.next(); err != nil {
+			return err
+		}
+		tree.fix()
+	}
+	return nil
+}
+
+// Emit gives the records in order, with their ordinals, in runs of about 4096. out owns what it gets. Emit
+// returns its error or that of ctx. It is called once, after every SortRun was flushed, and leaves nothing in the
+// store unless it fails.
+func (s *Sorter) Emit(ctx context.Context, out func(records *chunk.Column, ords []chunk.Ordinal) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cursors, err := s.cursors(ctx)
+	if err != nil {
+		return err
+	}
+	e := sortEmitter{ctx: ctx, out: out, limit: s.scratch.Share / 16}
+	if err := s.merge(cursors, e.append); err != nil {
+		return err
+	}
+	s.releaseSegments()
+	if err := e.flush(); err != nil {
+		return err
+	}
+	return s.dropRest(cursors)
+}
+
+// cursors gives what is left to merge, at most mostRuns spilled runs.
+func (s *Sorter) cursors(ctx context.Context) ([]*sortCursor, error) {
+	if len(s.runs) > 0 && s.used.Load() > s.scratch.Share/2 {
+		if err := s.spill(); err != nil {
+			return nil, err
+		}
+	}
+	for len(s.runs) > mostRuns {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := s.mergeRuns(); err != nil {
+			return nil, err
+		}
+	}
+	spilled, err := s.open(s.runs)
+	return append(s.memoryCursors(), spilled...), err
+}
+
+// mergeRuns makes one run of the first mostRuns.
+func (s *Sorter) mergeRuns() error {
+	cursors, err := s.open(s.runs[:mostRuns])
+	if err != nil {
+		return err
+	}
+	run, err := s.writeRun(cursors)
+	if err != nil {
+		return err
+	}
+	s.runs = append(s.runs[mostRuns:], run)
+	return s.dropRest(cursors)
+}
+
+func (s *Sorter) open(runs [][]frame) (cursors []*sortCursor, err error) {
+	for _, frames := range runs {
+		c := &sortCursor{scratch: s.scratch, frames: frames}
+		if err := c.load(); err != nil {
+			return nil, err
+		}
+		cursors = append(cursors, c)
+	}
+	return cursors, nil
+}
+
+// dropRest forgets what a limit left unread.
+func (s *Sorter) dropRest(cursors []*sortCursor) error {
+	for _, c := range cursors {
+		if err := s.scratch.drop(c.frames); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A sortEmitter gathers records into runs.
+type sortEmitter struct {
+	ctx     context.Context
+	out     func(records *chunk.Column, ords []chunk.Ordinal) error
+	limit   int64 // of bytes in a run
+	records *chunk.Column
+	ords    []chunk.Ordinal
+	bytes   int64
+}
+
+func (e *sortEmitter) append(c *sortCursor) error {
+	if e.records == nil {
+		e.records = new(chunk.Column)
+	}
+	i := c.index()
+	e.records.AppendFrom(c.records, i)
+	e.ords = append(e.ords, c.ords[i])
+	if c.scratch != nil {
+		e.bytes += sizeAt(c.records, i)
+	}
+	if len(e.ords) < emitRows && e.bytes < e.limit {
+		return nil
+	}
+	return e.flush()
+}
+
+func (e *sortEmitter) flush() error {
+	if e.records == nil {
+		return nil
+	}
+	if err := e.ctx.Err(); err != nil {
+		return err
+	}
+	records, ords := e.records, e.ords
+	e.records, e.ords, e.bytes = nil, nil, 0
+	return e.out(records, ords)
+}

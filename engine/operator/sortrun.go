@@ -1,0 +1,101 @@
+package operator
+
+import (
+	"errors"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+)
+
+// A SortRun takes the records of one worker on their way into a Sorter. It is used by one goroutine at a time.
+type SortRun struct {
+	sorter *Sorter
+	seg    *segment
+	bytes  int64 // as counted by the sorter
+	// Where the sorter has a limit and so many records are held: what does not come before this is not wanted.
+	full    bool
+	lastKey string
+	lastOrd chunk.Ordinal
+}
+
+// leastSelect is the number of records from which on the best are selected.
+const leastSelect = 1024
+
+var errSortKeys = errors.New("sort: keys must be a column of strings, or empty")
+
+// Add takes records with their order keys (value.AppendOrder, as strings) and ordinals. An empty column of keys
+// orders by ordinal alone; it is empty in all calls or in none. Strings are copied; boxed values are kept as
+// value.Detach gives them.
+func (r *SortRun) Add(keys, records *chunk.Column, ords []chunk.Ordinal) error {
+	if keys.Kind != chunk.String && keys.N > 0 {
+		return errSortKeys
+	}
+	for i := range ords {
+		key := ""
+		if keys.N > 0 {
+			key = keys.Strings[i]
+		}
+		if r.full && !r.sorter.before(key, r.lastKey, ords[i], r.lastOrd) {
+			continue
+		}
+		if keys.N > 0 {
+			r.seg.keys.append(keys, i)
+		}
+		r.seg.records.append(records, i)
+		r.seg.ords = append(r.seg.ords, ords[i])
+	}
+	r.account()
+	return r.trim()
+}
+
+func (r *SortRun) account() {
+	bytes := r.seg.size()
+	r.sorter.used.Add(bytes - r.bytes)
+	r.bytes = bytes
+}
+
+// trim selects the best records, or hands the segment over, if it is large enough.
+func (r *SortRun) trim() error {
+	n, limit := int64(len(r.seg.ords)), r.sorter.Limit
+	most := r.sorter.segmentBytes()
+	if r.bytes < most && (limit == 0 || n < max(leastSelect, 2*limit)) {
+		return nil
+	}
+	if limit > 0 && limit < n {
+		r.selectBest(limit)
+		if r.bytes < most/2 {
+			return nil
+		}
+	}
+	return r.Flush()
+}
+
+// selectBest keeps the first n records in the order of the sorter.
+func (r *SortRun) selectBest(n int64) {
+	r.seg.sort(r.sorter.Reverse)
+	var best segment
+	for _, i := range r.seg.order[:n] {
+		if r.seg.keys.N > 0 {
+			best.keys.append(&r.seg.keys.Column, int(i))
+		}
+		best.records.append(&r.seg.records.Column, int(i))
+		best.ords = append(best.ords, r.seg.ords[i])
+	}
+	r.seg = &best
+	r.full = true
+	r.lastKey, r.lastOrd = best.key(int(n-1)), best.ords[n-1]
+	r.account()
+}
+
+// Flush sorts what is held and hands it to the Sorter. It must be called before Emit; the SortRun can be used
+// again.
+func (r *SortRun) Flush() error {
+	if len(r.seg.ords) == 0 {
+		return nil
+	}
+	seg := r.seg
+	seg.sort(r.sorter.Reverse)
+	seg.bytes = seg.size()
+	r.sorter.used.Add(seg.bytes - r.bytes)
+	r.seg, r.bytes = new(segment), 0
+	return r.sorter.add(seg)
+}
