@@ -67,7 +67,7 @@ func (p *printer) head(s string) string { return s[:min(len(s), p.limit+utf8.UTF
 // printInt does not write out an int whose decimal form would take long to find.
 func (p *printer) printInt(i starlark.Int) {
 	if _, ok := i.Int64(); !ok {
-		if n := i.BigInt().BitLen(); n > 4*p.limit {
+		if n := i.BigInt().BitLen(); n > 4*max(p.limit, CutLimit) {
 			fmt.Fprintf(&p.out, "<int of %d bits>", n)
 			return
 		}

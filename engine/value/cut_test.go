@@ -23,10 +23,8 @@ func TestCutIsRepr(t *testing.T) {
 			t.Fatalf("Cut to %d gives %d bytes: %q", limit, len(got), got)
 		case len(want) <= limit && got != want:
 			t.Fatalf("Cut gives %s, repr %s", got, want)
-		case len(want) > limit && got != "" && !(strings.HasSuffix(got, "...") && strings.HasPrefix(want, strings.TrimSuffix(got, "..."))):
-			if !strings.Contains(got, "<int of") {
-				t.Fatalf("Cut gives %s, repr %s", got, want)
-			}
+		case len(want) > limit && !(strings.HasSuffix(got, "...") && strings.HasPrefix(want, strings.TrimSuffix(got, "..."))):
+			t.Fatalf("Cut gives %s, repr %s", got, want)
 		}
 	})
 }

@@ -110,7 +110,8 @@ func appendOrderNull(dst []byte, nulls Nulls) ([]byte, error) {
 	return nil, errNull
 }
 
-func appendOrderSequence(dst []byte, s starlark.Indexable, nulls Nulls, depth int) ([]byte, error) {
+// appendOrderSequence is generic so that a tuple need not be boxed.
+func appendOrderSequence[S starlark.Indexable](dst []byte, s S, nulls Nulls, depth int) ([]byte, error) {
 	if depth >= MaxDepth {
 		return nil, errDeep
 	}
