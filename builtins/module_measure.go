@@ -60,12 +60,26 @@ func (m *measure) value(v starlark.Value, depth int) error {
 				return err
 			}
 		}
+	case *starlark.Dict:
+		return m.dict(v, depth)
 	case starlark.IterableMapping:
 		return m.items(v, depth)
 	case starlark.Iterable:
 		return m.elements(v, depth)
 	case starlark.HasAttrs:
 		return m.attributes(v, depth)
+	}
+	return nil
+}
+
+func (m *measure) dict(d *starlark.Dict, depth int) error {
+	for k, v := range d.Entries() {
+		if err := m.value(k, depth+1); err != nil {
+			return err
+		}
+		if err := m.value(v, depth+1); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ func TestSprintfLikeFmt(t *testing.T) {
 // TestGeneralReadsBack checks %g by its definition: the shorter notation of a correctly rounded number.
 func TestGeneralReadsBack(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		f := anyFloat().Filter(func(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }).Draw(rt, "f")
+		f := anyFloat().Filter(func(f float64) bool { return math.Abs(f) < 1e308 }).Draw(rt, "f") // rounded up, still a float
 		precision := rapid.IntRange(0, 20).Draw(rt, "precision")
 		names := starlark.StringDict{"x": starlark.Float(f), "p": starlark.MakeInt(precision)}
 		text := string(mustEval(t, `sprintf("%.*g", p, x)`, names).(starlark.String))

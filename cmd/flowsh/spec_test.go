@@ -136,7 +136,7 @@ func (e *specExample) flowsh(t *testing.T, dir string) (stdout, stderr string, s
 
 // checkFailure compares with an error block: a regular expression, and the exit status where one is given.
 func (e *specExample) checkFailure(t *testing.T, stderr string, status int) {
-	want := regexp.MustCompile(strings.TrimSpace(e.failed.text))
+	want := regexp.MustCompile("(?s)" + strings.TrimSpace(e.failed.text))
 	if !want.MatchString(stderr) {
 		t.Errorf("lang-spec.md:%d: the message does not match %q:\n%s", e.failed.line, want, stderr)
 	}
