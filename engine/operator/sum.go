@@ -115,10 +115,7 @@ func (s *sums) fold(op string, groups []int32, in *Keyed) error {
 			s.addInt(g, in.Values.Ints[i])
 		}
 	case chunk.Float:
-		for i, g := range groups {
-			s.grow(g)
-			s.addFloat(g, in.Values.Floats[i])
-		}
+		s.foldFloats(groups, in.Values.Floats)
 	default:
 		for i, g := range groups {
 			s.grow(g)
@@ -128,6 +125,18 @@ func (s *sums) fold(op string, groups []int32, in *Keyed) error {
 		}
 	}
 	return nil
+}
+
+func (s *sums) foldFloats(groups []int32, values []float64) {
+	for _, g := range groups {
+		s.grow(g)
+	}
+	s.haveFloats()
+	for i, g := range groups {
+		if x := values[i]; !s.floats[g].add(x) {
+			s.lengthen(g).add(x)
+		}
+	}
 }
 
 func (s *sums) addValue(op string, g int32, v starlark.Value) error {
