@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/connector"
@@ -15,6 +16,9 @@ import (
 
 // buckets is how many parts keyed state has.
 const buckets = operator.Buckets
+
+// A settler is an end that works on after deliver; settle waits for it and returns its error.
+type settler interface{ settle() error }
 
 // combines says that the states of an op can be made in any order and merged: it needs no order of its records.
 func combines(op *Op) bool {
@@ -36,9 +40,12 @@ type groupEnd struct {
 	lanes    int  // of a partitioned reduce: the lane is the key
 	perLane  bool // of another partitioned op: lane and key are the key
 	workers  []groupWorker
-	folders  []chan []operator.Keyed // one per folding goroutine; nil if the op combines
+	keys     orderKeys      // take_sort
+	folders  []chan *routed // one per folding goroutine; nil if the op combines
+	pool     sync.Pool      // of *routed
 	folding  sync.WaitGroup
-	failures []error // one per folding goroutine
+	failures []error     // one per folding goroutine
+	broken   atomic.Bool // one of them has failed
 	prints   printLog
 	state    starlark.Value // what an unkeyed op emits for no records at all; nil: nothing
 	seen     bool
@@ -46,7 +53,15 @@ type groupEnd struct {
 
 type groupWorker struct {
 	keyed   operator.Keyed
-	partial *operator.Partial
+	partial *operator.Partial // of an op that combines in any order
+	order   chunk.Column
+}
+
+// routed is a unit's records by bucket; it is used again when all folding goroutines are through with it.
+type routed struct {
+	operator.Routed
+	failed  error // of the first record that has no key
+	pending atomic.Int32
 }
 
 // printLog keeps what reducers print until the stage is done; they run in several goroutines.
@@ -72,12 +87,14 @@ func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
 	}
 	ordered := !combines(op) || op.Kind == OpReduce
 	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Memory: s.memory("group")})
-	if ordered {
+	if !combines(op) {
 		g.startFolding()
 		return g, nil
 	}
 	for i := range g.workers {
-		g.workers[i].partial = g.groups.NewPartial()
+		if !ordered {
+			g.workers[i].partial = g.groups.NewPartial()
+		}
 	}
 	return g, nil
 }
@@ -134,7 +151,7 @@ func (g *groupEnd) aggregate() (func() (operator.Aggregate, error), error) {
 		return func() (operator.Aggregate, error) { return operator.NewFirst(), nil }, nil
 	case OpTakeSort:
 		return func() (operator.Aggregate, error) {
-			return operator.NewTop(int(g.op.N), g.op.Reverse, nullsOf(g.op.Nulls)), nil
+			return operator.NewTop(g.op.N, g.op.Reverse), nil
 		}, nil
 	}
 	return g.reduce()
@@ -158,26 +175,30 @@ func (g *groupEnd) reduce() (func() (operator.Aggregate, error), error) {
 // work folds a unit into the worker's table, or routes its records to the buckets.
 func (g *groupEnd) work(n int, u *unit) error {
 	w := &g.workers[n]
-	g.keyed(&w.keyed, u.out)
-	if len(w.keyed.Ordinals) == 0 {
-		return nil
+	if err := g.keyed(w, u); err != nil || len(w.keyed.Ordinals) == 0 {
+		return err
 	}
-	if w.partial != nil {
+	switch {
+	case w.partial != nil:
 		return g.located(w.partial.Add(&w.keyed))
+	case combines(g.op):
+		p := g.groups.NewPartial()
+		u.ready = p
+		return g.located(p.Add(&w.keyed))
 	}
-	if g.op.Kind == OpReduce && combines(g.op) {
-		routed, err := g.groups.Combine(&w.keyed)
-		u.ready = routed
-		return g.located(err)
+	r, ok := g.pool.Get().(*routed)
+	if !ok {
+		r = new(routed)
 	}
-	routed, err := g.groups.Route(&w.keyed)
-	u.ready = routed
-	return g.located(err)
+	r.failed = g.groups.Route(&w.keyed, &r.Routed)
+	u.ready = r
+	return nil
 }
 
 // keyed brings a chain's output into the form that groups take. The columns are borrowed.
-func (g *groupEnd) keyed(k *operator.Keyed, out *kernel.Output) {
-	k.Ordinals = out.Ordinals(k.Ordinals[:0])
+func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
+	k, out := &w.keyed, u.out
+	k.Ordinals = out.FirstOrdinals(k.Ordinals[:0], out.Len)
 	k.Keys, k.Values = chunk.Column{}, out.Column
 	columns := out.Columns
 	switch {
@@ -193,10 +214,15 @@ func (g *groupEnd) keyed(k *operator.Keyed, out *kernel.Output) {
 	}
 	switch {
 	case g.op.Kind == OpTakeSort:
-		k.Values = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: []chunk.Column{columns[0], out.Column}}
+		w.order.Reset()
+		if err := g.keys.encode(&columns[0], u, &w.order); err != nil {
+			return err
+		}
+		k.Values = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: []chunk.Column{w.order, out.Column}}
 	case len(columns) > 0:
 		k.Values = columns[0]
 	}
+	return nil
 }
 
 func laneColumn(lanes []uint32) chunk.Column {
@@ -207,17 +233,31 @@ func laneColumn(lanes []uint32) chunk.Column {
 	return c
 }
 
-// deliver passes routed records on to the folding goroutines, in order.
+// deliver passes routed records on to the folding goroutines, or merges a unit's combined states, in order.
 func (g *groupEnd) deliver(u *unit) error {
 	g.seen = g.seen || u.emitted > 0
-	routed, ok := u.ready.([]operator.Keyed)
-	if !ok {
-		return nil
-	}
-	for _, c := range g.folders {
-		c <- routed
+	switch ready := u.ready.(type) {
+	case *keyClasses:
+		return g.keys.check(u)
+	case *operator.Partial:
+		return g.located(ready.Flush())
+	case *routed:
+		ready.pending.Store(int32(len(g.folders)))
+		for _, c := range g.folders {
+			c <- ready
+		}
+		if ready.failed != nil || g.broken.Load() {
+			g.failures = append(g.failures, ready.failed)
+			return g.settle()
+		}
 	}
 	return nil
+}
+
+// settle waits for the folding goroutines and returns the error with the lowest ordinal.
+func (g *groupEnd) settle() error {
+	g.stopFolding()
+	return g.located(g.lowest())
 }
 
 // startFolding starts one goroutine per core; bucket b belongs to goroutine b modulo their number.
@@ -225,33 +265,27 @@ func (g *groupEnd) startFolding() {
 	cores := g.stage.run.cores
 	g.failures = make([]error, cores)
 	for n := range cores {
-		c := make(chan []operator.Keyed, 2)
+		c := make(chan *routed, 2)
 		g.folders = append(g.folders, c)
 		g.folding.Go(func() {
-			for routed := range c {
-				for b := n; b < len(routed) && g.failures[n] == nil; b += cores {
-					g.failures[n] = g.fold(b, &routed[b])
+			for r := range c {
+				for b := n; b < operator.Buckets && g.failures[n] == nil; b += cores {
+					if g.failures[n] = g.groups.Add(b, &r.Routed); g.failures[n] != nil {
+						g.broken.Store(true)
+					}
+				}
+				if r.pending.Add(-1) == 0 {
+					g.pool.Put(r)
 				}
 			}
 		})
 	}
 }
 
-func (g *groupEnd) fold(bucket int, in *operator.Keyed) error {
-	if len(in.Ordinals) == 0 {
-		return nil
-	}
-	if combines(g.op) {
-		return g.groups.AddStates(bucket, in)
-	}
-	return g.groups.Add(bucket, in)
-}
-
 // finish emits the results in order of the first occurrence of their keys.
 func (g *groupEnd) finish(ctx context.Context) error {
-	g.stopFolding()
-	if err := g.lowest(); err != nil {
-		return g.located(err)
+	if err := g.settle(); err != nil {
+		return err
 	}
 	for i := range g.workers {
 		if p := g.workers[i].partial; p != nil {

@@ -75,8 +75,8 @@ func (l *stageLedger) accept(h *host.Host) error {
 	return nil
 }
 
-// OpCount is what an op did with the records of a job.
-type OpCount struct {
+// OpTotal is what an op did with the records of a job.
+type OpTotal struct {
 	Op   int    `json:"op"`
 	Name string `json:"name"`
 	kernel.Count
@@ -90,7 +90,7 @@ type Summary struct {
 	Dead    int64     `json:"dead"`    // records dropped or written as dead letters
 	Unread  int64     `json:"unread"`  // records that a take left unread between stages
 	Spilled int64     `json:"spilled"` // bytes written to the spill store at most at one time
-	Ops     []OpCount `json:"ops"`
+	Ops     []OpTotal `json:"ops"`
 	Outputs []Output  `json:"outputs"`
 	Notes   []string  `json:"notes,omitempty"` // what the user should know about the result
 	Samples []Sample  `json:"samples,omitempty"`

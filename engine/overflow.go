@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -23,9 +24,16 @@ func (o *overflow) id(n int64) string { return fmt.Sprintf("%s/%d", o.name, n) }
 // takes says whether a batch goes to the store: once one is there, all later ones follow it.
 func (o *overflow) takes(queued int) bool { return o.first < o.last || queued >= overflowAfter }
 
+// push stores a batch, as several chunks if it is too large for one.
 func (o *overflow) push(b *chunk.Batch) error {
 	var err error
 	o.buf, err = chunk.Append(o.buf[:0], chunk.ID{Sequence: uint64(o.last)}, b, chunk.Options{})
+	if errors.Is(err, chunk.ErrTooLarge) && b.N > 1 {
+		if err := o.push(part(b, 0, b.N/2)); err != nil {
+			return err
+		}
+		return o.push(part(b, b.N/2, b.N))
+	}
 	if err != nil {
 		return err
 	}
@@ -34,6 +42,14 @@ func (o *overflow) push(b *chunk.Batch) error {
 	}
 	o.last++
 	return nil
+}
+
+func part(b *chunk.Batch, lo, hi int) *chunk.Batch {
+	p := &chunk.Batch{Column: b.Slice(lo, hi), Base: b.Base}
+	if len(b.Lanes) > 0 {
+		p.Lanes = b.Lanes[lo:hi]
+	}
+	return p
 }
 
 // pop removes the first batch, nil if there is none.

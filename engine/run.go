@@ -428,7 +428,7 @@ func (r *stepRun) summarize() {
 			r.summary.Bytes += l.Bytes
 		}
 		for i, c := range l.Counts {
-			r.summary.Ops = append(r.summary.Ops, OpCount{Op: s.Chain[i], Name: r.opName(s.Chain[i]), Count: c})
+			r.summary.Ops = append(r.summary.Ops, OpTotal{Op: s.Chain[i], Name: r.opName(s.Chain[i]), Count: c})
 		}
 		for _, e := range s.outs {
 			_, _, unread := e.balance()

@@ -186,10 +186,15 @@ func (s *stageRun) deliver(u *unit) error {
 	if err := s.account(u); err != nil {
 		return err
 	}
-	if u.err != nil {
-		return u.err
+	if u.err == nil {
+		return s.end.deliver(u)
 	}
-	return s.end.deliver(u)
+	if e, ok := s.end.(settler); ok {
+		if err := e.settle(); err != nil {
+			return err
+		}
+	}
+	return u.err
 }
 
 // emit hands a batch to the stages that read this one. It fails with errStopped when none wants more.

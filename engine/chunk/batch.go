@@ -77,9 +77,12 @@ func (b *Batch) RelativeAt(i int) uint32 {
 }
 
 // Ordinals appends the ordinal of every record.
-func (b *Batch) Ordinals(dst []Ordinal) []Ordinal {
+func (b *Batch) Ordinals(dst []Ordinal) []Ordinal { return b.FirstOrdinals(dst, b.N) }
+
+// FirstOrdinals appends the ordinals of n records, which need not be in the batch any more.
+func (b *Batch) FirstOrdinals(dst []Ordinal, n int) []Ordinal {
 	sibling, last := uint32(0), uint32(0)
-	for i := range b.N {
+	for i := range n {
 		r := b.RelativeAt(i)
 		if i > 0 && r == last {
 			sibling++

@@ -53,7 +53,7 @@ func Bind(v starlark.Value, sig Signature) (*Func, error) {
 			own++
 		}
 		required := 0
-		for i := range v.NumParams() - v.NumKwonlyParams() {
+		for i := range positional(v) {
 			if v.ParamDefault(i) == nil {
 				required++
 			}
@@ -61,8 +61,8 @@ func Bind(v starlark.Value, sig Signature) (*Func, error) {
 		if v.HasVarargs() {
 			return f, nil
 		}
-		if v.NumParams() < own || required == own && v.NumParams() == own {
-			return nil, fmt.Errorf("%s: %s takes %d parameters, but is called with %s", sig.Op, name(v), v.NumParams(), sig.arguments())
+		if n := positional(v); n <= own {
+			return nil, fmt.Errorf("%s: %s takes %d parameters, but is called with %s", sig.Op, name(v), n, sig.arguments())
 		}
 		if n := required - own; n > 1 {
 			f.Spread = n
@@ -81,6 +81,18 @@ func Bind(v starlark.Value, sig Signature) (*Func, error) {
 		return nil, fmt.Errorf("%s: %s must be a function, not %s", sig.Op, sig.Param, v.Type())
 	}
 	return f, nil
+}
+
+// positional is the number of named parameters that can be passed by position.
+func positional(f *starlark.Function) int {
+	n := f.NumParams() - f.NumKwonlyParams()
+	if f.HasVarargs() {
+		n--
+	}
+	if f.HasKwargs() {
+		n--
+	}
+	return n
 }
 
 func (s Signature) arguments() string {

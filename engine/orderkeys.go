@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/value"
+	"go.starlark.net/starlark"
+)
+
+// orderKeys turns sort keys into bytes that compare as the keys do, and finds the first key that does not compare
+// with those before it. encode may be called concurrently; check is called in the order of the units.
+type orderKeys struct {
+	op    *Op
+	nulls value.Nulls
+	class value.Class // of the keys so far; "": none yet
+}
+
+func nullsOf(name string) value.Nulls {
+	switch name {
+	case "first":
+		return value.NullsFirst
+	case "last":
+		return value.NullsLast
+	}
+	return value.NullsError
+}
+
+// keyClasses is what a unit's keys compare with: the classes in order of occurrence, each beside its first
+// record, up to the first that does not compare with those before it.
+type keyClasses struct {
+	seen   []classSeen
+	joined value.Class
+	broken bool
+}
+
+type classSeen struct {
+	class  value.Class
+	record string
+}
+
+func (c *keyClasses) see(class value.Class, key starlark.Value) {
+	if c.broken {
+		return
+	}
+	joined, ok := class, true
+	if len(c.seen) > 0 {
+		if joined, ok = value.JoinClass(c.joined, class); ok && joined == c.joined {
+			return
+		}
+	}
+	c.seen = append(c.seen, classSeen{class: class, record: value.Cut(key, 1024)})
+	c.joined, c.broken = joined, !ok
+}
+
+// encode fills a column with the order-preserving keys of a unit, and notes what they compare with.
+func (o *orderKeys) encode(keys *chunk.Column, u *unit, into *chunk.Column) error {
+	var arena []byte
+	ends := make([]int, keys.N)
+	classes := &keyClasses{}
+	for i := range keys.N {
+		var err error
+		switch keys.Kind {
+		case chunk.String:
+			arena = value.AppendOrderString(arena, keys.Strings[i])
+		case chunk.Int:
+			arena = value.AppendOrderInt(arena, keys.Ints[i])
+		default:
+			arena, err = value.AppendOrder(arena, keys.At(i), o.nulls)
+		}
+		if err != nil {
+			return o.failure(u, i, err)
+		}
+		ends[i] = len(arena)
+		if i == 0 || keys.Kind == chunk.Any || keys.Kind == chunk.Tuple {
+			key := keys.At(i)
+			classes.see(value.ClassOf(key), key)
+		}
+	}
+	text, lo := string(arena), 0
+	for _, hi := range ends {
+		into.AppendString(text[lo:hi])
+		lo = hi
+	}
+	u.ready = classes
+	return nil
+}
+
+// failure is the error of a record whose key has no order.
+func (o *orderKeys) failure(u *unit, i int, err error) error {
+	s := &kernel.ScriptError{Op: o.op.ID, Name: string(o.op.Kind), Message: err.Error(), Position: o.op.At, Err: err}
+	s.Record = value.Cut(u.out.At(i), 1024)
+	if from := u.out.Origin; from != nil {
+		s.Origin = &chunk.Origin{File: from.File, Base: from.Base + int64(u.out.RelativeAt(i))}
+	}
+	return s
+}
+
+// check compares the classes of the unit's keys with those before: the first record that does not compare is the
+// error, whatever the units.
+func (o *orderKeys) check(u *unit) error {
+	classes, ok := u.ready.(*keyClasses)
+	if !ok {
+		return nil
+	}
+	for _, c := range classes.seen {
+		if o.class == "" {
+			o.class = c.class
+			continue
+		}
+		joined, ok := value.JoinClass(o.class, c.class)
+		if !ok {
+			return &kernel.ScriptError{
+				Op: o.op.ID, Name: string(o.op.Kind), Position: o.op.At, Record: c.record,
+				Message: fmt.Sprintf("keys do not compare: those before are %s, this one is %s", o.class, c.class),
+			}
+		}
+		o.class = joined
+	}
+	return nil
+}
