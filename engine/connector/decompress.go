@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"compress/bzip2"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
@@ -14,6 +16,8 @@ import (
 	"github.com/ulikunitz/xz"
 	"github.com/ulikunitz/xz/lzma"
 )
+
+const readBuffer = 64 << 10 // bytes read at once from a stream
 
 // magicLen is how many first bytes tell a compression.
 const magicLen = 24
@@ -26,7 +30,7 @@ const maxWindow = 128 << 20
 type compression struct {
 	name  string
 	match func(start []byte) bool
-	open  func(r *bufio.Reader) (io.Reader, error)
+	open  func(r *bufio.Reader, raw *counter) (io.Reader, error) // r reads from raw
 }
 
 var compressions = []*compression{
@@ -66,13 +70,13 @@ func isBzip2(start []byte) bool {
 	return mark == "\x31\x41\x59\x26\x53\x59" || mark == "\x17\x72\x45\x38\x50\x90"
 }
 
-func openGzip(r *bufio.Reader) (io.Reader, error) { return gzip.NewReader(r) }
+func openGzip(r *bufio.Reader, _ *counter) (io.Reader, error) { return gzip.NewReader(r) }
 
-func openBzip2(r *bufio.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }
+func openBzip2(r *bufio.Reader, _ *counter) (io.Reader, error) { return bzip2.NewReader(r), nil }
 
-func openLz4(r *bufio.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }
+func openLz4(r *bufio.Reader, _ *counter) (io.Reader, error) { return lz4.NewReader(r), nil }
 
-func openZstd(r *bufio.Reader) (io.Reader, error) {
+func openZstd(r *bufio.Reader, _ *counter) (io.Reader, error) {
 	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return nil, err
@@ -80,7 +84,7 @@ func openZstd(r *bufio.Reader) (io.Reader, error) {
 	return d.IOReadCloser(), nil
 }
 
-func openXz(r *bufio.Reader) (io.Reader, error) {
+func openXz(r *bufio.Reader, raw *counter) (io.Reader, error) {
 	start, err := r.Peek(magicLen)
 	if err != nil {
 		return nil, noEOF(err)
@@ -88,7 +92,31 @@ func openXz(r *bufio.Reader) (io.Reader, error) {
 	if err := checkXzDictionary(start); err != nil {
 		return nil, err
 	}
-	return xz.NewReader(r)
+	text, err := xz.NewReader(r)
+	if err != nil {
+		return nil, noEOF(err)
+	}
+	return &xzReader{text, raw}, nil
+}
+
+// An xzReader does not trust the library's io.EOF: a file that is cut between two blocks gets one too.
+type xzReader struct {
+	text io.Reader
+	raw  *counter
+}
+
+func (x *xzReader) Read(p []byte) (int, error) {
+	n, err := x.text.Read(p)
+	if err == io.EOF && !isXzFooter(x.raw.tail) {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// isXzFooter checks the last 12 bytes of a stream: CRC-32, size of the index, flags, magic.
+func isXzFooter(tail []byte) bool {
+	return len(tail) == tailLen && string(tail[10:]) == "YZ" &&
+		binary.LittleEndian.Uint32(tail) == crc32.ChecksumIEEE(tail[4:10])
 }
 
 // checkXzDictionary looks at the header of the first block behind the 12 bytes of the stream's: its size, its
@@ -110,7 +138,8 @@ func checkXzDictionary(start []byte) error {
 }
 
 // decompressed is the text of a stream, with the name of its compression, "" if there is none.
-func decompressed(r *bufio.Reader) (text io.Reader, name string, err error) {
+func decompressed(raw *counter) (text io.Reader, name string, err error) {
+	r := bufio.NewReaderSize(raw, readBuffer)
 	start, err := r.Peek(magicLen)
 	if err != nil && err != io.EOF {
 		return nil, "", err
@@ -119,7 +148,7 @@ func decompressed(r *bufio.Reader) (text io.Reader, name string, err error) {
 	if c == nil {
 		return r, "", nil
 	}
-	text, err = c.open(r)
+	text, err = c.open(r, raw)
 	return text, c.name, err
 }
 

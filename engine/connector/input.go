@@ -1,14 +1,12 @@
 package connector
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 
 	"github.com/flowsh/flowsh/engine/host"
 )
-
-const readBuffer = 64 << 10 // bytes read at once from a stream
 
 // An input is an open file, or standard input.
 type input struct {
@@ -19,17 +17,34 @@ type input struct {
 	zip   string    // the compression's name, "" for plain text
 }
 
-// A counter counts the bytes read through it.
+// A counter counts the bytes read through it and remembers the last ones.
 type counter struct {
 	from     io.Reader
 	n        int64
 	reported int64
+	tail     []byte // the last bytes before any zeros at the end
+	zeros    int    // the zeros at the end
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.from.Read(p)
 	c.n += int64(n)
+	c.remember(p[:n])
 	return n, err
+}
+
+const tailLen = 12
+
+func (c *counter) remember(p []byte) {
+	body := bytes.TrimRight(p[max(0, len(p)-4*tailLen):], "\x00")
+	if len(body) == 0 {
+		c.zeros += len(p)
+		return
+	}
+	c.tail = append(c.tail, make([]byte, min(c.zeros, tailLen))...)
+	c.tail = append(c.tail, body...)
+	c.tail = append(c.tail[:0], c.tail[max(0, len(c.tail)-tailLen):]...)
+	c.zeros = min(len(p), 4*tailLen) - len(body)
 }
 
 // openInput opens the file of a split at its beginning. A file that is one split is decompressed.
@@ -45,7 +60,7 @@ func (s *fileSource) openInput(split *Split) (*input, error) {
 		return in, nil
 	}
 	var err error
-	in.text, in.zip, err = decompressed(bufio.NewReaderSize(&in.raw, readBuffer))
+	in.text, in.zip, err = decompressed(&in.raw)
 	if err != nil {
 		err = in.failed(err)
 		in.close()

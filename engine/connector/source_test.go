@@ -126,8 +126,13 @@ var compressors = map[string]func(t testing.TB, text string) string{
 	"plain": func(_ testing.TB, text string) string { return text },
 	"gz":    with(func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil }),
 	"zstd":  with(func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) }),
-	"xz":    with(func(w io.Writer) (io.WriteCloser, error) { return xz.NewWriter(w) }),
-	"lz4":   with(func(w io.Writer) (io.WriteCloser, error) { return lz4.NewWriter(w), nil }),
+	"xz":    with(func(w io.Writer) (io.WriteCloser, error) { return xz.WriterConfig{BlockSize: 4096}.NewWriter(w) }),
+	"lz4":   with(func(w io.Writer) (io.WriteCloser, error) { return lz4Writer(w) }),
+}
+
+func lz4Writer(w io.Writer) (io.WriteCloser, error) {
+	z := lz4.NewWriter(w)
+	return z, z.Apply(lz4.BlockSizeOption(lz4.Block64Kb))
 }
 
 func with(open func(io.Writer) (io.WriteCloser, error)) func(testing.TB, string) string {
@@ -222,6 +227,31 @@ func TestSource(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzSource reads any bytes whole and in cuts.
+func FuzzSource(f *testing.F) {
+	for i, format := range []string{"lines", "csv", "tsv", "jsonl"} {
+		f.Add(i, sample(f, "sample."+format), 5, 9)
+	}
+	f.Add(1, "\xef\xbb\xbf\"a\n\",\"\n", 1, 2)
+	f.Fuzz(func(t *testing.T, which int, text string, block, split int) {
+		if compressionOf([]byte(text)) != nil || len(text) > 2000 {
+			return
+		}
+		specs := []SourceSpec{
+			{Format: "lines"}, {Format: "csv"}, {Format: "tsv"}, {Format: "jsonl"}, {Format: "lines", Origin: true}, {Format: "csv", Header: true},
+		}
+		spec := specs[int(uint(which)%uint(len(specs)))]
+		spec.Paths, spec.MaxRecord = []string{"f"}, 50
+		h := memoryHost(t, map[string]string{"f": text})
+		want, wantBad, wantErr := readAll(t, spec, h)
+		spec.BlockSize, spec.SplitSize = 1+int64(uint(block)%100), 1+int64(uint(split)%100)
+		got, bad, err := readAll(t, spec, h)
+		if !slices.Equal(got, want) || !slices.Equal(bad, wantBad) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Fatalf("%+v of %q:\n got %q, %q, %v\nwant %q, %q, %v", spec, text, got, bad, err, want, wantBad, wantErr)
+		}
+	})
 }
 
 // golden compares with testdata, which UPDATE=1 rewrites.
