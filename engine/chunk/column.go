@@ -2,6 +2,7 @@ package chunk
 
 import (
 	"fmt"
+	"slices"
 
 	"go.starlark.net/starlark"
 )
@@ -99,7 +100,7 @@ func (c *Column) Append(v starlark.Value) {
 			return
 		}
 	case starlark.Tuple:
-		if c.Kind == Tuple && len(v) == len(c.Fields) || c.becomeTuple(len(v)) {
+		if c.Kind == Tuple && len(v) == len(c.Fields) || c.Kind == Empty && columnsOf(v, maxLevels) <= maxFields && c.becomeTuple(len(v)) {
 			for i, f := range v {
 				c.Fields[i].Append(f)
 			}
@@ -142,6 +143,12 @@ func (c *Column) AppendFrom(from *Column, i int) {
 		case Int:
 			c.AppendInt(from.Ints[i])
 			return
+		case Float:
+			c.Kind, c.Floats, c.N = Float, append(c.Floats, from.Floats[i]), c.N+1
+			return
+		case Bytes:
+			c.Kind, c.Strings, c.N = Bytes, append(c.Strings, from.Strings[i]), c.N+1
+			return
 		case Tuple:
 			if c.Kind == Tuple && len(c.Fields) == len(from.Fields) || c.becomeTuple(len(from.Fields)) {
 				for f := range c.Fields {
@@ -151,7 +158,7 @@ func (c *Column) AppendFrom(from *Column, i int) {
 				return
 			}
 		case Record:
-			if c.Kind == Record && &c.Names[0] == &from.Names[0] || c.BecomeRecord(from.Names) {
+			if c.Kind == Record && sameNames(c.Names, from.Names) || c.BecomeRecord(from.Names) {
 				for f := range c.Fields {
 					c.Fields[f].AppendFrom(&from.Fields[f], i)
 				}
@@ -248,6 +255,29 @@ func (c *Column) become(k Kind) bool {
 	c.Kind = k
 	return true
 }
+
+// A tuple with more parts than these, or deeper, is boxed: a column takes more memory than an element.
+const (
+	maxFields = 64
+	maxLevels = 8
+)
+
+// columnsOf counts the columns that a tuple would take; it is above maxFields for a tuple of too many levels.
+func columnsOf(t starlark.Tuple, levels int) int {
+	if levels == 0 || len(t) > maxFields {
+		return maxFields + 1
+	}
+	n := len(t)
+	for _, e := range t {
+		if inner, ok := e.(starlark.Tuple); ok && n <= maxFields {
+			n += columnsOf(inner, levels-1)
+		}
+	}
+	return n
+}
+
+// sameNames compares keys, which batches of one source share.
+func sameNames(a, b []string) bool { return &a[0] == &b[0] || slices.Equal(a, b) }
 
 // becomeTuple turns an empty column into one of tuples. The empty tuple has no column that counts it: it is Any.
 func (c *Column) becomeTuple(width int) bool {

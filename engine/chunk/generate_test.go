@@ -22,7 +22,7 @@ func mustLocation(name string) *gotime.Location {
 }
 
 var zones = []*gotime.Location{
-	gotime.UTC, mustLocation("Europe/Berlin"), mustLocation("CET"), mustLocation("Etc/GMT+5"), mustLocation("Asia/Tokyo"),
+	gotime.UTC, gotime.Local, mustLocation("Europe/Berlin"), mustLocation("CET"), mustLocation("Etc/GMT+5"), mustLocation("Asia/Tokyo"),
 	gotime.FixedZone("CET", 3600), gotime.FixedZone("", -1800), gotime.FixedZone("UTC", 0), gotime.FixedZone("odd \xff", 1),
 }
 

@@ -1,0 +1,124 @@
+package chunk
+
+import (
+	"testing"
+
+	"github.com/flowsh/flowsh/engine/value"
+	"go.starlark.net/starlark"
+	"pgregory.net/rapid"
+)
+
+func TestColumnsGiveBackWhatWasAppended(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var c, from Column
+		var values []starlark.Value
+		for range rapid.IntRange(0, 12).Draw(t, "values") {
+			v := drawValue(t, 2)
+			if n := len(values); n > 0 && rapid.Bool().Draw(t, "again") {
+				v = values[rapid.IntRange(0, n-1).Draw(t, "which")]
+			}
+			values = append(values, v)
+			c.Append(v)
+		}
+		for i, v := range values {
+			if got := text(c.At(i)); got != text(v) {
+				t.Fatalf("value %d is %s, was %s", i, got, text(v))
+			}
+		}
+		lo := rapid.IntRange(0, len(values)).Draw(t, "lo")
+		slice := c.Slice(lo, len(values))
+		for i := range slice.N {
+			from.AppendFrom(&slice, i)
+		}
+		sameColumn(t, &from, &slice)
+		from.Truncate(from.N / 2)
+		for i := range from.N {
+			if got := text(from.At(i)); got != text(values[lo+i]) {
+				t.Fatalf("value %d is %s, was %s", lo+i, got, text(values[lo+i]))
+			}
+		}
+	})
+}
+
+func TestColumnsAreTyped(t *testing.T) {
+	record := new(Column)
+	record.BecomeRecord([]string{"a"})
+	record.Fields[0].AppendInt(1)
+	record.N++
+	again := new(Column)
+	again.BecomeRecord([]string{"a"}) // equal names elsewhere in memory
+	again.Fields[0].AppendInt(2)
+	again.N++
+	again.AppendFrom(record, 0)
+	if again.Kind != Record || again.N != 2 {
+		t.Errorf("records with the same keys make a column of %v", again.Kind)
+	}
+	mixed := new(Column)
+	mixed.AppendInt(1)
+	mixed.AppendString("a")
+	if mixed.Kind != Any || mixed.At(0).String() != "1" {
+		t.Errorf("an int and a string make a column of %v", mixed.Kind)
+	}
+}
+
+// A column takes some 200 bytes, so a tuple of a million elements must not become as many columns.
+func TestLargeTuplesAreBoxed(t *testing.T) {
+	wide := make(starlark.Tuple, 1000)
+	for i := range wide {
+		wide[i] = starlark.None
+	}
+	deep := starlark.Tuple{starlark.None}
+	for range 100_000 {
+		deep = starlark.Tuple{deep}
+	}
+	bushy := starlark.Tuple{starlark.None}
+	for range 5 {
+		bushy = starlark.Tuple{bushy, bushy, bushy, bushy, bushy}
+	}
+	for name, v := range map[string]starlark.Tuple{"wide": wide, "deep": deep, "bushy": bushy} {
+		var c Column
+		c.Append(v)
+		if c.Kind != Any || c.N != 1 {
+			t.Errorf("a %s tuple makes a column of %v", name, c.Kind)
+		}
+	}
+	var c Column
+	c.Append(starlark.Tuple{starlark.None, starlark.Tuple{starlark.None}})
+	if c.Kind != Tuple {
+		t.Errorf("a small tuple makes a column of %v", c.Kind)
+	}
+	if value.MaxDepth < maxLevels {
+		t.Error("columns are deeper than records may be")
+	}
+}
+
+func TestAppendFromDoesNotAllocate(t *testing.T) {
+	var from, to Column
+	v := starlark.Tuple{starlark.String("a"), starlark.MakeInt64(1 << 40), starlark.Float(1.5), starlark.Bytes("b")}
+	from.Append(v)
+	for range 200 {
+		to.AppendFrom(&from, 0)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		to.Truncate(0)
+		to.AppendFrom(&from, 0)
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestBatchOrdinals(t *testing.T) {
+	b := &Batch{Base: 100, Relative: []uint32{0, 0, 5, 5, 5, 9}, Lanes: []uint32{1, 1, 2, 2, 2, 3}}
+	for range 6 {
+		b.AppendInt(1)
+	}
+	want := []Ordinal{{100, 1, 0}, {100, 1, 1}, {105, 2, 0}, {105, 2, 1}, {105, 2, 2}, {109, 3, 0}}
+	for i, o := range b.Ordinals(nil) {
+		if o != want[i] {
+			t.Errorf("ordinal %d is %v, want %v", i, o, want[i])
+		}
+		if i > 0 && want[i-1].Compare(o) >= 0 {
+			t.Errorf("ordinal %d does not come after the one before", i)
+		}
+	}
+}
