@@ -45,7 +45,7 @@ var stepKinds = map[OpKind]kernel.StepKind{
 
 func (s *stageRun) stepOf(op *Op) (kernel.Step, error) {
 	step := kernel.Step{
-		Kind: stepKinds[op.Kind], Op: op.ID, Name: string(op.Kind), Lanes: op.Lanes, Seed: op.Seed,
+		Kind: stepKinds[op.Kind], Op: op.ID, Name: string(op.Kind), At: op.At, Lanes: op.Lanes, Seed: op.Seed,
 		Catch: s.rules(op.ID) != nil,
 	}
 	switch op.Kind {
@@ -82,7 +82,7 @@ func (s *stageRun) column(op *Op, param string, whole bool) {
 		}
 		fn = kernel.Whole()
 	}
-	s.chain.Columns = append(s.chain.Columns, kernel.Step{Kind: kernel.Map, Op: op.ID, Name: string(op.Kind), Fn: fn})
+	s.chain.Columns = append(s.chain.Columns, kernel.Step{Kind: kernel.Map, Op: op.ID, Name: string(op.Kind), At: op.At, Fn: fn})
 }
 
 // makeEnd makes the end, after the columns that it needs.
@@ -139,7 +139,7 @@ func (r *stepRun) runner(c *kernel.Chain) kernel.Runner {
 // reducer is what a reduce or a scan folds with.
 func (s *stageRun) reducer(op *Op) (*kernel.Reducer, error) {
 	r := &kernel.Reducer{
-		Op: op.ID, Name: string(op.Kind),
+		Op: op.ID, Name: string(op.Kind), At: op.At,
 		Fn:      s.run.function(op, "f"),
 		Merge:   s.run.function(op, "merge"),
 		Flush:   s.run.function(op, "flush"),
@@ -189,7 +189,7 @@ func (r *stepRun) lookup(op *Op, side *collectEnd) (starlark.Value, error) {
 		if fn == nil {
 			fn = kernel.Whole()
 		}
-		chain.Columns = append(chain.Columns, kernel.Step{Kind: kernel.Map, Op: op.ID, Name: "lookup", Fn: fn})
+		chain.Columns = append(chain.Columns, kernel.Step{Kind: kernel.Map, Op: op.ID, Name: "lookup", At: op.At, Fn: fn})
 	}
 	runner := r.runner(&chain)
 	d := starlark.NewDict(0)

@@ -84,8 +84,9 @@ func (c *caller) call(fn starlark.Callable, args starlark.Tuple) (starlark.Value
 	return starlark.Call(c.thread, fn, args, nil)
 }
 
-// fail turns what a call returned into a ScriptError, or into the interrupt that stopped the call.
-func (c *caller) fail(name string, op int, err error) error {
+// fail turns what a call returned into a ScriptError, or into the interrupt that stopped the call. at is the
+// position to name if no script code ran.
+func (c *caller) fail(name, at string, op int, err error) error {
 	if stop := c.env.Interrupt.Load(); stop != nil {
 		c.thread.Uncancel()
 		return *stop
@@ -96,6 +97,9 @@ func (c *caller) fail(name string, op int, err error) error {
 		e.Backtrace = shorten(e.Backtrace)
 		c.limit = ""
 		c.thread.Uncancel()
+	}
+	if e.Position == "" {
+		e.Position = at
 	}
 	return e
 }

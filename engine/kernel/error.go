@@ -21,7 +21,7 @@ var ErrLimit = errors.New("limit")
 type ScriptError struct {
 	Op        int    // the engine's number for the operator
 	Name      string // the operator's name
-	Position  string // file:line:col of the innermost frame in the script, "" if no script code ran
+	Position  string // file:line:col of the innermost frame in the script, or of the operator if no script code ran
 	Message   string
 	Backtrace string // Starlark's, outermost call first; "" if no script code ran
 	Record    string // at most 1 KiB

@@ -13,6 +13,7 @@ import (
 type Reducer struct {
 	Op      int
 	Name    string
+	At      string         // file:line:col of the operator in the script
 	Fn      *Func          // f(state, record...[, side input])
 	Using   starlark.Value // the side input, if Fn.Using
 	Initial starlark.Value // a callable, or a value of which every state starts as a copy
@@ -48,7 +49,7 @@ func (f *Folder) Initial() (starlark.Value, error) {
 	}
 	v, err := f.invoke(c, nil)
 	if err != nil {
-		return nil, f.fail(f.r.Name+": initial", f.r.Op, err)
+		return nil, f.fail(f.r.Name+": initial", f.r.At, f.r.Op, err)
 	}
 	return v, nil
 }
@@ -125,7 +126,7 @@ func (f *Folder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 		err = errors.New("merge returned None: did you forget a `return`?")
 	}
 	if err != nil {
-		return nil, f.fail(f.r.Name+": merge", f.r.Op, err)
+		return nil, f.fail(f.r.Name+": merge", f.r.At, f.r.Op, err)
 	}
 	return v, nil
 }
@@ -135,7 +136,7 @@ func (f *Folder) Flush(state starlark.Value) (starlark.Value, error) {
 	f.one[0] = state
 	v, err := f.invoke(f.r.Flush.Callable, f.one)
 	if err != nil {
-		return nil, f.fail(f.r.Name+": flush", f.r.Op, err)
+		return nil, f.fail(f.r.Name+": flush", f.r.At, f.r.Op, err)
 	}
 	return v, nil
 }
@@ -170,7 +171,7 @@ func (f *Folder) stateName() string {
 }
 
 func (f *Folder) blame(err error, records *chunk.Column, i int) error {
-	err = f.fail(f.r.Name, f.r.Op, err)
+	err = f.fail(f.r.Name, f.r.At, f.r.Op, err)
 	if e, ok := err.(*ScriptError); ok {
 		e.show(records.At(i))
 	}

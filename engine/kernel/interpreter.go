@@ -272,7 +272,7 @@ func (it *interpreter) caught(k int, s *Step, v starlark.Value, err error) error
 
 // blame adds to an error what record it struck.
 func (it *interpreter) blame(s *Step, v starlark.Value, err error) error {
-	err = it.fail(s.Name, s.Op, err)
+	err = it.fail(s.Name, s.At, s.Op, err)
 	if e, ok := err.(*ScriptError); ok {
 		it.place(e).show(v)
 	}

@@ -26,6 +26,7 @@ type Step struct {
 	Kind  StepKind
 	Op    int    // the engine's number for the operator
 	Name  string // the operator's name, for messages
+	At    string // file:line:col of the operator in the script, for errors outside script code
 	Fn    *Func
 	Using starlark.Value // the side input, if Fn.Using; frozen
 	Lanes int            // Lane: the number of lanes
