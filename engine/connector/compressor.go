@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
@@ -17,6 +18,15 @@ const writeSize = 256 << 10
 // and nothing runs on a number of cores: the same text gives the same bytes everywhere. Close ends the stream
 // and leaves w open.
 func newCompressor(name string, w io.Writer) (io.WriteCloser, error) {
+	out := &stickyWriter{w: w}
+	stream, err := newCompressedStream(name, out)
+	if err != nil {
+		return nil, err
+	}
+	return &compressor{stream: stream, out: out}, nil
+}
+
+func newCompressedStream(name string, w io.Writer) (io.WriteCloser, error) {
 	switch name {
 	case "gz":
 		return gzip.NewWriterLevel(w, 6)
@@ -36,6 +46,37 @@ func newCompressor(name string, w io.Writer) (io.WriteCloser, error) {
 type plainWriter struct{ io.Writer }
 
 func (plainWriter) Close() error { return nil }
+
+// A compressor reports every error of the writer below it, which not every library does.
+type compressor struct {
+	stream io.WriteCloser
+	out    *stickyWriter
+}
+
+func (c *compressor) Write(data []byte) (int, error) {
+	n, err := c.stream.Write(data)
+	return n, cmp.Or(c.out.err, err)
+}
+
+func (c *compressor) Close() error {
+	err := c.stream.Close()
+	return cmp.Or(c.out.err, err)
+}
+
+// A stickyWriter remembers the first error.
+type stickyWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (s *stickyWriter) Write(data []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.w.Write(data)
+	s.err = err
+	return n, err
+}
 
 // A pieceWriter gathers what is written to it and passes it on in pieces of writeSize, and a last one that may be
 // shorter.

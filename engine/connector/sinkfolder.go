@@ -22,6 +22,7 @@ type folderSink struct {
 	size    int64
 	parts   []*stagedFile
 	out     *output // the last part, nil after it was finished
+	filled  int64   // text of records in the last part
 	written int64   // text in finished parts
 	placed  bool
 }
@@ -94,7 +95,8 @@ func (s *folderSink) write(p *EncodedPart) error {
 			return err
 		}
 		s.bytes.Store(s.written + s.out.bytes)
-		if s.out.bytes >= s.size {
+		s.filled += int64(len(piece.Data))
+		if s.filled >= s.size {
 			if err := s.endPart(); err != nil {
 				return err
 			}
@@ -105,9 +107,8 @@ func (s *folderSink) write(p *EncodedPart) error {
 
 // fitting is the number of records that go into the part at hand: at least one.
 func (s *folderSink) fitting(p *EncodedPart) int {
-	room := s.size - s.out.bytes
-	base := p.base
-	n, _ := slices.BinarySearchFunc(p.ends, room, func(end int, room int64) int { return cmp.Compare(int64(end-base), room) })
+	full := int64(p.base) + s.size - s.filled
+	n, _ := slices.BinarySearchFunc(p.ends, full, func(end int, full int64) int { return cmp.Compare(int64(end), full) })
 	return min(n+1, p.Records)
 }
 
@@ -148,7 +149,7 @@ func (s *folderSink) endPart() error {
 		return err
 	}
 	s.written += s.out.bytes
-	s.out = nil
+	s.out, s.filled = nil, 0
 	s.bytes.Store(s.written)
 	return s.parts[len(s.parts)-1].prepare()
 }
