@@ -47,8 +47,8 @@ func nameIn(signature string) string {
 	return name
 }
 
-// Names lists every name that Reference explains, in order: predeclared names as they are, operators as flow.map,
-// members of modules as re.find, and stages and modifiers of the definition form as "def map".
+// Names lists every name that Reference explains, in order: predeclared names and modifiers of the definition form as they
+// are, operators as flow.map, members of modules as re.find, and stages of the definition form as "def map".
 func Names() []string {
 	var names []string
 	for _, e := range reference() {
@@ -62,15 +62,12 @@ func Names() []string {
 // prints. A name without its module or without "flow." finds everything that is called so. ok is false for a name
 // that the language does not have.
 func Reference(name string) (text string, ok bool) {
-	exact := entriesOf(func(n string) bool { return n == name })
-	if len(exact) == 0 || !strings.Contains(name, ".") {
-		exact = entriesOf(func(n string) bool { return n == name || n == "flow."+name || n == "def "+name })
-	}
-	if len(exact) == 0 {
-		exact = entriesOf(func(n string) bool { return strings.HasSuffix(n, "."+name) })
+	found := entriesOf(func(n string) bool { return n == name || n == "flow."+name || n == "def "+name })
+	if len(found) == 0 {
+		found = entriesOf(func(n string) bool { return strings.HasSuffix(n, "."+name) })
 	}
 	var texts []string
-	for _, e := range exact {
+	for _, e := range found {
 		texts = append(texts, e.plain())
 	}
 	return strings.Join(texts, "\n"), len(texts) > 0
@@ -111,14 +108,14 @@ func caption(fence string) string {
 	kind, args, _ := strings.Cut(fence, " ")
 	switch kind {
 	case "file":
-		return "\n  with " + args + ":\n"
+		return "  with " + args + ":\n"
 	case "output":
 		return "  prints\n"
 	case "error":
 		return "  fails with\n"
 	}
 	if args != "" {
-		return "\n  for example, with " + args + " behind the script:\n"
+		return "  for example, with " + args + " behind the script:\n"
 	}
-	return "\n  for example\n"
+	return "  for example\n"
 }

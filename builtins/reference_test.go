@@ -31,11 +31,10 @@ func languageNames() []string {
 	for _, method := range flowMethodNames {
 		names = append(names, "flow."+method)
 	}
-	for _, name := range slices.Concat(stageNames, modifierNames) {
+	for _, name := range stageNames {
 		names = append(names, "def "+name)
 	}
-	names = append(names, constantNames...)
-	names = append(names, "job")
+	names = slices.Concat(names, modifierNames, constantNames, []string{"job"})
 	slices.Sort(names)
 	return slices.Compact(names)
 }
