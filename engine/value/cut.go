@@ -110,7 +110,7 @@ func closed(v starlark.Value) string {
 
 func (p *printer) onPath(id Identity) bool {
 	for _, open := range p.path {
-		if open == id && id != (Identity{}) {
+		if open == id && id.length != 0 {
 			return true
 		}
 	}

@@ -1,27 +1,33 @@
 package value
 
 import (
+	"unsafe"
+
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
 )
 
-// An Identity tells one container from another, equal one. Identities compare with ==.
+// An Identity tells one container from another, equal one. Identities compare with ==; they keep what they
+// identify in memory.
 type Identity struct {
-	object starlark.Value  // a pointer; nil for tuples
-	first  *starlark.Value // of a tuple
-	length int
+	address unsafe.Pointer
+	length  int // of a tuple, for tuples may begin at the same place; -1 for the rest
 }
 
 // Identify gives the identity of a dict, list, set, struct or non-empty tuple. Everything else has none: it has
 // no parts of its own.
 func Identify(v starlark.Value) (id Identity, ok bool) {
 	switch v := v.(type) {
-	case *starlark.Dict, *starlark.List, *starlark.Set, *starlarkstruct.Struct:
-		return Identity{object: v}, true
 	case starlark.Tuple:
-		if len(v) > 0 {
-			return Identity{first: &v[0], length: len(v)}, true
-		}
+		return Identity{unsafe.Pointer(unsafe.SliceData(v)), len(v)}, len(v) > 0
+	case *starlark.List:
+		return Identity{unsafe.Pointer(v), -1}, true
+	case *starlark.Dict:
+		return Identity{unsafe.Pointer(v), -1}, true
+	case *starlark.Set:
+		return Identity{unsafe.Pointer(v), -1}, true
+	case *starlarkstruct.Struct:
+		return Identity{unsafe.Pointer(v), -1}, true
 	}
 	return Identity{}, false
 }

@@ -78,9 +78,9 @@ func appendOrder(dst []byte, v starlark.Value, nulls Nulls, depth int) ([]byte, 
 	case starlark.Float:
 		return AppendOrderFloat(dst, float64(v)), nil
 	case starlark.Tuple:
-		return appendOrderSequence(append(dst, orderTuple), v, nulls, depth)
+		return appendOrderTuple(append(dst, orderTuple), v, nulls, depth)
 	case *starlark.List:
-		return appendOrderSequence(append(dst, orderList), v, nulls, depth)
+		return appendOrderList(append(dst, orderList), v, nulls, depth)
 	case starlark.NoneType:
 		return appendOrderNull(dst, nulls)
 	case starlark.Bool:
@@ -110,22 +110,38 @@ func appendOrderNull(dst []byte, nulls Nulls) ([]byte, error) {
 	return nil, errNull
 }
 
-// appendOrderSequence is generic so that a tuple need not be boxed.
-func appendOrderSequence[S starlark.Indexable](dst []byte, s S, nulls Nulls, depth int) ([]byte, error) {
-	if depth >= MaxDepth {
-		return nil, errDeep
-	}
+func appendOrderTuple(dst []byte, t starlark.Tuple, nulls Nulls, depth int) ([]byte, error) {
 	start := len(dst)
-	for i := range s.Len() {
-		var err error
-		if dst, err = appendOrder(dst, s.Index(i), nulls, depth+1); err != nil {
+	var err error
+	for _, e := range t {
+		if dst, err = appendOrderElement(dst, start, e, nulls, depth); err != nil {
 			return nil, err
-		}
-		if len(dst)-start > maxKey {
-			return nil, errLong
 		}
 	}
 	return append(dst, orderEnd), nil
+}
+
+func appendOrderList(dst []byte, l *starlark.List, nulls Nulls, depth int) ([]byte, error) {
+	start := len(dst)
+	var err error
+	for i := range l.Len() {
+		if dst, err = appendOrderElement(dst, start, l.Index(i), nulls, depth); err != nil {
+			return nil, err
+		}
+	}
+	return append(dst, orderEnd), nil
+}
+
+// appendOrderElement appends an element of a sequence that began at start.
+func appendOrderElement(dst []byte, start int, e starlark.Value, nulls Nulls, depth int) ([]byte, error) {
+	if depth >= MaxDepth {
+		return nil, errDeep
+	}
+	dst, err := appendOrder(dst, e, nulls, depth+1)
+	if err == nil && len(dst)-start > maxKey {
+		return nil, errLong
+	}
+	return dst, err
 }
 
 func appendOrderText(dst []byte, s string) []byte {

@@ -224,7 +224,7 @@ func TestJoinClassIsAssociative(t *testing.T) {
 }
 
 func BenchmarkAppendOrder(b *testing.B) {
-	tuple := starlark.Tuple{starlark.String("wordcount"), starlark.MakeInt(7), starlark.Float(1.5)}
+	var tuple starlark.Value = starlark.Tuple{starlark.String("wordcount"), starlark.MakeInt(7), starlark.Float(1.5)}
 	b.ReportAllocs()
 	var key []byte
 	for b.Loop() {
