@@ -17,7 +17,7 @@ func readTable(t *testing.T, spec SourceSpec, text string) (records, bad []strin
 	return records, bad, err
 }
 
-func TestTable(t *testing.T) {
+func TestRows(t *testing.T) {
 	csv := SourceSpec{Format: "csv", Header: true}
 	typed := func(types ...Typed) SourceSpec { s := csv; s.Types = types; return s }
 	ragged := func(how string) SourceSpec { s := csv; s.Ragged = how; return s }
