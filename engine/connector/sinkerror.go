@@ -30,7 +30,7 @@ func writeError(target string, err error) error {
 		return err
 	}
 	var path *fs.PathError
-	if errors.As(err, &path) && isTemporary(path.Path) {
+	if errors.As(err, &path) && underTemporary(path.Path) {
 		err = path.Err
 	}
 	return &WriteError{Target: target, Err: err}

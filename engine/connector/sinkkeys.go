@@ -185,24 +185,28 @@ func (f *keyFile) release() error {
 }
 
 func (s *keySink) Prepare() error {
-	for _, f := range s.files {
-		if err := s.prepare(f); err != nil {
-			return s.fail(err)
+	for _, step := range []func(*keyFile) error{s.finish, s.prepare} {
+		for _, f := range s.files {
+			if err := step(f); err != nil {
+				return s.fail(err)
+			}
 		}
 	}
 	return nil
 }
 
-func (s *keySink) prepare(f *keyFile) error {
+// finish writes what a file still holds and closes it.
+func (s *keySink) finish(f *keyFile) error {
 	if err := f.stream.finish(); err != nil {
 		return err
 	}
 	if err := f.flush(); err != nil {
 		return err
 	}
-	if err := f.release(); err != nil {
-		return err
-	}
+	return f.release()
+}
+
+func (s *keySink) prepare(f *keyFile) error {
 	if s.layout.Compression != "" {
 		if err := s.compress(f); err != nil {
 			return err

@@ -40,6 +40,9 @@ func isTemporary(name string) bool {
 	return strings.HasPrefix(base, ".") && strings.HasSuffix(base, temporarySuffix)
 }
 
+// underTemporary reports whether a path leads to a temporary file, or into a temporary folder.
+func underTemporary(name string) bool { return isTemporary(name) || isTemporary(filepath.Dir(name)) }
+
 // A stagedFile is a file that is written under a temporary name and then moved to its own.
 type stagedFile struct {
 	host   *host.Host
