@@ -135,6 +135,8 @@ func TestOperators(t *testing.T) {
 			"the\t4\nsun\t2\nand\t2\nmoon\t1\nstars\t1\none\t2\nsky\t1\nend\t1\n"},
 		{"count", `job = lines("poem.txt").count()`, "5\n"},
 		{"count of nothing", `job = lines("poem.txt").filter(lambda l: False).count()`, "0\n"},
+		{"count by of nothing", `job = from_enumerable([]).count(by = lambda x: x)`, ""},
+		{"stdin to stdout", `job = lines().filter(lambda l: l)`, ""},
 		{"sum of nothing", `job = from_enumerable([]).sum()`, "0\n"},
 		{"mean of nothing", `job = from_enumerable([]).mean()`, "\n"},
 		{"sum is exact", `job = from_enumerable([1e16, 1.0, -1e16, 0.5]).sum()`, "1.5\n"},

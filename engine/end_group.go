@@ -300,7 +300,7 @@ func (g *groupEnd) finish(ctx context.Context) error {
 	if g.lanes > 0 {
 		return g.emitLanes(ctx)
 	}
-	if !g.seen && g.state != nil {
+	if !g.seen && g.state != nil && g.op.Funcs["by"] == "" {
 		return g.emitEmpty(ctx)
 	}
 	return g.located(g.groups.Emit(ctx, func(k *operator.Keyed) error { return g.emit(ctx, k) }))

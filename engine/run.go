@@ -303,6 +303,9 @@ func (r *stepRun) openSink(s *stageRun) error {
 
 // notAnInput refuses to write over a file that the step reads.
 func (r *stepRun) notAnInput(target string) error {
+	if target == "-" {
+		return nil
+	}
 	for _, s := range r.stages {
 		f, ok := s.feed.(*sourceFeed)
 		if !ok {
