@@ -136,7 +136,7 @@ func (b *bucket) record(in *Keyed, keys *keyColumn) error {
 	for lo := 0; lo < keys.N; {
 		hi, err := run.encode(keys, lo)
 		for i := range run.n {
-			if werr := b.log.append(run.probe(i).key, loose(run, keys, lo, i), in.Ordinals[lo+i], &in.Values, lo+i); werr != nil {
+			if werr := b.log.append(run.key(i), loose(run, keys, lo, i), in.Ordinals[lo+i], &in.Values, lo+i); werr != nil {
 				return werr
 			}
 		}

@@ -1,6 +1,23 @@
 package operator
 
-import "github.com/flowsh/flowsh/engine/chunk"
+import (
+	"github.com/flowsh/flowsh/engine/chunk"
+	"go.starlark.net/starlark"
+)
+
+// ResultOfNothing is what an aggregate gives for no records at all: 0 for counts and sums, None for means and
+// extremes, an empty list for lists. It is nil for aggregates that have no such result.
+func ResultOfNothing(a Aggregate) starlark.Value {
+	switch a.(type) {
+	case *countAggregate, *sumAggregate:
+		return starlark.MakeInt(0)
+	case *meanAggregate, *minMax:
+		return starlark.None
+	case *listAggregate, *topAggregate:
+		return frozenList(nil)
+	}
+	return nil
+}
 
 // NewCount counts records. Values are not looked at. Records and states may come in any order.
 func NewCount() Aggregate { return new(countAggregate) }

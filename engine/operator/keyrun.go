@@ -110,33 +110,43 @@ func (r *keyRun) hash(hashes []uint64, lo int) {
 	}
 }
 
-// A probe is a key on its way through a table: its hash, its length and its first bytes in registers.
+// A probe is a key on its way through a table: its hash, its first bytes in registers, and all of it.
 type probe struct {
 	hash uint64
 	head [2]uint64
 	key  []byte
 }
 
-func (r *keyRun) probe(i int) probe {
-	start := 0
-	if i > 0 {
-		start = r.ends[i-1]
-	}
-	p := probe{hash: r.hashes[i], key: r.buf[start:r.ends[i]]}
-	p.head = headOf(r.buf[start:r.ends[i]+padding], len(p.key))
-	return p
+// probe gives the key that ends at an index, and starts where the one before it ends.
+func (r *keyRun) probe(i, start int) probe {
+	end := r.ends[i]
+	padded := r.buf[start : end+padding]
+	return probe{hash: r.hashes[i], head: headOf(padded, end-start), key: padded[:end-start]}
 }
+
+// key is key i of the run.
+func (r *keyRun) key(i int) []byte {
+	if i == 0 {
+		return r.buf[:r.ends[0]]
+	}
+	return r.buf[r.ends[i-1]:r.ends[i]]
+}
+
+// headMasks keep the first n of 16 bytes.
+var headMasks = func() (masks [inline + 1][2]uint64) {
+	for n := range masks {
+		masks[n] = [2]uint64{1<<(8*min(n, 8)) - 1, 1<<(8*max(n-8, 0)) - 1}
+	}
+	return masks
+}()
 
 // headOf loads the first 16 of n bytes, zeros after the end. padded is at least 16 bytes long.
 func headOf(padded []byte, n int) [2]uint64 {
-	low, high := binary.LittleEndian.Uint64(padded), binary.LittleEndian.Uint64(padded[8:])
-	switch {
-	case n < 8:
-		return [2]uint64{low & (1<<(8*n) - 1), 0}
-	case n < 16:
-		return [2]uint64{low, high & (1<<(8*(n-8)) - 1)}
+	mask := &headMasks[min(n, inline)]
+	return [2]uint64{
+		binary.LittleEndian.Uint64(padded) & mask[0],
+		binary.LittleEndian.Uint64(padded[8:]) & mask[1],
 	}
-	return [2]uint64{low, high}
 }
 
 // appendKey appends the canonical key of value i, without boxing where the kind of the column allows.

@@ -110,35 +110,11 @@ func (r *Routed) gather(in *Keyed, keys *keyColumn) {
 	if in.Values.Kind != chunk.Empty {
 		gatherColumn(&r.records.Values, &in.Values, r.order)
 	}
-	for _, i := range r.order {
-		r.records.Ordinals = append(r.records.Ordinals, in.Ordinals[i])
-	}
+	r.records.Ordinals = gather(r.records.Ordinals, in.Ordinals, r.order)
 	r.keys = keyColumn{Column: &r.records.Keys, canonical: keys.canonical, hashes: r.hashes}
 	if keys.canonical {
 		r.keys.originals = new(chunk.Column)
 		gatherColumn(r.keys.originals, keys.originals, r.order)
-	}
-}
-
-// gatherColumn fills an empty column with values in a new order.
-func gatherColumn(to, from *chunk.Column, order []int32) {
-	switch from.Kind {
-	case chunk.Null:
-		to.Kind, to.N = chunk.Null, len(order)
-	case chunk.String:
-		to.Kind, to.N = chunk.String, len(order)
-		for _, i := range order {
-			to.Strings = append(to.Strings, from.Strings[i])
-		}
-	case chunk.Int:
-		to.Kind, to.N = chunk.Int, len(order)
-		for _, i := range order {
-			to.Ints = append(to.Ints, from.Ints[i])
-		}
-	default:
-		for _, i := range order {
-			to.AppendFrom(from, int(i))
-		}
 	}
 }
 

@@ -9,17 +9,17 @@ import (
 	"github.com/flowsh/flowsh/engine/chunk"
 )
 
-// A segment is a piece of a sort in memory: records with their keys and ordinals, and, once sorted, their order.
+// A segment is a piece of a sort in memory: records with their keys and ordinals.
 type segment struct {
-	keys    rows // strings, or empty
-	records rows
-	ords    []chunk.Ordinal
-	order   []int32
-	bytes   int64 // as counted by the sorter
+	keys     rows // strings, or empty
+	records  rows
+	ords     []chunk.Ordinal
+	prefixes []uint64 // of the keys, once sorted
+	bytes    int64    // as counted by the sorter
 }
 
 func (s *segment) size() int64 {
-	return s.keys.size() + s.records.size() + int64(int(unsafe.Sizeof(chunk.Ordinal{}))*cap(s.ords)+4*cap(s.order))
+	return s.keys.size() + s.records.size() + int64(int(unsafe.Sizeof(chunk.Ordinal{}))*cap(s.ords)+8*cap(s.prefixes))
 }
 
 func (s *segment) key(i int) string {
@@ -35,22 +35,43 @@ type sortItem struct {
 	index  int32
 }
 
-// sort finds the order of the records. It sorts by 8 bytes of the keys, after what all keys begin with, by
-// counting, and compares only keys that are equal in those.
+// sort puts the records in order: those with equal keys by ordinal.
 func (s *segment) sort(reverse bool) {
-	s.order = inOrder(s.ords)
-	if s.order == nil {
-		s.order = make([]int32, len(s.ords))
-		for i := range s.order {
-			s.order[i] = int32(i)
+	order := inOrder(s.ords)
+	if s.keys.N > 0 {
+		order = s.orderByKey(order, reverse)
+	}
+	if order != nil {
+		s.arrange(order)
+	}
+	s.prefixes = make([]uint64, s.keys.N)
+	for i, k := range s.keys.Strings {
+		s.prefixes[i] = prefixOf(k)
+	}
+}
+
+// arrange moves the records, so that a merge reads memory in order.
+func (s *segment) arrange(order []int32) {
+	var keys, records chunk.Column
+	gatherColumn(&keys, &s.keys.Column, order)
+	gatherColumn(&records, &s.records.Column, order)
+	s.keys.Column, s.records.Column = keys, records
+	s.ords = gather(nil, s.ords, order)
+}
+
+// orderByKey sorts records, which stand in the given order of their ordinals, or as they are if it is nil. It
+// sorts by 8 bytes of the keys, after what all keys begin with, by counting, and compares only keys that are
+// equal in those.
+func (s *segment) orderByKey(order []int32, reverse bool) []int32 {
+	if order == nil {
+		order = make([]int32, len(s.ords))
+		for i := range order {
+			order[i] = int32(i)
 		}
 	}
-	if s.keys.N == 0 {
-		return
-	}
 	skip := commonPrefix(s.keys.Strings)
-	items := make([]sortItem, len(s.order))
-	for at, i := range s.order {
+	items := make([]sortItem, len(order))
+	for at, i := range order {
 		p := prefixOf(s.keys.Strings[i][skip:])
 		if reverse {
 			p = ^p
@@ -60,8 +81,9 @@ func (s *segment) sort(reverse bool) {
 	items = sortByPrefix(items)
 	s.sortTies(items, skip, reverse)
 	for at := range items {
-		s.order[at] = items[at].index
+		order[at] = items[at].index
 	}
+	return order
 }
 
 // sortTies orders items of equal prefixes by the rest of their keys; those with equal keys stay as they are.

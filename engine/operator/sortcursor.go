@@ -8,21 +8,21 @@ import (
 
 // A sortCursor goes through a sorted run, in memory or spilled.
 type sortCursor struct {
-	keys    []string // nil: order by ordinal alone
-	records *chunk.Column
-	ords    []chunk.Ordinal
-	order   []int32 // nil: as they stand
-	at      int
-	prefix  uint64 // of the head's key
+	keys     []string // nil: order by ordinal alone
+	prefixes []uint64 // of keys; nil: take them from there
+	records  *chunk.Column
+	ords     []chunk.Ordinal
+	at       int
+	prefix   uint64 // of the head's key
 
 	scratch *scratch // nil: in memory
 	frames  []frame  // still to be read
 }
 
 func newSegmentCursor(s *segment) *sortCursor {
-	c := &sortCursor{records: &s.records.Column, ords: s.ords, order: s.order}
+	c := &sortCursor{records: &s.records.Column, ords: s.ords}
 	if s.keys.N > 0 {
-		c.keys = s.keys.Strings
+		c.keys, c.prefixes = s.keys.Strings, s.prefixes
 	}
 	c.look()
 	return c
@@ -30,25 +30,22 @@ func newSegmentCursor(s *segment) *sortCursor {
 
 func (c *sortCursor) done() bool { return c.at >= len(c.ords) }
 
-// index is the place of the head in the columns.
-func (c *sortCursor) index() int {
-	if c.order == nil {
-		return c.at
-	}
-	return int(c.order[c.at])
-}
-
-func (c *sortCursor) key(i int) string {
+// key is the key of the head.
+func (c *sortCursor) key() string {
 	if c.keys == nil {
 		return ""
 	}
-	return c.keys[i]
+	return c.keys[c.at]
 }
 
 // look takes the prefix of a new head.
 func (c *sortCursor) look() {
-	if c.keys != nil && !c.done() {
-		c.prefix = prefixOf(c.keys[c.index()])
+	switch {
+	case c.keys == nil || c.done():
+	case c.prefixes != nil:
+		c.prefix = c.prefixes[c.at]
+	default:
+		c.prefix = prefixOf(c.keys[c.at])
 	}
 }
 
@@ -60,11 +57,10 @@ func (c *sortCursor) before(o *sortCursor, reverse, tie bool) bool {
 	case c.prefix != o.prefix:
 		return (c.prefix < o.prefix) != reverse
 	}
-	x, y := c.index(), o.index()
-	if xKey, yKey := c.key(x), o.key(y); xKey != yKey {
-		return (xKey < yKey) != reverse
+	if x, y := c.key(), o.key(); x != y {
+		return (x < y) != reverse
 	}
-	order := c.ords[x].Compare(o.ords[y])
+	order := c.ords[c.at].Compare(o.ords[o.at])
 	return order < 0 || order == 0 && tie
 }
 
@@ -112,8 +108,8 @@ type sortWriter struct {
 }
 
 func (w *sortWriter) append(c *sortCursor) error {
-	i := c.index()
-	bytes := 32 + int64(len(c.key(i))) + sizeAt(c.records, i)
+	i := c.at
+	bytes := 32 + int64(len(c.key())) + sizeAt(c.records, i)
 	if w.bytes+bytes > w.scratch.frameBytes() || len(w.ords) == frameRows {
 		if err := w.flush(); err != nil {
 			return err

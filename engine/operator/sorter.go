@@ -213,7 +213,7 @@ func (e *sortEmitter) append(c *sortCursor) error {
 	if e.records == nil {
 		e.records = new(chunk.Column)
 	}
-	i := c.index()
+	i := c.at
 	e.records.AppendFrom(c.records, i)
 	e.ords = append(e.ords, c.ords[i])
 	if c.scratch != nil {

@@ -73,11 +73,11 @@ func (r *SortRun) trim() error {
 func (r *SortRun) selectBest(n int64) {
 	r.seg.sort(r.sorter.Reverse)
 	var best segment
-	for _, i := range r.seg.order[:n] {
+	for i := range int(n) {
 		if r.seg.keys.N > 0 {
-			best.keys.append(&r.seg.keys.Column, int(i))
+			best.keys.append(&r.seg.keys.Column, i)
 		}
-		best.records.append(&r.seg.records.Column, int(i))
+		best.records.append(&r.seg.records.Column, i)
 		best.ords = append(best.ords, r.seg.ords[i])
 	}
 	r.seg = &best

@@ -40,6 +40,7 @@ const (
 	minSlots     = 16
 	sizeOriginal = 96 // of a map entry and the boxed key
 	mixer        = 0x9e3779b97f4a7c15
+	groupMask    = 1<<32 - 1 // of a slot
 )
 
 // Len is the number of groups.
@@ -93,8 +94,10 @@ func (t *Table) lookup(r *keyRun, ords []chunk.Ordinal, groups []int32) []int32 
 	t.reserve(r.n)
 	r.sink += t.touch(r.hashes[:r.n])
 	settled := t.settled(ords)
+	start := 0
 	for i := range r.n {
-		p := r.probe(i)
+		p := r.probe(i, start)
+		start = r.ends[i]
 		g := t.find(&p, ords[i])
 		if !settled {
 			t.lower(g, ords[i])
@@ -127,43 +130,41 @@ func (t *Table) touch(hashes []uint64) (sum uint64) {
 func (t *Table) settled(ords []chunk.Ordinal) bool {
 	high := t.high
 	ascending := true
-	for i := range ords {
-		if ords[i].Compare(high) < 0 {
-			ascending = false
+	for _, o := range ords {
+		if o.Position > high.Position && o.Lane == high.Lane || o.Compare(high) >= 0 {
+			high = o
 		} else {
-			high = ords[i]
+			ascending = false
 		}
 	}
 	t.high = high
 	return ascending
 }
 
+// find gives the group of a key, which may be new.
 func (t *Table) find(p *probe, ord chunk.Ordinal) int32 {
-	tag := p.hash &^ (1<<32 - 1)
-	mask := uint64(len(t.slots) - 1)
-	for at := p.hash * mixer >> t.shift; ; at = (at + 1) & mask {
-		s := t.slots[at]
-		if s == 0 {
-			t.slots[at] = tag | uint64(len(t.entries)+1)
+	slots, mask := t.slots, uint64(len(t.slots)-1)
+	for at := p.hash * mixer >> t.shift; ; at++ {
+		s := slots[at&mask]
+		if s>>32 != p.hash>>32 || s == 0 {
+			if s != 0 {
+				continue
+			}
+			slots[at&mask] = p.hash&^groupMask | uint64(len(t.entries)+1)
 			return t.add(p, ord)
 		}
-		if s&^(1<<32-1) == tag {
-			if g := uint32(s) - 1; t.has(g, p) {
-				return int32(g)
-			}
+		e := &t.entries[s&groupMask-1]
+		if e.head[0] != p.head[0] || int(e.length) != len(p.key) {
+			continue
+		}
+		if e.length <= inline && e.head[1] == p.head[1] || e.length > inline && t.hasLong(e, p.key) {
+			return int32(s&groupMask - 1)
 		}
 	}
 }
 
-func (t *Table) has(g uint32, p *probe) bool {
-	e := &t.entries[g]
-	if int(e.length) != len(p.key) || e.head[0] != p.head[0] {
-		return false
-	}
-	if len(p.key) <= inline {
-		return e.head[1] == p.head[1]
-	}
-	return string(t.arena[e.head[1]:][:e.length]) == string(p.key)
+func (t *Table) hasLong(e *entry, key []byte) bool {
+	return string(t.arena[e.head[1]:][:e.length]) == string(key)
 }
 
 func (t *Table) add(p *probe, ord chunk.Ordinal) int32 {
@@ -209,7 +210,7 @@ func (t *Table) reserve(n int) {
 		for t.slots[at] != 0 {
 			at = (at + 1) & mask
 		}
-		t.slots[at] = h&^(1<<32-1) | uint64(g+1)
+		t.slots[at] = h&^groupMask | uint64(g+1)
 	}
 }
 
