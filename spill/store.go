@@ -21,7 +21,7 @@ var (
 //
 // A Store is safe for concurrent use; calls for one id take effect one after another. Nothing is durable before
 // Sync; segment files never are, they are scratch. Ids may hold any bytes, also none, up to 32 KiB; chunks have
-// 0 bytes to 16 MiB. After Close every method but Bytes and Close returns ErrClosed.
+// 0 bytes to 17 MiB. After Close every method but Bytes and Close returns ErrClosed.
 type Store interface {
 	// Put stores data under id, replacing what was there. data is not retained. After an error what was
 	// there before is still there.

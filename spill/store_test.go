@@ -150,7 +150,7 @@ func appendTo(t *testing.T, s Store) {
 
 func manySizes(t *testing.T, s Store) {
 	var sum int64
-	for _, n := range []int{0, 1, 99, 1023, 1024, 1025, 64 << 10, 1 << 20, 16 << 20} {
+	for _, n := range []int{0, 1, 99, 1023, 1024, 1025, 64 << 10, 1 << 20, 17 << 20} {
 		data := pattern(n, byte(n))
 		id := fmt.Sprint(n)
 		check(t, s.Put(id, data))

@@ -27,7 +27,7 @@ var encoders = sync.Pool{New: func() any { return new(encoder) }}
 // more. The bytes depend on id, b and o alone.
 //
 // The error is ErrTooLarge if the batch must be cut, or a *RecordError about a record that cannot be encoded: it
-// holds a function, is nested more than value.MaxDepth deep, or is too large by itself. dst is returned
+// holds a function, is nested more than MaxDepth deep, or is too large by itself. dst is returned
 // unchanged with it. Append is safe for concurrent use.
 func Append(dst []byte, id ID, b *Batch, o Options) ([]byte, error) {
 	e := encoders.Get().(*encoder)

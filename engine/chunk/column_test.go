@@ -3,7 +3,6 @@ package chunk
 import (
 	"testing"
 
-	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
 	"pgregory.net/rapid"
 )
@@ -87,7 +86,7 @@ func TestLargeTuplesAreBoxed(t *testing.T) {
 	if c.Kind != Tuple {
 		t.Errorf("a small tuple makes a column of %v", c.Kind)
 	}
-	if value.MaxDepth < maxLevels {
+	if MaxDepth < maxLevels {
 		t.Error("columns are deeper than records may be")
 	}
 }

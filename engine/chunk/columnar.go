@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
 )
 
@@ -70,7 +69,7 @@ func (e *encoder) column(c *Column, depth int) error {
 }
 
 func (e *encoder) fields(c *Column, depth int) error {
-	if depth >= value.MaxDepth {
+	if depth >= MaxDepth {
 		return errDeep
 	}
 	for i := range c.Fields {
@@ -195,7 +194,7 @@ func (d *decoder) readNames(c *Column) {
 
 // readFields reads the columns of a tuple or record. Each takes a byte at least.
 func (d *decoder) readFields(c *Column, width, depth int) {
-	if d.failed || depth >= value.MaxDepth || width == 0 || width > len(d.rest) || uint64(width) > d.budget {
+	if d.failed || depth >= MaxDepth || width == 0 || width > len(d.rest) || uint64(width) > d.budget {
 		d.fail()
 		return
 	}

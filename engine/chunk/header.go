@@ -15,6 +15,9 @@ import (
 // around it.
 const MaxRaw = 16<<20 + 4<<10
 
+// MaxDepth is how deep a value in a chunk may be nested: as deep as the JSON that flowsh reads.
+const MaxDepth = 1000
+
 var (
 	// ErrCorrupt is what decoding returns for bytes that are not what was encoded. The chunk is lost: whoever
 	// made it makes it again.

@@ -57,9 +57,9 @@ const (
 )
 
 var (
-	errDeep   = fmt.Errorf("nested more than %d deep", value.MaxDepth)
+	errDeep   = fmt.Errorf("nested more than %d deep", MaxDepth)
 	errLoop   = errors.New("holds a struct that holds itself: use a dict")
-	errShared = fmt.Errorf("has more than %d parts, or is nested more than %d deep, when what is shared in it is written out", maxWeight, value.MaxDepth)
+	errShared = fmt.Errorf("has more than %d parts, or is nested more than %d deep, when what is shared in it is written out", maxWeight, MaxDepth)
 )
 
 // A rowEncoder writes values one after another. With refs a container that occurs twice in a value is written
@@ -120,7 +120,7 @@ func (e *rowEncoder) value(v starlark.Value, depth, limit int) error {
 
 // container writes what has parts, or a reference to where it began before.
 func (e *rowEncoder) container(v starlark.Value, depth, limit int) error {
-	if depth >= value.MaxDepth {
+	if depth >= MaxDepth {
 		return errDeep
 	}
 	if err := e.checkSize(limit); err != nil {

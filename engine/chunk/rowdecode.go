@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/big"
 
-	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
@@ -95,7 +94,7 @@ func (d *rowDecoder) size(width int) int {
 
 // start notes that a container begins. It fails if there cannot be one of so many elements, so deep.
 func (d *rowDecoder) start(n, depth int, v starlark.Value) (number int, ok bool) {
-	if depth >= value.MaxDepth || n > len(d.rest) || uint64(n) > d.budget {
+	if depth >= MaxDepth || n > len(d.rest) || uint64(n) > d.budget {
 		d.fail()
 		return 0, false
 	}
@@ -134,7 +133,7 @@ func (d *rowDecoder) key(depth int) starlark.Value {
 // tuple reads a tuple. The empty one is no container: it has no identity.
 func (d *rowDecoder) tuple(n, depth int) starlark.Value {
 	if n == 0 {
-		if depth >= value.MaxDepth {
+		if depth >= MaxDepth {
 			d.fail()
 		}
 		return starlark.Tuple{}

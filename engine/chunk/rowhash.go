@@ -1,7 +1,6 @@
 package chunk
 
 import (
-	"github.com/flowsh/flowsh/engine/value"
 	"github.com/zeebo/xxh3"
 	"go.starlark.net/starlark"
 )
@@ -79,7 +78,7 @@ func (e *rowEncoder) rowOf(v starlark.Value, depth, limit int) error {
 }
 
 func (e *rowEncoder) cells(c *Column, i, depth, limit int) error {
-	if depth >= value.MaxDepth {
+	if depth >= MaxDepth {
 		return errDeep
 	}
 	if c.Kind == Tuple {

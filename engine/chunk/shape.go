@@ -1,7 +1,5 @@
 package chunk
 
-import "github.com/flowsh/flowsh/engine/value"
-
 // maxWeight bounds how many elements a value may have if every shared part is counted as often as it is referred
 // to: walking the value, which freezing a tuple does, then takes a second at most.
 const maxWeight = 1 << 28
@@ -49,5 +47,5 @@ func (s *shape) refer(number, depth int) bool {
 	}
 	s.weight += e.weight
 	s.deepest = max(s.deepest, depth+e.height-1)
-	return s.weight <= maxWeight && s.deepest < value.MaxDepth
+	return s.weight <= maxWeight && s.deepest < MaxDepth
 }
