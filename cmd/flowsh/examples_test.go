@@ -12,7 +12,7 @@ import (
 
 const examples = "../../scripts/examples"
 
-// TestExamples runs every example as its README line says and compares what it prints, and the files it writes,
+// TestExamples runs every example with its own data and compares what it prints, and the files it writes,
 // with scripts/examples/expected. UPDATE=1 rewrites those.
 func TestExamples(t *testing.T) {
 	scripts, err := filepath.Glob(examples + "/*.star")
