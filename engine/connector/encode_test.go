@@ -1,9 +1,12 @@
 package connector
 
 import (
+	"bytes"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -280,6 +283,29 @@ func TestJSONReadsBack(t *testing.T) {
 		}
 		if same, err := starlark.Equal(got, record); err != nil || !same {
 			t.Errorf("wrote %s, read %v, want %v", data, got, record)
+		}
+	})
+}
+
+// TestCSVReadsBack writes random rows and reads them with another reader of CSV.
+func TestCSVReadsBack(t *testing.T) {
+	cell := rapid.StringMatching(`[a,"\n é]{0,6}`)
+	rapid.Check(t, func(t *rapid.T) {
+		rows := rapid.SliceOfN(rapid.SliceOfN(cell, 3, 3), 1, 5).Draw(t, "rows")
+		w := tableWriter{csv: true}
+		part := &EncodedPart{}
+		for _, row := range rows {
+			record := make(starlark.Tuple, len(row))
+			for i, s := range row {
+				record[i] = starlark.String(s)
+			}
+			if err := w.appendRows(part, &typedBatch(record).Column, 0, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := csv.NewReader(bytes.NewReader(part.Data)).ReadAll()
+		if err != nil || !slices.EqualFunc(got, rows, slices.Equal) {
+			t.Errorf("wrote %q, read %q, %v", part.Data, got, err)
 		}
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/pierrec/lz4/v4"
 	"github.com/ulikunitz/xz"
 	"go.starlark.net/starlark"
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 )
 
@@ -468,6 +469,7 @@ func testTemporaryNames(t *testing.T, b bench, spec SinkSpec) {
 
 // TestFaults fails every step of every sink once, at its first, second and third passage.
 func TestFaults(t *testing.T) {
+	defer goleak.VerifyNone(t) // an aborted compressor leaves nothing running
 	broken := errors.New("broken on purpose")
 	for target, spec := range targets {
 		clean := newMemoryBench()

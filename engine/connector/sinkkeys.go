@@ -27,7 +27,7 @@ type keySink struct {
 	files          []*keyFile
 	byName         map[string]*keyFile
 	open           linked.List // of *keyFile: the one written last in front
-	held           int
+	held, maxHeld  int
 	compressed     *stagedFile // being made by Prepare
 }
 
@@ -44,7 +44,7 @@ func newKeySink(base *sinkBase) (Sink, error) {
 	prefix, suffix, _ := strings.Cut(base.layout.Target, "{}")
 	s := &keySink{
 		sinkBase: base, parents: parentage{host: base.host},
-		prefix: prefix, suffix: suffix, byName: map[string]*keyFile{},
+		prefix: prefix, suffix: suffix, byName: map[string]*keyFile{}, maxHeld: maxHeld,
 	}
 	if err := checkWritable(base.host, filepath.Dir(prefix+"x")); err != nil {
 		return nil, s.fail(err)
@@ -80,7 +80,7 @@ func (s *keySink) write(part *EncodedPart) error {
 		return err
 	}
 	s.bytes.Add(f.stream.bytes - before)
-	if s.held > maxHeld {
+	if s.held > s.maxHeld {
 		return s.flush()
 	}
 	return nil
