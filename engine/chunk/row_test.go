@@ -204,13 +204,15 @@ func ext(kind byte, body ...byte) []byte {
 	return append(append(head, kind), body...)
 }
 
-func ref(number byte) []byte { return []byte{mpFixExt4, extRef, 0, 0, 0, number} }
+func ref(number int) []byte {
+	return binary.BigEndian.AppendUint32([]byte{mpFixExt4, extRef}, uint32(number))
+}
 
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 
 func TestHostileRowsAreRefused(t *testing.T) {
 	claims := []byte{0xdd, 0x7f, 0xff, 0xff, 0xff} // an array of 2^31-1
-	tower := bytes.Repeat([]byte{0x91}, 65)
+	tower := bytes.Repeat([]byte{0x91}, MaxDepth+1)
 	cases := map[string][]byte{
 		"nothing":                           {},
 		"unused tag":                        {0xc1},
@@ -253,7 +255,7 @@ func TestHostileRowsAreRefused(t *testing.T) {
 // Parts of parts, each referred to twice, must not take exponential time to freeze or hash.
 func TestHostileSharingIsRefused(t *testing.T) {
 	levels := []byte{0xdc, 0, 50, 0x91, mpNil} // containers 0 (the whole), 1, 2, ...
-	for n := byte(1); n < 50; n++ {
+	for n := 1; n < 50; n++ {
 		levels = join(levels, []byte{0x92}, ref(n), ref(n))
 	}
 	if _, ok := decodeRow(levels); ok {
@@ -262,12 +264,13 @@ func TestHostileSharingIsRefused(t *testing.T) {
 }
 
 func TestHostileDepthByReferenceIsRefused(t *testing.T) {
-	levels := []byte{0xdc, 0, 200, 0x91, mpNil}
-	for n := byte(1); n < 200; n++ {
+	const depth = MaxDepth + 200
+	levels := []byte{0xdc, depth >> 8, depth & 0xff, 0x91, mpNil}
+	for n := 1; n < depth; n++ {
 		levels = join(levels, []byte{0x91}, ref(n))
 	}
 	if _, ok := decodeRow(levels); ok {
-		t.Error("a value nested 200 deep is accepted")
+		t.Errorf("a value nested %d deep is accepted", depth)
 	}
 }
 
