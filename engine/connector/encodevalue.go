@@ -20,9 +20,10 @@ type datum struct {
 	text   string // String, Bytes
 	number int64  // Int; Bool: 0 or 1
 	float  float64
-	column *chunk.Column  // Tuple and Record that stand in a column, at row
-	row    int            //
-	value  starlark.Value // Tuple and Record otherwise, Any
+
+	column *chunk.Column // Tuple and Record that stand in a column, at row
+	row    int
+	value  starlark.Value // Tuple and Record that do not, and Any
 }
 
 func load(c *chunk.Column, i int) datum {
