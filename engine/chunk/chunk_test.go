@@ -184,7 +184,7 @@ func TestUnknownVersionsAreNamed(t *testing.T) {
 
 func TestEncodingErrors(t *testing.T) {
 	deep := starlark.NewList(nil)
-	for range 70 {
+	for range MaxDepth + 6 {
 		deep = starlark.NewList([]starlark.Value{deep})
 	}
 	cases := []struct {
@@ -193,7 +193,7 @@ func TestEncodingErrors(t *testing.T) {
 	}{
 		{starlark.Universe["len"], "builtin_function_or_method cannot be part of a record"},
 		{starlark.NewList([]starlark.Value{starlark.NewBuiltin("f", nil)}), "call it, or use its name"},
-		{deep, "nested more than 64 deep"},
+		{deep, "nested more than 1000 deep"},
 		{starlark.String(make([]byte, MaxRaw)), "takes more than 16 MiB"},
 		{starlark.NewList([]starlark.Value{starlark.String(make([]byte, MaxRaw))}), "takes more than 16 MiB"},
 	}
