@@ -158,7 +158,7 @@ func (b *bucket) finishLog() error {
 	return err
 }
 
-// statesInLog goes over from records to states in the log, or back.
+// logKind goes over from records to states in the log, or back.
 func (b *bucket) logKind(g *Groups, kind frameKind) error {
 	if b.log.kind == kind {
 		return nil

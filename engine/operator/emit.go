@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -110,13 +111,18 @@ func (g *Groups) settle(ctx context.Context) ([][]frame, error) {
 			return nil, err
 		}
 	}
+	var failed error
 	for i := range g.buckets {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := g.settleBucket(ctx, &g.buckets[i], &runs[i]); err != nil {
-			return nil, err
+		err := g.settleBucket(ctx, &g.buckets[i], &runs[i])
+		if failed = lowest(failed, err); failed != nil && !errors.As(failed, new(*RecordError)) {
+			return nil, failed
 		}
+	}
+	if failed != nil {
+		return nil, failed
 	}
 	return slices.DeleteFunc(runs, func(run []frame) bool { return len(run) == 0 }), nil
 }
@@ -138,7 +144,7 @@ func (g *Groups) settleBucket(ctx context.Context, b *bucket, run *[]frame) (err
 	b.frames = nil
 	child := g.child()
 	if err := child.replay(frames); err != nil {
-		return err
+		return child.FirstError(err)
 	}
 	w := newGroupWriter(g.scratch, frameStates)
 	if err := child.writeSorted(ctx, w); err != nil {

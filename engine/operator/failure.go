@@ -10,25 +10,21 @@ func (g *Groups) FirstError(err error) error {
 	if !g.Ordered || !errors.As(err, new(*RecordError)) {
 		return err
 	}
-	for i := range g.buckets {
-		if b := &g.buckets[i]; b.log != nil {
-			err = lowest(err, g.foldSpilled(b))
-		}
-	}
-	return err
+	return g.foldSpilled(err)
 }
 
-// foldSpilled folds what a bucket has written out and gives the first error.
-func (g *Groups) foldSpilled(b *bucket) error {
-	if err := b.finishLog(); err != nil {
-		return err
-	}
-	child := g.child()
-	err := child.replay(b.frames)
-	for i := range child.buckets {
-		if c := &child.buckets[i]; c.log != nil {
-			err = lowest(err, child.foldSpilled(c))
+// foldSpilled folds what buckets have written out; it gives the lowest error of err and theirs.
+func (g *Groups) foldSpilled(err error) error {
+	for i := range g.buckets {
+		b := &g.buckets[i]
+		if b.log == nil {
+			continue
 		}
+		if logErr := b.finishLog(); logErr != nil {
+			return logErr
+		}
+		child := g.child()
+		err = lowest(err, child.foldSpilled(child.replay(b.frames)))
 	}
 	return err
 }

@@ -214,30 +214,61 @@ func (f failingFolder) Fold(state starlark.Value, records *chunk.Column, i int) 
 }
 
 func TestTheFirstErrorMayHaveBeenSpilled(t *testing.T) {
-	for _, share := range []int64{16 << 10, 1 << 20} {
-		g := tiny(NewGroups(GroupsConfig{
-			New:    func() (Aggregate, error) { return NewFold(failingFolder{}), nil },
-			Memory: memory(0), Ordered: true,
-		}), share)
-		var routed Routed
-		var err error
-		for i := 0; i < 4000 && err == nil; i++ {
-			v := "good"
-			if i == 3000 || i == 3070 {
-				v = "bad"
-			}
-			if err = g.Route(keyed(record{starlark.MakeInt(i % 100), starlark.String(v), at(i)}), &routed); err == nil {
+	for _, keys := range [][2]int{{1, 2}, {2, 1}} {
+		for _, spillBoth := range []bool{false, true} {
+			g := tiny(NewGroups(GroupsConfig{
+				New:    func() (Aggregate, error) { return NewFold(failingFolder{}), nil },
+				Memory: memory(0), Ordered: true,
+			}), 1<<20)
+			position := 0
+			add := func(key int, v string) error {
+				var routed Routed
+				position++
+				if err := g.Route(keyed(record{starlark.MakeInt(key), starlark.String(v), at(position)}), &routed); err != nil {
+					t.Fatal(err)
+				}
+				var err error
 				for b := range Buckets {
-					err = errors.Join(err, g.Add(b, &routed))
+					err = lowest(err, g.Add(b, &routed))
+				}
+				return err
+			}
+			spillKey := func(key int) {
+				if err := add(key, "good"); err != nil {
+					t.Fatal(err)
+				}
+				if err := g.spill(g.largest()); err != nil {
+					t.Fatal(err)
 				}
 			}
+			spillKey(keys[0])
+			if spillBoth {
+				spillKey(keys[1])
+			}
+			if err := add(keys[0], "bad"); err != nil {
+				t.Fatal(err)
+			}
+			want := at(position)
+			err := add(keys[1], "bad")
+			if spillBoth {
+				err = errors.Join(err, g.Emit(t.Context(), func(*Keyed) error { return nil }))
+			}
+			var failed *RecordError
+			if err = g.FirstError(err); !errors.As(err, &failed) || failed.Ordinal != want {
+				t.Errorf("keys %v, both spilled %v: got %v", keys, spillBoth, err)
+			}
 		}
-		if err == nil {
-			err = g.Emit(t.Context(), func(*Keyed) error { return nil })
-		}
-		var failed *RecordError
-		if err = g.FirstError(err); !errors.As(err, &failed) || failed.Ordinal != at(3000) {
-			t.Errorf("share %d: got %v", share, err)
+	}
+}
+
+func TestLowestError(t *testing.T) {
+	low, high := &RecordError{Ordinal: at(1), Err: errDisk}, &RecordError{Ordinal: at(2), Err: errDisk}
+	for _, test := range []struct{ x, y, want error }{
+		{nil, nil, nil}, {low, nil, low}, {nil, low, low}, {low, high, low}, {high, low, low},
+		{errDisk, low, errDisk}, {low, errDisk, errDisk},
+	} {
+		if got := lowest(test.x, test.y); got != test.want {
+			t.Errorf("lowest(%v, %v) is %v", test.x, test.y, got)
 		}
 	}
 }

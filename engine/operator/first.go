@@ -4,9 +4,11 @@ import (
 	"unsafe"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"go.starlark.net/starlark"
 )
 
-// NewFirst keeps, of each group, the record with the lowest ordinal. Records and states may come in any order.
+// NewFirst keeps, of each group, the record with the lowest ordinal; without values, as where the key is the
+// record, it keeps None. Records and states may come in any order.
 func NewFirst() Aggregate { return new(firstAggregate) }
 
 type firstAggregate struct {
@@ -29,7 +31,11 @@ func (a *firstAggregate) Fold(groups []int32, in *Keyed) error {
 		default:
 			continue
 		}
-		a.records.append(&in.Values, i)
+		if in.Values.Kind == chunk.Empty {
+			a.records.Append(starlark.None)
+		} else {
+			a.records.append(&in.Values, i)
+		}
 	}
 	a.compact()
 	return nil

@@ -28,6 +28,7 @@ type Groups struct {
 	scratch  *scratch
 	depth    int // how often the keys were divided before
 	used     atomic.Int64
+	partials atomic.Int64 // made
 	spilling sync.Mutex
 	buckets  [Buckets]bucket
 }

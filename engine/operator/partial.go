@@ -30,7 +30,10 @@ const (
 )
 
 // NewPartial makes an empty Partial.
-func (g *Groups) NewPartial() *Partial { return &Partial{g: g} }
+func (g *Groups) NewPartial() *Partial {
+	g.partials.Add(1)
+	return &Partial{g: g}
+}
 
 // Add folds records. Their strings are not referred to afterwards. Errors of records are *RecordError.
 func (p *Partial) Add(in *Keyed) error {
@@ -71,8 +74,10 @@ func (p *Partial) account() {
 	p.bytes = bytes
 }
 
+// full reports whether the table outgrew what pays, or its part of the share: half of that is for all partials.
 func (p *Partial) full() bool {
-	return p.table.Len() >= partialGroups || p.bytes > min(partialBytes, p.g.scratch.Share/16)
+	most := min(partialBytes, p.g.scratch.Share/(2*max(8, p.g.partials.Load())))
+	return p.table.Len() >= partialGroups || p.bytes > most
 }
 
 // judge decides whether to go on combining.

@@ -22,6 +22,7 @@ type Sorter struct {
 	SorterConfig
 	scratch *scratch
 	used    atomic.Int64
+	workers atomic.Int64 // SortRuns made
 
 	mu       sync.Mutex
 	segments []*segment // sorted
@@ -40,10 +41,15 @@ func NewSorter(c SorterConfig) *Sorter {
 }
 
 // NewRun makes a SortRun for a worker.
-func (s *Sorter) NewRun() *SortRun { return &SortRun{sorter: s, seg: new(segment)} }
+func (s *Sorter) NewRun() *SortRun {
+	s.workers.Add(1)
+	return &SortRun{sorter: s, seg: new(segment)}
+}
 
-// segmentBytes bounds what a SortRun holds.
-func (s *Sorter) segmentBytes() int64 { return min(mostSegment, s.scratch.Share/8) }
+// segmentBytes bounds what a SortRun holds: all of them together half of the share.
+func (s *Sorter) segmentBytes() int64 {
+	return min(mostSegment, s.scratch.Share/(2*max(4, s.workers.Load())))
+}
 
 // before is the order of the Sorter.
 func (s *Sorter) before(xKey, yKey string, x, y chunk.Ordinal) bool {

@@ -68,11 +68,9 @@ func (s *sums) addBig(g int32, i *big.Int) {
 
 func (s *sums) addFloat(g int32, x float64) {
 	s.haveFloats()
-	w := &s.floats[g]
-	if w.add(x) {
-		return
+	if !s.floats[g].add(x) {
+		s.lengthen(g).add(x)
 	}
-	s.lengthen(g).add(x)
 }
 
 // lengthen empties the window of g into a long sum.
