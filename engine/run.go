@@ -240,6 +240,11 @@ func (s *stageRun) openInput(ctx context.Context) error {
 	for _, split := range splits {
 		s.total += split.Size
 	}
+	if small := s.run.smallBlocks(s.total); small > 0 && op.Source.Format != "list" {
+		if source, err = s.run.openSourceIn(op, small); err != nil {
+			return err
+		}
+	}
 	s.source = source
 	s.feed = &sourceFeed{source: source, splits: splits, first: s.run.options.DryRun}
 	return nil
@@ -253,8 +258,22 @@ func (r *stepRun) openSource(op *Op) (connector.Source, error) {
 		}
 		return connector.NewList(list, r.host)
 	}
+	return r.openSourceIn(op, r.options.BlockSize)
+}
+
+// smallBlocks is the block size of an input that does not fill the usual blocks for every core several times
+// over; 0: the usual size will do.
+func (r *stepRun) smallBlocks(total int64) int64 {
+	const usual, least, perCore = 1 << 20, 16 << 10, 8
+	if r.options.BlockSize > 0 || total == 0 || total >= usual*perCore*int64(r.cores) {
+		return 0
+	}
+	return max(least, total/(perCore*int64(r.cores)))
+}
+
+func (r *stepRun) openSourceIn(op *Op, blockSize int64) (connector.Source, error) {
 	spec := *op.Source
-	spec.SplitSize, spec.BlockSize = r.options.SplitSize, r.options.BlockSize
+	spec.SplitSize, spec.BlockSize = r.options.SplitSize, blockSize
 	if spec.MaxRecord == 0 {
 		spec.MaxRecord = r.options.MaxRecord
 	}

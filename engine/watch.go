@@ -46,6 +46,7 @@ func (r *stepRun) watch(ctx context.Context) (stop func()) {
 
 // progress sends an event per running stage and returns a number that changes whenever something moves.
 func (r *stepRun) progress() (moves int64) {
+	moves = r.env.Moves.Load()
 	for _, s := range r.stages {
 		records, bytes := s.records.Load(), s.bytes.Load()
 		moves += records + bytes + s.emitted.Load()

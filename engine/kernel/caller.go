@@ -20,6 +20,7 @@ type caller struct {
 	random random
 	prints []string
 	start  uint64 // thread.Steps when the record began
+	begun  uint32 // records
 	limit  string // the limit that stopped the record
 	guard  bool   // every call has a recover of its own
 	trap   *trap
@@ -41,12 +42,16 @@ func newCaller(env *Env) *caller {
 
 // begin starts the budget of a record.
 func (c *caller) begin() {
+	if c.begun++; c.begun%64 == 0 {
+		c.env.Moves.Add(1)
+	}
 	c.start = c.thread.Steps
 	c.thread.SetMaxExecutionSteps(c.start + quantum)
 }
 
 // check runs every quantum of steps; it stops the thread or lets it run on.
 func (c *caller) check() {
+	c.env.Moves.Add(1)
 	depth := c.env.MaxDepth
 	if depth == 0 {
 		depth = defaultMaxDepth

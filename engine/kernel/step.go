@@ -54,6 +54,8 @@ type Env struct {
 	// Interrupt, once set, stops every runner within a few microseconds of Starlark work: the job was
 	// cancelled, or memory is used up. The error is what Run returns.
 	Interrupt atomic.Pointer[error]
+	// Moves counts pieces of work done: it changes at least once in a few milliseconds while a function runs.
+	Moves atomic.Int64
 }
 
 // A Count is how many records a step saw and what became of them. In = Out + Filtered + Dead, except for
