@@ -40,9 +40,17 @@ func TestKnown(t *testing.T) {
 		name         string
 		takes, known bool
 	}{
-		{"cores", true, true}, {"j", true, true}, {"--cores", true, true}, {"-j", true, true},
-		{"dry-run", false, true}, {"q", false, true}, {"on-error", true, true},
-		{"kernels", false, false}, {"e", false, false}, {"top", false, false}, {"", false, false},
+		{"cores", true, true},
+		{"j", true, true},
+		{"--cores", true, true},
+		{"-j", true, true},
+		{"dry-run", false, true},
+		{"q", false, true},
+		{"on-error", true, true},
+		{"kernels", false, false},
+		{"e", false, false},
+		{"top", false, false},
+		{"", false, false},
 	} {
 		if takes, known := after.known(tt.name); takes != tt.takes || known != tt.known {
 			t.Errorf("%s: takes a value %v, known %v", tt.name, takes, known)

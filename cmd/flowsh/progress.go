@@ -81,8 +81,10 @@ func (p *progress) report() {
 		p.console.show(text)
 		return
 	}
-	p.console.say("", message{Event: "progress", Text: text,
-		Stage: &s.Stage, Name: s.Name, Records: s.Records, Bytes: s.Bytes, Total: s.Total})
+	p.console.say("", message{
+		Event: "progress", Text: text,
+		Stage: &s.Stage, Name: s.Name, Records: s.Records, Bytes: s.Bytes, Total: s.Total,
+	})
 }
 
 // event takes an event of the engine.
@@ -123,8 +125,10 @@ func (p *progress) done(e engine.StageDone) {
 	}
 	p.mu.Unlock()
 	if p.console.flags.Verbose {
-		p.console.say(dim, message{Event: "stage", Stage: &e.Stage, Name: e.Name, Records: e.Records,
-			Text: fmt.Sprintf("flowsh: stage %d done: %s, %s records", e.Stage, e.Name, grouped(e.Records))})
+		p.console.say(dim, message{
+			Event: "stage", Stage: &e.Stage, Name: e.Name, Records: e.Records,
+			Text: fmt.Sprintf("flowsh: stage %d done: %s, %s records", e.Stage, e.Name, grouped(e.Records)),
+		})
 	}
 }
 
