@@ -240,7 +240,9 @@ func (g *groupEnd) deliver(u *unit) error {
 	case *keyClasses:
 		return g.keys.check(u)
 	case *operator.Partial:
-		return g.located(ready.Flush())
+		if err := ready.Flush(); err != nil {
+			return g.located(g.groups.FirstError(err))
+		}
 	case *routed:
 		ready.pending.Store(int32(len(g.folders)))
 		for _, c := range g.folders {
@@ -257,7 +259,10 @@ func (g *groupEnd) deliver(u *unit) error {
 // settle waits for the folding goroutines and returns the error with the lowest ordinal.
 func (g *groupEnd) settle() error {
 	g.stopFolding()
-	return g.located(g.lowest())
+	if err := g.lowest(); err != nil {
+		return g.located(g.groups.FirstError(err))
+	}
+	return nil
 }
 
 // startFolding starts one goroutine per core; bucket b belongs to goroutine b modulo their number.
