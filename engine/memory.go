@@ -15,10 +15,9 @@ import (
 // The memory budget: state may take half of it (each stage that holds state a part of that half), blocks in
 // flight a quarter; the rest is for the collector, whose limit is the whole budget.
 const (
-	storeShare    = 16  // 1/16 of the budget for chunks that wait in memory before they go to disk
-	liveLimit     = 0.9 // of the budget: a live heap above it stops the job
-	liveEvery     = 50 * time.Millisecond
-	collectorGrow = 300 // GOGC: how far the heap grows over what lives, while the budget allows it
+	storeShare = 16  // 1/16 of the budget for chunks that wait in memory before they go to disk
+	liveLimit  = 0.9 // of the budget: a live heap above it stops the job
+	liveEvery  = 50 * time.Millisecond
 )
 
 // newStore is where chunks go that are not read at once: memory for the first few, then disk.
@@ -52,7 +51,6 @@ func spillDir(o Options) string {
 // comes close to it. restore puts the collector's settings back.
 func (r *jobRun) limitHeap(ctx context.Context) (restore func()) {
 	limit := debug.SetMemoryLimit(r.options.Memory)
-	percent := debug.SetGCPercent(collectorGrow)
 	done := make(chan struct{})
 	stopped := make(chan struct{})
 	go func() {
@@ -63,7 +61,6 @@ func (r *jobRun) limitHeap(ctx context.Context) (restore func()) {
 		close(done)
 		<-stopped
 		debug.SetMemoryLimit(limit)
-		debug.SetGCPercent(percent)
 	}
 }
 
