@@ -1,0 +1,51 @@
+// Package engine runs jobs: it plans a graph of operators into stages and runs them on all cores of a machine,
+// with the same bytes coming out whatever the cores, the memory and the cuts.
+//
+// # A tour
+//
+// Seven files are the way of a job from its script to its output. Read them in this order:
+//
+//   - cmd/flowsh/run.go reads the command line and the script, runs the job and says how it went.
+//   - builtins/load.go runs the script's top level and makes one graph of either form.
+//   - engine/graph.go is that graph: operators and edges as plain data; functions stand in it by reference.
+//   - engine/plan.go fuses operators into stages, which end where records have to meet.
+//   - engine/run.go makes the stages of a step, runs them all at once, tests the ledger and commits the outputs.
+//   - engine/work.go is one stage: every worker takes the next unit of input, takes it through the stage's
+//     functions and gives it to the stage's end; units are delivered in order.
+//   - engine/chunk/chunk.go is a batch of records as bytes, for what does not stay in memory.
+//
+// Beside them, the ends of stages are in end_*.go, what a stage reads in feed.go, how stages are connected in
+// edge.go and overflow.go, and how order is kept in sequence.go.
+//
+// # Order
+//
+// What comes out is fixed by ordinals (chunk.Ordinal): where a record's source record stands in the input, and how
+// many records that one gave before it. Splits, blocks, batches and buckets are cut as it suits the machine and
+// never show. Inside a stage units may finish in any order; everything observable about them - records, errors,
+// dead letters, prints, counts - waits in the unit until its turn has come. Of two errors in a stage the one with
+// the lower ordinal is reported.
+//
+// State by key (end_group.go) is kept in hashed buckets and comes out in the order of the first ordinal of each
+// key. An aggregate that can be merged is folded by every worker into a table of its own first; a user's reducer
+// without merge= folds its records in order, bucket by bucket.
+//
+// # Memory
+//
+// Options.Memory is one budget for the process. Half of it is for state, divided among the stages of a step that
+// hold state; over its share a stage spills through spill.Store and merges back. Units in flight are bounded by
+// the window of each stage's sequence, and edges by a number of batches; an edge that may not hold up its producer,
+// because another consumer waits for something else, spills. The collector's limit is the whole budget.
+//
+// # Commit
+//
+// Outputs are written under temporary names. When all stages of a step are done and the laws of the ledger hold
+// (ledger.go), every sink is flushed and synced, and then they are renamed, one after another. A step that fails
+// leaves no output name behind.
+//
+// # Where this differs from the first design
+//
+//   - batch and map_batch count records over the whole flow, not within a split: a user expects all batches but
+//     the last to be full, and the result must not depend on the size of splits.
+//   - A flow with several readers runs once; its edges spill instead of making readers wait for each other.
+//   - min and max report keys that do not compare when the results come out, for the first such group.
+package engine
