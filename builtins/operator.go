@@ -135,7 +135,7 @@ func (d *draft) bind(param string, v starlark.Value, sig kernel.Signature) (*bou
 		if !def.returns {
 			return nil, mistakeAt(def.pos, "add `return <value>`", "%s returns nothing, but %s needs its result", def.name, d.operator.name)
 		}
-		fn.Recognise(def.node)
+		fn.Recognise(d.u.tree)
 	}
 	return &boundFunc{param: param, text: d.u.describe(v), Func: fn}, nil
 }

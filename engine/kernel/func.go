@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
 )
 
 // A Signature is how an operator calls a function: its own leading arguments (the accumulator), then the record,
@@ -29,7 +30,13 @@ type Func struct {
 	// Returns is the number of the argument that the function returns unchanged, -1 if it does something else.
 	// Identity functions and projections are not called.
 	Returns int
+	// Source finds the syntax trees of the script's functions, for compiling; nil: there are none.
+	Source Source
 }
+
+// A Source finds the resolved syntax tree of a function, a *syntax.DefStmt or *syntax.LambdaExpr; nil if it is not
+// one of the script's. It is safe for concurrent use.
+type Source func(*starlark.Function) syntax.Node
 
 // A Selector takes a part of a record: a field by name, an element by index, or a tuple of selectors.
 type Selector struct {

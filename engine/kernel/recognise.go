@@ -5,16 +5,17 @@ import (
 	"go.starlark.net/syntax"
 )
 
-// Recognise looks at the function's syntax tree, a *syntax.DefStmt or *syntax.LambdaExpr, for what can be done
-// without a call: the function returns one of its parameters.
-func (f *Func) Recognise(def syntax.Node) {
+// Recognise looks at the function's syntax tree for what can be done without a call: the function returns one of
+// its parameters.
+func (f *Func) Recognise(source Source) {
+	f.Source = source
 	fn, ok := f.Callable.(*starlark.Function)
 	if !ok || f.Own > 0 || fn.HasVarargs() || fn.HasKwargs() {
 		return
 	}
 	var params []syntax.Expr
 	var result syntax.Expr
-	switch def := def.(type) {
+	switch def := source(fn).(type) {
 	case *syntax.LambdaExpr:
 		params, result = def.Params, def.Body
 	case *syntax.DefStmt:
