@@ -29,6 +29,14 @@ func (l *loader) function(v starlark.Value) *definition {
 	return l.definitions[f.Position().String()]
 }
 
+// tree is the syntax tree of a function of the script; nil for any other.
+func (l *loader) tree(f *starlark.Function) syntax.Node {
+	if d := l.definitions[f.Position().String()]; d != nil {
+		return d.node
+	}
+	return nil
+}
+
 // describe names a function, a builtin or a selector for people.
 func (l *loader) describe(v starlark.Value) string {
 	if d := l.function(v); d != nil {
