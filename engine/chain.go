@@ -236,13 +236,8 @@ func (s *stageRun) complain(op *Op, out *kernel.Output, i int, message string) e
 	return s.locate(e, out, i)
 }
 
-// sampleEnd keeps the texts of the first records, for a dry run.
-type sampleEnd struct {
-	stage   *stageRun
-	records []string
-}
-
-const sampleSize = 5
+// sampleEnd takes the place of a sink in a dry run: nothing is written.
+type sampleEnd struct{ stage *stageRun }
 
 func (e *sampleEnd) work(_ int, u *unit) error {
 	u.keep = true
@@ -250,15 +245,18 @@ func (e *sampleEnd) work(_ int, u *unit) error {
 }
 
 func (e *sampleEnd) deliver(u *unit) error {
-	e.see(&u.out.Column)
+	e.stage.sample(&u.out.Column)
 	return nil
-}
-
-func (e *sampleEnd) see(c *chunk.Column) {
-	for i := 0; i < c.N && len(e.records) < sampleSize; i++ {
-		e.records = append(e.records, value.Cut(c.At(i), 200))
-	}
 }
 
 func (e *sampleEnd) finish(context.Context) error { return nil }
 func (e *sampleEnd) close()                       {}
+
+const sampleSize = 5
+
+// sample keeps the texts of the first records that a stage hands on, in a dry run.
+func (s *stageRun) sample(c *chunk.Column) {
+	for i := 0; i < c.N && len(s.samples) < sampleSize; i++ {
+		s.samples = append(s.samples, value.Cut(c.At(i), 200))
+	}
+}

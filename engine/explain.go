@@ -118,12 +118,12 @@ func (e *Explanation) functions(op *Op) string {
 		if fn == nil {
 			continue
 		}
-		parts = append(parts, fmt.Sprintf("%s %s: %s", param, op.Funcs[param], how(fn)))
+		parts = append(parts, param+" "+how(fn))
 	}
 	if parts == nil {
 		return ""
 	}
-	return " [" + strings.Join(parts, "; ") + "]"
+	return " [" + strings.Join(parts, ", ") + "]"
 }
 
 func how(fn *kernel.Func) string {

@@ -46,14 +46,15 @@ func (r *jobRun) stageName(s *Stage) string { return stageName(r.graph, s) }
 
 func stageName(g *Graph, s *Stage) string {
 	last := s.Op
-	if s.End == Write || last < 0 {
-		if n := len(s.Chain); n > 0 {
-			last = s.Chain[n-1]
-		} else if s.Source >= 0 {
-			last = s.Source
-		}
-	}
-	if last < 0 {
+	switch {
+	case s.End == Write && g.Ops[s.Op].Kind != OpWrite:
+		return fmt.Sprintf("stage %d (output)", s.ID)
+	case last >= 0:
+	case len(s.Chain) > 0:
+		last = s.Chain[len(s.Chain)-1]
+	case s.Source >= 0:
+		last = s.Source
+	default:
 		return fmt.Sprintf("stage %d", s.ID)
 	}
 	return fmt.Sprintf("stage %d (%s)", s.ID, g.Ops[last].Name())

@@ -456,8 +456,8 @@ func (r *stepRun) summarize() {
 			_, _, unread := e.balance()
 			r.summary.Unread += unread
 		}
-		if sampler, ok := s.end.(*sampleEnd); ok {
-			r.summary.Samples = append(r.summary.Samples, Sample{Stage: s.name, Records: sampler.records})
+		if s.samples != nil {
+			r.summary.Samples = append(r.summary.Samples, Sample{Stage: s.name, Records: s.samples})
 		}
 	}
 }

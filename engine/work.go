@@ -67,6 +67,7 @@ type stageRun struct {
 	emitted atomic.Int64 // records handed on
 	waiting atomic.Int32 // what the stage waits for, for the stall report
 	ledger  stageLedger
+	samples []string // of a dry run
 }
 
 // What a stage can be waiting for.
@@ -205,6 +206,9 @@ func (s *stageRun) emit(ctx context.Context, b *chunk.Batch) error {
 	s.waiting.Store(waitingOutput)
 	defer s.waiting.Store(working)
 	s.emitted.Add(int64(b.N))
+	if s.run.options.DryRun {
+		s.sample(&b.Column)
+	}
 	wanted := len(s.outs) == 0
 	for _, e := range s.outs {
 		switch err := e.push(ctx, b); {
