@@ -10,7 +10,7 @@ var (
 	// ErrNotFound is what Get returns for an id that was never put, was deleted, or was lost with its file.
 	// Whoever wrote the chunk recomputes it.
 	ErrNotFound = errors.New("chunk not found")
-	// ErrClosed is what a Store or Queue returns after Close. It is a mistake of the caller.
+	// ErrClosed is what a Store returns after Close. It is a mistake of the caller.
 	ErrClosed = errors.New("spill store is closed")
 	// ErrFull is what Put returns when the disk has less than the reserve left. The job stops; nobody retries.
 	ErrFull = errors.New("no space left for spilling")
