@@ -198,6 +198,9 @@ func (it *interpreter) leave(v starlark.Value) error {
 	}
 	if !it.chain.Discard {
 		it.out.Append(v)
+		if _, function := v.(starlark.Callable); function && it.out.Kind == chunk.Any {
+			return it.blame(it.last(), v, errFunction)
+		}
 	}
 	it.out.Len++
 	it.out.Relative = append(it.out.Relative, it.in.RelativeAt(it.row))
@@ -205,6 +208,16 @@ func (it *interpreter) leave(v starlark.Value) error {
 		it.out.Lanes = append(it.out.Lanes, it.lane)
 	}
 	return nil
+}
+
+var errFunction = errors.New("a record cannot be a function: call it, or use its name")
+
+// last is the step that records leave.
+func (it *interpreter) last() *Step {
+	if n := len(it.chain.Steps); n > 0 {
+		return &it.chain.Steps[n-1]
+	}
+	return &Step{Name: "source"}
 }
 
 // apply evaluates the function of step (or column) k on a record.

@@ -176,6 +176,7 @@ func TestFailures(t *testing.T) {
 		{"flat_map of a tuple", "def f(x): return (1, 2)", "[1]", "flat_map must return a list of records ([] for none), not tuple", FlatMap, nil},
 		{"flat_map of None", "def f(x): return None", "[1]", "not NoneType: None", FlatMap, nil},
 		{"map_values of no pair", "def f(x): return x", "[1]", "map_values wants pairs (key, value)", MapValues, nil},
+		{"a function as a record", "def f(x): return f", "[1]", "map: a record cannot be a function", Map, nil},
 		{"a list as a lane's key", "def f(x): return [x]", "[1]", "tuple", Lane, nil},
 		{"endless loop", "def f(x):\n    for i in range(1 << 60):\n        pass\n", "[1]", "the record took more than 1000000 steps", Map, ErrLimit},
 		{"endless recursion", "def f(x): return f(x + 1)", "[1]", "more than 1000 deep", Map, ErrLimit},
