@@ -69,10 +69,21 @@ func (e *ScriptError) describe(err error) *ScriptError {
 	e.Message, e.Err = err.Error(), err
 	var ee *starlark.EvalError
 	if errors.As(err, &ee) {
-		e.Message = ee.Msg
+		e.Message = teach(ee.Msg)
 		e.locate(ee.CallStack)
 	}
 	return e
+}
+
+// teach adds to a message of the interpreter what to write instead.
+func teach(message string) string {
+	if strings.Contains(message, "frozen hash table") {
+		return message + `: records and globals do not change; r | {"x": 1} is a changed copy`
+	}
+	if strings.Contains(message, "frozen list") {
+		return message + ": records and globals do not change; l + [x] is a changed copy"
+	}
+	return message
 }
 
 func (e *ScriptError) locate(calls starlark.CallStack) {

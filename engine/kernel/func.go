@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 
 	"go.starlark.net/starlark"
@@ -134,6 +135,9 @@ func selector(v starlark.Value) (*Selector, error) {
 		seq := v.(starlark.Indexable)
 		s := &Selector{Elements: []*Selector{}}
 		for i := range seq.Len() {
+			if _, ok := seq.Index(i).(starlark.Callable); ok {
+				return nil, errors.New("a tuple of selectors holds field names and indexes, no functions: write lambda r: (...)")
+			}
 			e, err := selector(seq.Index(i))
 			if err != nil {
 				return nil, err
