@@ -19,7 +19,8 @@ type edge struct {
 	mu       sync.Mutex
 	changed  sync.Cond
 	queue    []*chunk.Batch
-	capacity int       // batches; 0: unbounded, overflow takes what exceeds a few
+	bytes    int64     // of the queue, counted only if there is an overflow
+	capacity int       // batches; 0: unbounded, overflow takes what exceeds its limit
 	overflow *overflow // nil for bounded edges
 	closed   bool      // no more will be pushed
 	stopped  bool      // no more will be read
@@ -48,15 +49,17 @@ func (e *edge) push(ctx context.Context, b *chunk.Batch) error {
 		return errStopped
 	}
 	e.accepted += int64(b.N)
-	if e.overflow != nil && e.overflow.takes(len(e.queue)) {
-		if err := e.overflow.push(b); err != nil {
-			return err
-		}
-	} else {
-		e.queue = append(e.queue, b)
-	}
 	e.changed.Broadcast()
-	return nil
+	if e.overflow == nil {
+		e.queue = append(e.queue, b)
+		return nil
+	}
+	if bytes := b.Bytes(); !e.overflow.takes(e.bytes + bytes) {
+		e.bytes += bytes
+		e.queue = append(e.queue, b)
+		return nil
+	}
+	return e.overflow.push(b)
 }
 
 // close says that no more batches come; err says why, nil: all were pushed.
@@ -111,6 +114,9 @@ func (e *edge) take() (*chunk.Batch, error) {
 		b := e.queue[0]
 		e.queue[0] = nil
 		e.queue = e.queue[1:]
+		if e.overflow != nil {
+			e.bytes -= b.Bytes()
+		}
 		return b, nil
 	}
 	if e.overflow != nil {

@@ -22,7 +22,7 @@ func TestEdgeHandsOnInOrder(t *testing.T) {
 	ctx := context.Background()
 	for name, e := range map[string]*edge{
 		"bounded":   newEdge(3, nil),
-		"unbounded": newEdge(0, &overflow{store: spill.NewMem(), name: "e"}),
+		"unbounded": newEdge(0, &overflow{store: spill.NewMem(), name: "e", limit: 64}),
 	} {
 		go func() {
 			for i := range int64(100) {
@@ -52,7 +52,7 @@ func TestEdgeHandsOnInOrder(t *testing.T) {
 
 func TestUnboundedEdgeNeverWaitsAndFreesTheStore(t *testing.T) {
 	store := spill.NewMem()
-	e := newEdge(0, &overflow{store: store, name: "e"})
+	e := newEdge(0, &overflow{store: store, name: "e", limit: 64})
 	for i := range int64(1000) {
 		if err := e.push(context.Background(), numbers(i, i+1)); err != nil {
 			t.Fatal(err)

@@ -13,11 +13,14 @@ import (
 )
 
 // The memory budget: state may take half of it (each stage that holds state a part of that half), blocks in
-// flight a quarter; the rest is for the collector, whose limit is the whole budget.
+// flight a part of the rest; what is left is for the collector, whose limit is the whole budget.
 const (
-	storeShare = 16  // 1/16 of the budget for chunks that wait in memory before they go to disk
-	liveLimit  = 0.9 // of the budget: a live heap above it stops the job
-	liveEvery  = 50 * time.Millisecond
+	stateShare  = 2   // 1/2 of the budget for state
+	storeShare  = 16  // 1/16 for chunks that wait in memory before they go to disk
+	edgesShare  = 16  // 1/16 for batches that wait between stages that may not wait for each other
+	blocksShare = 64  // 1/64 is the largest block, divided among cores and stages
+	liveLimit   = 0.9 // of the budget: a live heap above it stops the job
+	liveEvery   = 50 * time.Millisecond
 )
 
 // newStore is where chunks go that are not read at once: memory for the first few, then disk.

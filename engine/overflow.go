@@ -8,21 +8,20 @@ import (
 	"github.com/flowsh/flowsh/spill"
 )
 
-// overflowAfter is how many batches an unbounded edge holds in memory before it spills.
-const overflowAfter = 16
-
 // An overflow is the part of an edge, or of a step's result, that is kept encoded in the store.
 type overflow struct {
 	store       spill.Store
 	name        string
+	limit       int64 // bytes that an unbounded edge holds in memory before it spills
 	first, last int64 // sequence numbers of the chunks that wait: first <= n < last
 	buf         []byte
 }
 
 func (o *overflow) id(n int64) string { return fmt.Sprintf("%s/%d", o.name, n) }
 
-// takes says whether a batch goes to the store: once one is there, all later ones follow it.
-func (o *overflow) takes(queued int) bool { return o.first < o.last || queued >= overflowAfter }
+// takes says whether a batch, with which so many bytes would wait, goes to the store: once one is there, all later
+// ones follow it.
+func (o *overflow) takes(bytes int64) bool { return o.first < o.last || bytes > o.limit }
 
 // push stores a batch, as several chunks if it is too large for one.
 func (o *overflow) push(b *chunk.Batch) error {

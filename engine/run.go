@@ -83,13 +83,15 @@ func (r *jobRun) close() { _ = r.store.Close() } // scratch: nothing is lost wit
 // A stepRun is one run of one step.
 type stepRun struct {
 	*jobRun
-	plan   StepPlan
-	step   *Step
-	last   bool
-	share  int64 // of the memory budget, for each stage that holds state
-	stages []*stageRun
-	byID   map[int]*stageRun
-	sinks  []*stepSink
+	plan  StepPlan
+	step  *Step
+	last  bool
+	share int64 // of the memory budget, for each stage that holds state
+	// edgeShare is what each edge that may not hold up its producer keeps in memory.
+	edgeShare int64
+	stages    []*stageRun
+	byID      map[int]*stageRun
+	sinks     []*stepSink
 
 	deadMu sync.Mutex
 	dead   map[int]*deadLetterBox
@@ -129,7 +131,7 @@ func (r *jobRun) step(ctx context.Context, i int) error {
 // build makes the stages, opens what they read and write, and connects them. What cannot be opened fails here,
 // before anything runs.
 func (r *stepRun) build(ctx context.Context) error {
-	stateful := 0
+	stateful, unbounded := 0, 0
 	for _, p := range r.plan.Stages {
 		s := &stageRun{Stage: p, run: r, seq: newSequence(2 * r.cores), name: r.stageName(p)}
 		r.stages = append(r.stages, s)
@@ -140,8 +142,12 @@ func (r *stepRun) build(ctx context.Context) error {
 		if p.End == Group || p.End == Sort || p.End == Collect || p.End == InOrder {
 			stateful++
 		}
+		if len(p.Outputs) > 1 {
+			unbounded += len(p.Outputs)
+		}
 	}
-	r.share = r.options.Memory / 2 / int64(max(stateful, 1))
+	r.share = r.options.Memory / stateShare / int64(max(stateful, 1))
+	r.edgeShare = r.options.Memory / edgesShare / int64(max(unbounded, 1))
 	for _, s := range r.stages {
 		if err := s.openInput(ctx); err != nil {
 			return err
@@ -240,8 +246,8 @@ func (s *stageRun) openInput(ctx context.Context) error {
 	for _, split := range splits {
 		s.total += split.Size
 	}
-	if small := s.run.smallBlocks(s.total); small > 0 && op.Source.Format != "list" {
-		if source, err = s.run.openSourceIn(op, small); err != nil {
+	if op.Source.Format != "list" {
+		if source, err = s.run.openSourceIn(op, s.run.blockSize(s.total)); err != nil {
 			return err
 		}
 	}
@@ -261,14 +267,19 @@ func (r *stepRun) openSource(op *Op) (connector.Source, error) {
 	return r.openSourceIn(op, r.options.BlockSize)
 }
 
-// smallBlocks is the block size of an input that does not fill the usual blocks for every core several times
-// over; 0: the usual size will do.
-func (r *stepRun) smallBlocks(total int64) int64 {
+// blockSize is the size of input blocks: smaller than usual where the budget is small, because every
+// stage has some for each core in flight and records take several times their text, and where the input would not give every core
+// several of them.
+func (r *stepRun) blockSize(total int64) int64 {
 	const usual, least, perCore = 1 << 20, 16 << 10, 8
-	if r.options.BlockSize > 0 || total == 0 || total >= usual*perCore*int64(r.cores) {
-		return 0
+	if r.options.BlockSize > 0 {
+		return r.options.BlockSize
 	}
-	return max(least, total/(perCore*int64(r.cores)))
+	size := min(usual, r.options.Memory/blocksShare/int64(r.cores*len(r.stages)))
+	if total > 0 {
+		size = min(size, total/(perCore*int64(r.cores)))
+	}
+	return max(least, size)
 }
 
 func (r *stepRun) openSourceIn(op *Op, blockSize int64) (connector.Source, error) {
@@ -464,7 +475,7 @@ func (r *stepRun) summarize() {
 
 // overflow makes a place in the store.
 func (r *stepRun) overflow(name string) *overflow {
-	return &overflow{store: r.store, name: fmt.Sprintf("%s/%s", r.step.Name, name)}
+	return &overflow{store: r.store, name: fmt.Sprintf("%s/%s", r.step.Name, name), limit: r.edgeShare}
 }
 
 func (s *stageRun) memory(name string) operator.Memory {

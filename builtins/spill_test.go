@@ -1,0 +1,67 @@
+package builtins_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/flowsh/flowsh/builtins"
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/host"
+)
+
+// Every store on disk gives the same bytes, on real files, and leaves none of its own.
+func TestStores(t *testing.T) {
+	dir := t.TempDir()
+	var text strings.Builder
+	for i := range 200_000 {
+		fmt.Fprintf(&text, "%d line %d\n", i*7919%200_000, i)
+	}
+	input := filepath.Join(dir, "in.txt")
+	if err := os.WriteFile(input, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := `
+rows = lines(arg("input")).map(lambda l: l.split())
+job = rows.sort(lambda r: int(r[0])).map(lambda r: (r[0], r[2])).concat(
+    rows.reduce(0, lambda acc, r: acc + int(r[2]), by = lambda r: int(r[0]) % 150000))
+`
+	var want []byte
+	for _, store := range []string{"segments", "badger"} {
+		spillDir := t.TempDir()
+		got := runReal(t, script, input, engine.Options{Cores: 2, Memory: 64 << 20, Spill: store, SpillDir: spillDir})
+		if want == nil {
+			want = runReal(t, script, input, engine.Options{Cores: 2})
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, want %d others", store, len(got), len(want))
+		}
+		left, err := os.ReadDir(spillDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) > 0 {
+			t.Errorf("%s: left behind: %v", store, left)
+		}
+	}
+}
+
+func runReal(t *testing.T, script, input string, o engine.Options) []byte {
+	t.Helper()
+	h := host.New()
+	var out bytes.Buffer
+	h.Stdout = &out
+	job, err := builtins.Load("job.star", []byte(script), builtins.Options{Host: h, Args: []string{"--input", input}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Host = h
+	if _, err := engine.Run(context.Background(), job.Program, o); err != nil {
+		t.Fatalf("%s: %v", o.Spill, err)
+	}
+	return out.Bytes()
+}
