@@ -96,7 +96,7 @@ func tooDeep(text string) int {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '"':
-			i = skipString(text, i)
+			i = closingQuote(text, i+1)
 		case '[', '{':
 			if depth++; depth > MaxDepth {
 				return i
@@ -108,31 +108,9 @@ func tooDeep(text string) int {
 	return -1
 }
 
-// skipString is the offset of the quote that closes the string at open, or len(text).
-func skipString(text string, open int) int {
-	for i := open + 1; i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
-	}
-	return len(text)
-}
-
 // The methods below return false for anything that is not plainly valid.
 
-func (d *JSON) blanks() {
-	for d.at < len(d.text) {
-		switch d.text[d.at] {
-		case ' ', '\t', '\n', '\r':
-			d.at++
-		default:
-			return
-		}
-	}
-}
+func (d *JSON) blanks() { d.at = skipBlanks(d.text, d.at) }
 
 // peek skips blanks and returns the next byte, 0 at the end.
 func (d *JSON) peek() byte {
@@ -258,7 +236,7 @@ func (d *JSON) object() (starlark.Value, bool) {
 	members := d.stack[base:]
 	dict := starlark.NewDict(len(members) / 2)
 	for i := 0; i < len(members); i += 2 {
-		dict.SetKey(members[i], members[i+1]) // a string key of a new dict cannot fail
+		_ = dict.SetKey(members[i], members[i+1]) // a string key of a new dict cannot fail
 	}
 	d.stack = d.stack[:base]
 	return dict, true

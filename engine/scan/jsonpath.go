@@ -2,6 +2,7 @@ package scan
 
 import (
 	"strconv"
+	"strings"
 
 	"go.starlark.net/starlark"
 )
@@ -9,252 +10,287 @@ import (
 // A Projection decodes a few members of JSON objects and checks the rest of the text without building values.
 // It is used by one goroutine at a time.
 type Projection struct {
-	json   JSON
-	root   member
-	values []starlark.Value
-	row    uint64 // number of the row, to notice a key that comes twice
+	json JSON
+	root Member
+	all  []*Member // root and all below it
 }
 
-// A member is a key on the way to the end of a path.
-type member struct {
-	key      string
-	leaves   []int // indexes of the paths that end here
-	children []*member
-	seen     uint64 // the last row that had it
+// A MemberKind says what a wanted member is in a row.
+type MemberKind uint8
+
+// The kinds of members. Every other value, such as a list or a big integer, is Boxed.
+const (
+	Missing MemberKind = iota
+	Null
+	Bool
+	Int
+	Float
+	String
+	Object // only some of its members are wanted: they stand in Members
+	Boxed
+)
+
+// A Member is the row, or something in it on the way to the end of a path, and what it is in the row that was
+// read last.
+type Member struct {
+	Key     string
+	Names   []string  // keys of Members, in their order
+	Members []*Member // what is wanted of an object
+	Whole   bool      // all of it is wanted
+
+	Kind  MemberKind
+	Int   int64 // Int; Bool: 1 or 0
+	Float float64
+	Text  string         // String: a view of the row if it has no escapes
+	Value starlark.Value // Boxed: frozen
+
+	keys map[string]*rowKey
+	head rowKey // stands before the first key
+}
+
+// A rowKey is a key of an object that was seen before. next is the key that came after it the last time: rows of
+// a file mostly have the same keys in the same order, so a comparison replaces scanning and looking it up.
+type rowKey struct {
+	literal string  // with its quotes and the colon
+	member  *Member // nil if it is not wanted
+	next    *rowKey
 }
 
 // NewProjection wants the members at these paths: {"user", "id"} is member id of the object that is member user
-// of the row. No path may be empty; one may be the beginning of another.
+// of the row. One path may be the beginning of another, and the empty path is the row.
 func NewProjection(paths [][]string) *Projection {
-	p := &Projection{values: make([]starlark.Value, len(paths))}
+	p := &Projection{}
 	p.json.keys = make(map[string]*jsonKey)
-	for i, path := range paths {
+	p.all = append(p.all, &p.root)
+	for _, path := range paths {
 		m := &p.root
 		for _, key := range path {
-			m = m.descend(key)
+			if m.Whole {
+				break
+			}
+			m = p.descend(m, key)
 		}
-		m.leaves = append(m.leaves, i)
+		m.Whole, m.Members, m.Names = true, nil, nil
 	}
 	return p
 }
 
-// descend returns the child for a key and adds it if there is none.
-func (m *member) descend(key string) *member {
-	if c := m.child(key); c != nil {
+// descend returns the member for a key and adds it if there is none.
+func (p *Projection) descend(m *Member, key string) *Member {
+	if c := m.member(key); c != nil {
 		return c
 	}
-	c := &member{key: key}
-	m.children = append(m.children, c)
+	c := &Member{Key: key}
+	m.Members, m.Names = append(m.Members, c), append(m.Names, key)
+	p.all = append(p.all, c)
 	return c
 }
 
-func (m *member) child(key string) *member {
-	for _, c := range m.children {
-		if c.key == key {
+func (m *Member) member(key string) *Member {
+	for _, c := range m.Members {
+		if c.Key == key {
 			return c
 		}
 	}
 	return nil
 }
 
-// Project returns the value at each path, frozen, or nil where a member is missing; the slice is reused by the
-// next call. ok is false, and values nil, where the row or something on the way to the end of a path is not an
-// object: decode such a row whole. The error is what Decode returns for the row, whichever part of it is wrong.
-func (p *Projection) Project(row string) (values []starlark.Value, ok bool, err error) {
-	clear(p.values)
-	p.row++
-	p.json.reset(row)
-	if p.json.peek() == '{' && p.members(&p.root) && p.json.finished() {
-		return p.values, true, nil
+// Row is the member that stands for the row.
+func (p *Projection) Row() *Member { return &p.root }
+
+// Project reads a row into Row and what is below it, which hold until the next call. The error is what Decode
+// returns for the row, whichever part of it is wrong.
+func (p *Projection) Project(row string) error {
+	p.clear()
+	p.json.text = row
+	if at := p.read(&p.root, skipBlanks(row, 0), 0); at >= 0 && skipBlanks(row, at) == len(row) {
+		return nil
 	}
-	whole, err := decodeSlow(row)
+	whole, err := p.json.Decode(row)
+	p.clear()
 	if err != nil {
-		return nil, false, err
+		return err
 	}
-	clear(p.values)
-	if !p.pick(&p.root, whole) {
-		return nil, false, nil
-	}
-	return p.values, true, nil
+	p.root.pick(whole)
+	return nil
 }
 
-// pick takes the values below m from a decoded value.
-func (p *Projection) pick(m *member, v starlark.Value) bool {
-	for _, i := range m.leaves {
-		p.values[i] = v
+func (p *Projection) clear() {
+	for _, m := range p.all {
+		m.Kind, m.Value = Missing, nil
 	}
-	if len(m.children) == 0 {
-		return true
-	}
+}
+
+// pick takes what is wanted from a decoded value.
+func (m *Member) pick(v starlark.Value) {
 	dict, ok := v.(*starlark.Dict)
-	if !ok {
-		return false
+	if m.Whole || !ok {
+		m.set(v)
+		return
 	}
-	for _, c := range m.children {
-		v, found, _ := dict.Get(starlark.String(c.key)) // a string is hashable
-		if found && !p.pick(c, v) {
-			return false
+	m.Kind = Object
+	for _, c := range m.Members {
+		if v, found, _ := dict.Get(starlark.String(c.Key)); found { // a string is hashable
+			c.pick(v)
 		}
 	}
-	return true
 }
 
-// members reads an object of which some members are wanted. Like everything below it returns false for what is
-// not plainly valid or not usual.
-func (p *Projection) members(m *member) bool {
-	d := &p.json
-	closed, ok := d.enter('}')
-	if closed || !ok {
-		d.depth--
-		return ok
+func (m *Member) set(v starlark.Value) {
+	switch v := v.(type) {
+	case starlark.NoneType:
+		m.Kind = Null
+	case starlark.Bool:
+		m.setBool(bool(v))
+	case starlark.Float:
+		m.Kind, m.Float = Float, float64(v)
+	case starlark.String:
+		m.Kind, m.Text = String, string(v)
+	case starlark.Int:
+		if i, ok := v.Int64(); ok {
+			m.Kind, m.Int = Int, i
+			return
+		}
+		m.Kind, m.Value = Boxed, v
+	default:
+		m.Kind, m.Value = Boxed, v
 	}
-	for more := true; more; {
-		key, ok := d.key()
-		if !ok {
-			return false
-		}
-		if c := m.child(key); c != nil {
-			ok = p.member(c)
-		} else {
-			ok = d.skip()
-		}
-		if !ok {
-			return false
-		}
-		if more, ok = d.more('}'); !ok {
-			return false
-		}
-	}
-	return true
 }
 
-func (p *Projection) member(m *member) bool {
-	if m.seen == p.row {
-		return false // the last of two equal keys wins: rare enough to decode the row whole
+func (m *Member) setBool(b bool) {
+	m.Kind, m.Int = Bool, 0
+	if b {
+		m.Int = 1
 	}
-	m.seen = p.row
-	if len(m.leaves) == 0 {
-		return p.json.peek() == '{' && p.members(m)
+}
+
+// read reads the value at an offset into m. Like everything below it returns the offset after it, or -1 for what
+// is not plainly valid or not usual: the row is then decoded whole.
+func (p *Projection) read(m *Member, at, depth int) int {
+	text := p.json.text
+	if at >= len(text) {
+		return -1
 	}
+	switch b := text[at]; b {
+	case '"':
+		if end := plainPrefix(text, at+1); end < len(text) && text[end] == '"' {
+			m.Kind, m.Text = String, text[at+1:end]
+			return end + 1
+		}
+	case '{':
+		if !m.Whole {
+			return p.object(m, at, depth+1)
+		}
+	case 't':
+		m.setBool(true)
+		return skipWord(text, at, "true")
+	case 'f':
+		m.setBool(false)
+		return skipWord(text, at, "false")
+	case 'n':
+		m.Kind = Null
+		return skipWord(text, at, "null")
+	default:
+		if isDigit(b) || b == '-' {
+			return p.number(m, at, depth)
+		}
+	}
+	return p.box(m, at, depth)
+}
+
+// number reads a number. Those of more than 18 characters may be beyond int64.
+func (p *Projection) number(m *Member, at, depth int) int {
+	text := p.json.text
+	end, float := numberEnd(text, at)
+	switch {
+	case end < 0:
+		return -1
+	case float:
+		x, err := strconv.ParseFloat(text[at:end], 64)
+		if err != nil {
+			return -1
+		}
+		m.Kind, m.Float = Float, x
+	case end-at > 18:
+		return p.box(m, at, depth)
+	default:
+		m.Kind, m.Int = Int, smallInt(text[at:end])
+	}
+	return end
+}
+
+// box reads what is not an object of which some members are wanted, nor plain.
+func (p *Projection) box(m *Member, at, depth int) int {
+	p.json.reset(p.json.text)
+	p.json.at, p.json.depth = at, depth
 	v, ok := p.json.value()
 	if !ok {
-		return false
+		return -1
 	}
 	v.Freeze()
-	return p.pick(m, v)
+	m.set(v)
+	return p.json.at
 }
 
-// skip checks a value without building it.
-func (d *JSON) skip() bool {
-	switch b := d.peek(); b {
-	case '"':
-		return d.skipString()
-	case '{':
-		return d.skipContainer('}')
-	case '[':
-		return d.skipContainer(']')
-	case 't':
-		return d.word("true")
-	case 'f':
-		return d.word("false")
-	case 'n':
-		return d.word("null")
-	default:
-		return (isDigit(b) || b == '-') && d.skipNumber()
+// object reads an object of which some members are wanted.
+func (p *Projection) object(m *Member, at, depth int) int {
+	text := p.json.text
+	if depth > MaxDepth {
+		return -1
 	}
-}
-
-func (d *JSON) skipContainer(closing byte) bool {
-	closed, ok := d.enter(closing)
-	if closed || !ok {
-		d.depth--
-		return ok
+	m.Kind = Object
+	if at = skipBlanks(text, at+1); at < len(text) && text[at] == '}' {
+		return at + 1
 	}
-	for more := true; more; {
-		if closing == '}' && !d.skipKey() {
-			return false
+	for last := &m.head; ; {
+		var c *Member
+		if k := last.next; k != nil && strings.HasPrefix(text[at:], k.literal) {
+			c, last = k.member, k
+			at += len(k.literal)
+		} else if at, c, last = m.key(&p.json, at, last); at < 0 {
+			return -1
 		}
-		if !d.skip() {
-			return false
+		if c == nil {
+			at = skipValue(text, at, depth)
+		} else {
+			at = p.wanted(c, at, depth)
 		}
-		if more, ok = d.more(closing); !ok {
-			return false
+		if at < 0 {
+			return -1
 		}
-	}
-	return true
-}
-
-func (d *JSON) skipKey() bool {
-	if d.peek() != '"' || !d.skipString() || d.peek() != ':' {
-		return false
-	}
-	d.at++
-	return true
-}
-
-func (d *JSON) skipString() bool {
-	body, simple, ok := d.literal()
-	return ok && (simple || validBody(body))
-}
-
-// validBody reports whether encoding/json accepts a string body: it replaces bad UTF-8 and lone surrogates, and
-// refuses control characters and unknown escapes.
-func validBody(body string) bool {
-	for i := 0; i < len(body); i++ {
-		switch b := body[i]; {
-		case b < ' ':
-			return false
-		case b == '\\':
-			i++
-			if body[i] == 'u' {
-				if !fourHex(body[i+1:]) {
-					return false
-				}
-				i += 4
-			} else if jsonEscapes[body[i]] == 0 {
-				return false
-			}
+		next, more := skipComma(text, at, '}')
+		if !more {
+			return next
 		}
+		at = skipBlanks(text, next)
 	}
-	return true
 }
 
-func fourHex(s string) bool {
-	if len(s) < 4 {
-		return false
+func (p *Projection) wanted(m *Member, at, depth int) int {
+	if m.Kind != Missing {
+		return -1 // the last of two equal keys wins: rare enough to decode the row whole
 	}
-	for _, b := range []byte(s[:4]) {
-		if !isDigit(b) && (b|0x20)-'a' > 5 {
-			return false
+	return p.read(m, skipBlanks(p.json.text, at), depth)
+}
+
+// key reads a member's key and the colon after it; last is the key before it. It remembers what it saw.
+func (m *Member) key(d *JSON, at int, last *rowKey) (int, *Member, *rowKey) {
+	d.at = at
+	key, ok := d.key()
+	if !ok {
+		return -1, nil, last
+	}
+	k := m.keys[key]
+	if k == nil {
+		k = &rowKey{literal: strings.Clone(d.text[at:d.at]), member: m.member(key)} // a view would keep its block
+		if len(k.literal) != len(key)+len(`"":`) || len(m.keys) == maxKeys || len(key) > maxKeyLen {
+			return d.at, k.member, last // written in another way, or not worth keeping
 		}
-	}
-	return true
-}
-
-// skipNumber checks a number. A float may be out of range, so only a short one without an exponent passes
-// unparsed.
-func (d *JSON) skipNumber() bool {
-	text, float := d.numberText()
-	if text == "" {
-		return false
-	}
-	if !float || shortDecimal(text) {
-		return true
-	}
-	_, err := strconv.ParseFloat(text, 64)
-	return err == nil
-}
-
-// shortDecimal reports a number of digits with one point inside of them, short enough to be in range.
-func shortDecimal(text string) bool {
-	points := 0
-	for i := range len(text) {
-		switch {
-		case text[i] == '.':
-			points++
-		case !isDigit(text[i]):
-			return false
+		if m.keys == nil {
+			m.keys = make(map[string]*rowKey)
 		}
+		m.keys[k.literal[1:len(k.literal)-2]] = k
 	}
-	return points == 1 && len(text) < 300
+	last.next = k
+	return d.at, k.member, k
 }

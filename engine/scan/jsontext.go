@@ -27,22 +27,14 @@ func (d *JSON) string() (string, bool) {
 // without backslashes.
 func (d *JSON) literal() (body string, simple, ok bool) {
 	start := d.at + 1
-	text := d.text
-	other := byte(0)
-	for i := start; i < len(text); i++ {
-		b := text[i]
-		if b == '"' {
-			d.at = i + 1
-			return text[start:i], other < utf8.RuneSelf, true
+	end := plainPrefix(d.text, start)
+	if simple = end < len(d.text) && d.text[end] == '"'; !simple {
+		if end = closingQuote(d.text, end); end == len(d.text) {
+			return "", false, false
 		}
-		if b == '\\' {
-			other = utf8.RuneSelf
-			i++
-			continue
-		}
-		other |= b
 	}
-	return "", false, false
+	d.at = end + 1
+	return d.text[start:end], simple, true
 }
 
 // plainUTF8 reports whether a string body means itself to encoding/json.
@@ -112,25 +104,14 @@ func (d *JSON) number() (starlark.Value, bool) {
 	return starlark.MakeBigInt(x), true
 }
 
-// numberText steps over a number literal. It returns "" for "-" and for a zero before another digit.
+// numberText steps over a number literal. It returns "" for one that is not plainly valid.
 func (d *JSON) numberText() (text string, float bool) {
-	i := d.at + 1
-loop:
-	for ; i < len(d.text); i++ {
-		switch b := d.text[i]; {
-		case isDigit(b):
-		case b == '.', b == 'e', b == 'E', b == '+', b == '-':
-			float = true
-		default:
-			break loop
-		}
-	}
-	text = d.text[d.at:i]
-	d.at = i
-	digits := strings.TrimPrefix(text, "-")
-	if digits == "" || digits[0] == '0' && len(digits) > 1 && isDigit(digits[1]) {
+	end, float := numberEnd(d.text, d.at)
+	if end < 0 {
 		return "", false
 	}
+	text = d.text[d.at:end]
+	d.at = end
 	return text, float
 }
 
