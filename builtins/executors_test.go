@@ -131,8 +131,10 @@ func TestOperators(t *testing.T) {
 		{"reject", `job = lines("poem.txt").reject(lambda l: l)`, "\n"},
 		{"map_values", `job = from_enumerable([("a", 1), ("b", 2)]).map_values(lambda v: v * 10)`, "a\t10\nb\t20\n"},
 		{"list", `job = from_enumerable({"a": 1, "b": 2})`, "a\t1\nb\t2\n"},
-		{"count by", `job = lines("poem.txt").flat_map(lambda l: l.split()).count(by = lambda w: w)`,
-			"the\t4\nsun\t2\nand\t2\nmoon\t1\nstars\t1\none\t2\nsky\t1\nend\t1\n"},
+		{
+			"count by", `job = lines("poem.txt").flat_map(lambda l: l.split()).count(by = lambda w: w)`,
+			"the\t4\nsun\t2\nand\t2\nmoon\t1\nstars\t1\none\t2\nsky\t1\nend\t1\n",
+		},
 		{"count", `job = lines("poem.txt").count()`, "5\n"},
 		{"count of nothing", `job = lines("poem.txt").filter(lambda l: False).count()`, "0\n"},
 		{"count by of nothing", `job = from_enumerable([]).count(by = lambda x: x)`, ""},
@@ -203,12 +205,14 @@ job = from_enumerable(["b", "a"]).map(lambda k, d: d[k], using = names)`, "Bob\n
 		{"shuffle is a permutation", `job = from_enumerable(range(6)).shuffle().sort()`, "0\n1\n2\n3\n4\n5\n"},
 		{"sample of all", `job = from_enumerable(range(4)).sample(1.0)`, "0\n1\n2\n3\n"},
 		{"sample of n keeps the order", `job = from_enumerable(range(4)).sample(n = 10)`, "0\n1\n2\n3\n"},
-		{"partition and reduce", `
+		{
+			"partition and reduce", `
 def f(acc, w):
     acc[w] = acc.get(w, 0) + 1
     return acc
 job = lines("poem.txt").flat_map(lambda l: l.split()).partition(lambda w: w).reduce({}, f).sort()`,
-			"and\t2\nend\t1\nmoon\t1\none\t2\nsky\t1\nstars\t1\nsun\t2\nthe\t4\n"},
+			"and\t2\nend\t1\nmoon\t1\none\t2\nsky\t1\nstars\t1\nsun\t2\nthe\t4\n",
+		},
 		{"partition into lanes and batch", `job = from_enumerable(range(6)).partition(lambda x: x % 2, lanes = 1).batch(4)`, "[0,1,2,3]\n[4,5]\n"},
 		{"every lane reduces", `job = from_enumerable([1]).partition(lambda x: x, lanes = 3).reduce(0, lambda acc, x: acc + x).sum()`, "1\n"},
 		{"steps", `
@@ -221,8 +225,10 @@ def by(word): return word
 initial = 0
 def reduce(n, word): return n + 1
 def filter(word, n): return n > 2`, "the\t4\n"},
-		{"origin", `job = lines("poem.txt", origin = True).map(lambda at, l: (at.file, at.line, at.offset, len(l)))`,
-			"poem.txt\t1\t0\t20\npoem.txt\t2\t21\t13\npoem.txt\t3\t35\t0\npoem.txt\t4\t36\t16\npoem.txt\t5\t53\t7\n"},
+		{
+			"origin", `job = lines("poem.txt", origin = True).map(lambda at, l: (at.file, at.line, at.offset, len(l)))`,
+			"poem.txt\t1\t0\t20\npoem.txt\t2\t21\t13\npoem.txt\t3\t35\t0\npoem.txt\t4\t36\t16\npoem.txt\t5\t53\t7\n",
+		},
 		{"random is the same everywhere", `job = from_enumerable(range(3)).map(lambda x: random.randint(0, 0))`, "0\n0\n0\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) { everywhere(t, c.script, poems, "", c.want, "") })

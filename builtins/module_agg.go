@@ -106,8 +106,3 @@ func (a *aggregation) Type() string          { return "aggregate" }
 func (a *aggregation) Freeze()               {}
 func (a *aggregation) Truth() starlark.Bool  { return starlark.True }
 func (a *aggregation) Hash() (uint32, error) { return 0, fmt.Errorf("unhashable type: %s", a.Type()) }
-
-func isAggregate(v starlark.Value) bool {
-	_, ok := v.(*aggregation)
-	return ok
-}

@@ -116,9 +116,11 @@ func BenchmarkRegexpTest(b *testing.B) { benchmark(b, `re.test("b+", "abbc")`) }
 func BenchmarkJSONDecode(b *testing.B) {
 	benchmark(b, `json.decode('{"id": 17, "user": "u1", "tags": ["a", "b"]}')`)
 }
+
 func BenchmarkJSONEncode(b *testing.B) {
 	benchmark(b, `json.encode({"id": 17, "user": "u1", "tags": ["a", "b"]})`)
 }
+
 func BenchmarkSumFloats(b *testing.B) {
 	benchmark(b, `sum([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5])`)
 }

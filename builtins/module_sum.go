@@ -20,7 +20,7 @@ func sum(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []
 	var floats *floatSum
 	if f, ok := total.(starlark.Float); ok {
 		floats = new(floatSum)
-		floats.add(f)
+		_ = floats.add(f) // a float is always taken
 	}
 	i := 0
 	for x := range starlark.Elements(elements) {

@@ -32,8 +32,16 @@ type Printed struct{ Text string }
 type Warning struct{ Text string }
 
 // Event names the event for logs.
-func (Progress) Event() string  { return "progress" }
+func (Progress) Event() string { return "progress" }
+
+// Event names the event for logs.
 func (StageDone) Event() string { return "stage_done" }
-func (Stalled) Event() string   { return "stalled" }
-func (Printed) Event() string   { return "print" }
-func (Warning) Event() string   { return "warning" }
+
+// Event names the event for logs.
+func (Stalled) Event() string { return "stalled" }
+
+// Event names the event for logs.
+func (Printed) Event() string { return "print" }
+
+// Event names the event for logs.
+func (Warning) Event() string { return "warning" }

@@ -60,7 +60,6 @@ type stageRun struct {
 
 	intake  sync.Mutex // guards feed, issued
 	issued  int64
-	started atomic.Int64 // units given to workers
 	records atomic.Int64 // that the stage read
 	bytes   atomic.Int64 // input bytes as they stand on disk
 	total   int64        // of the input, 0 if not known

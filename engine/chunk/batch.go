@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 
 	"github.com/cespare/xxhash/v2"
+	"go.starlark.net/starlark"
 )
 
 // An Ordinal is a record's place in the order of a flow. It depends on data alone, never on how the input was
@@ -56,16 +57,19 @@ type Batch struct {
 	Relative []uint32
 	Lanes    []uint32
 	Origin   *Origin // nil after a shuffle
+	// Whole gives record i with all of its members, where the column holds only those that functions read; nil if
+	// the column holds all. It lasts as long as the batch is not reset.
+	Whole func(i int) starlark.Value
 }
 
-// Position bits: a source's number stands above the byte offset in it, so a source may have 1 TiB before it
-// takes more than one number.
+// PositionBits is how many bits of a position are the byte offset in a source; the source's number stands above
+// them. A source longer than 1 TiB takes more than one number.
 const PositionBits = 40
 
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
 	b.Column.Reset()
-	b.Base, b.Relative, b.Lanes, b.Origin = 0, b.Relative[:0], b.Lanes[:0], nil
+	b.Base, b.Relative, b.Lanes, b.Origin, b.Whole = 0, b.Relative[:0], b.Lanes[:0], nil, nil
 }
 
 // RelativeAt is the position of record i relative to Base.

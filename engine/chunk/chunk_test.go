@@ -169,8 +169,11 @@ func TestUnknownVersionsAreNamed(t *testing.T) {
 		value byte
 		want  string
 	}{
-		{0, 'F', `chunk has magic "Flwc", this flowsh reads "flwc"`}, {4, 2, "chunk has version 2, this flowsh reads 1"},
-		{5, 7, "format 7"}, {6, 'X', `contents "X"`}, {7, 9, "compression 9"},
+		{0, 'F', `chunk has magic "Flwc", this flowsh reads "flwc"`},
+		{4, 2, "chunk has version 2, this flowsh reads 1"},
+		{5, 7, "format 7"},
+		{6, 'X', `contents "X"`},
+		{7, 9, "compression 9"},
 	}
 	for _, c := range cases {
 		data := mustAppend(t, sampleBatch(), Columnar)

@@ -20,7 +20,7 @@ const (
 	String
 	Bytes
 	Tuple
-	Record // frozen dicts that all have the string keys Names, in that order
+	Record // frozen dicts with the string keys Names, in that order
 	Any
 )
 
@@ -31,6 +31,9 @@ func (k Kind) String() string { return kindNames[k] }
 // A Column holds N values of one kind. The zero Column is empty and ready for use. Only the slice that belongs
 // to Kind is in use; Bytes values are held in Strings. A value of another kind turns the whole column into Any,
 // so appending never fails.
+//
+// A record that lacks a key has nil in its place, and the column of that key is of kind Any. Only sources make such
+// records, and chunks do not hold them.
 //
 // Strings may be views into a block's memory: they stay valid while the column is referenced, and holding one
 // holds the whole block. What outlives the batch must be copied (value.Detach).
@@ -133,6 +136,26 @@ func (c *Column) AppendInt(i int64) {
 	c.Append(starlark.MakeInt64(i))
 }
 
+// AppendFloat adds a float.
+func (c *Column) AppendFloat(f float64) {
+	if c.Kind == Float || c.become(Float) {
+		c.Floats = append(c.Floats, f)
+		c.N++
+		return
+	}
+	c.Append(starlark.Float(f))
+}
+
+// AppendMissing adds nil to the column of a key that a record lacks.
+func (c *Column) AppendMissing() {
+	c.box()
+	c.Values = append(c.Values, nil)
+	c.N++
+}
+
+// Lacks reports whether some record lacks the key that the column belongs to.
+func (c *Column) Lacks() bool { return c.Kind == Any && slices.Contains(c.Values[:c.N], nil) }
+
 // AppendFrom adds value i of another column, without boxing where the kinds agree.
 func (c *Column) AppendFrom(from *Column, i int) {
 	if c.Kind == from.Kind || c.N == 0 && c.Kind == Empty {
@@ -194,7 +217,7 @@ func (c *Column) At(i int) starlark.Value {
 	case Record:
 		d := starlark.NewDict(len(c.Fields))
 		for f := range c.Fields {
-			d.SetKey(starlark.String(c.Names[f]), c.Fields[f].At(i)) // a string key of a new dict cannot fail
+			_ = d.SetKey(starlark.String(c.Names[f]), c.Fields[f].At(i)) // a string key of a new dict cannot fail
 		}
 		d.Freeze()
 		return d

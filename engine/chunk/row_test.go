@@ -11,6 +11,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
+	"go.starlark.net/syntax"
 	"pgregory.net/rapid"
 )
 
@@ -188,7 +189,7 @@ func TestWhatElseIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		`"ab".elems()`: "string.elems cannot be part of a record: use list(...)", `len`: "call it, or use its name",
 	} {
-		v, err := starlark.Eval(new(starlark.Thread), "", text, nil) //nolint:staticcheck // needs no options
+		v, err := starlark.EvalOptions(new(syntax.FileOptions), new(starlark.Thread), "", text, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -163,7 +163,7 @@ func (d *rowDecoder) list(depth int) starlark.Value {
 	}
 	outer := d.open(number)
 	for range n {
-		l.Append(d.value(depth + 1)) // cannot fail, the list is new
+		_ = l.Append(d.value(depth + 1)) // cannot fail, the list is new
 		if d.failed {
 			return starlark.None
 		}

@@ -49,21 +49,11 @@ func asInt(text string, out *chunk.Column) error {
 func asFloat(text string, out *chunk.Column) error {
 	if c := text[len(text)-1]; c-'0' < 10 { // not nan, inf or infinity
 		if x, err := strconv.ParseFloat(text, 64); err == nil {
-			addFloat(out, x)
+			out.AppendFloat(x)
 			return nil
 		}
 	}
 	return byBuiltin("float", text, out)
-}
-
-// addFloat does not box where it need not.
-func addFloat(out *chunk.Column, x float64) {
-	if out.Kind != chunk.Float {
-		out.Append(starlark.Float(x))
-		return
-	}
-	out.Floats = append(out.Floats, x)
-	out.N++
 }
 
 func asBool(text string, out *chunk.Column) error {

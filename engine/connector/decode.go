@@ -47,6 +47,7 @@ func (s *fileSource) NewDecoder() Decoder {
 type decoder struct {
 	source *fileSource
 	parser parser
+	whole  parser // if parser leaves out members: the one that does not
 }
 
 // Decode implements Decoder.
@@ -70,6 +71,9 @@ func (d *decoder) Decode(b *Block, out *chunk.Batch, bad func(*RecordError) erro
 	}
 	if len(out.Relative) == 0 {
 		out.Column.Reset()
+	}
+	if d.whole != nil {
+		out.Whole = d.wholeOf(b, out)
 	}
 	return nil
 }

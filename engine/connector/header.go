@@ -19,7 +19,7 @@ type header struct {
 	fields []string     // the first record
 	names  []string     // of the columns that are wanted; nil: records are tuples of all fields
 	pick   []int        // per column the index of its field
-	types  []conversion // per column
+	types  []conversion // per column; nil: it stays text
 }
 
 // headerOf is what is known about the columns of a file, nil before its first record was read.
@@ -43,7 +43,7 @@ func (s *fileSource) readHeader(ctx context.Context, split Split) error {
 	if err != nil {
 		return err
 	}
-	defer in.close()
+	defer in.release()
 	r, err := s.newRun(ctx, []Split{split}, in)
 	if err != nil {
 		return err
@@ -124,9 +124,6 @@ func (s *fileSource) layOut(h *header) error {
 
 func (s *fileSource) setTypes(h *header) error {
 	h.types = make([]conversion, len(h.names))
-	for i := range h.types {
-		h.types[i] = asText
-	}
 	for _, t := range s.spec.Types {
 		i := slices.Index(h.names, t.Column)
 		if i < 0 {

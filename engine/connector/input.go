@@ -63,7 +63,7 @@ func (s *fileSource) openInput(split *Split) (*input, error) {
 	in.text, in.zip, err = decompressed(&in.raw)
 	if err != nil {
 		err = in.failed(err)
-		in.close()
+		in.release()
 		return nil, err
 	}
 	return in, nil
@@ -91,6 +91,9 @@ func (in *input) close() error {
 	}
 	return in.file.Close()
 }
+
+// release closes an input where another error, or none, is reported: it was only read.
+func (in *input) release() { _ = in.close() }
 
 // unchanged compares the file with what it was before.
 func (in *input) unchanged() error {

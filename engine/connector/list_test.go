@@ -9,11 +9,12 @@ import (
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/host"
 	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
 )
 
 func evaluate(t *testing.T, expression string) starlark.Value {
 	t.Helper()
-	v, err := starlark.Eval(new(starlark.Thread), "test", expression, nil)
+	v, err := starlark.EvalOptions(new(syntax.FileOptions), new(starlark.Thread), "test", expression, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func (s *fileSource) openRun(ctx context.Context, splits []Split) (blockReader, 
 		run, err = s.newRun(ctx, splits, in)
 	}
 	if err != nil {
-		in.close()
+		in.release()
 		return nil, err
 	}
 	return run, nil

@@ -24,18 +24,33 @@ func TestOutputsInTheWay(t *testing.T) {
 		prepare func(m *host.MemFS) error
 		want    string
 	}{
-		{SinkSpec{Target: "/d"}, func(m *host.MemFS) error { return m.MkdirAll("/d") },
-			"/d: cannot be written: /d is a folder: name a file in it, or end the path in /"},
-		{SinkSpec{Target: "/d/a"}, func(m *host.MemFS) error { return errors.Join(m.MkdirAll("/d"), m.Chmod("/d", 0o500)) },
-			"/d/a: cannot be written: permission denied"},
-		{SinkSpec{Target: "/d/new/a"}, func(m *host.MemFS) error { return errors.Join(m.MkdirAll("/d"), m.Chmod("/d", 0o500)) },
-			"/d/new/a: cannot be written: permission denied"},
-		{SinkSpec{Target: "/d/{}", ByKey: true}, func(m *host.MemFS) error { return errors.Join(m.MkdirAll("/d"), m.Chmod("/d", 0o500)) },
-			"/d/{}: cannot be written: permission denied"},
+		{
+			SinkSpec{Target: "/d"},
+			func(m *host.MemFS) error { return m.MkdirAll("/d") },
+			"/d: cannot be written: /d is a folder: name a file in it, or end the path in /",
+		},
+		{
+			SinkSpec{Target: "/d/a"},
+			func(m *host.MemFS) error { return errors.Join(m.MkdirAll("/d"), m.Chmod("/d", 0o500)) },
+			"/d/a: cannot be written: permission denied",
+		},
+		{
+			SinkSpec{Target: "/d/new/a"},
+			func(m *host.MemFS) error { return errors.Join(m.MkdirAll("/d"), m.Chmod("/d", 0o500)) },
+			"/d/new/a: cannot be written: permission denied",
+		},
+		{
+			SinkSpec{Target: "/d/{}", ByKey: true},
+			func(m *host.MemFS) error { return errors.Join(m.MkdirAll("/d"), m.Chmod("/d", 0o500)) },
+			"/d/{}: cannot be written: permission denied",
+		},
 		{SinkSpec{Target: "/f/a"}, func(m *host.MemFS) error { return touch(m, "/f") }, "/f is not a folder"},
 		{SinkSpec{Target: "/f/"}, func(m *host.MemFS) error { return touch(m, "/f") }, "/f/: cannot be written: /f is a file: remove it, or end the path without /"},
-		{SinkSpec{Target: "/d/"}, func(m *host.MemFS) error { return errors.Join(m.MkdirAll("/d"), touch(m, "/d/old")) },
-			"/d/: cannot be written: the folder is not empty: remove it, or name another"},
+		{
+			SinkSpec{Target: "/d/"},
+			func(m *host.MemFS) error { return errors.Join(m.MkdirAll("/d"), touch(m, "/d/old")) },
+			"/d/: cannot be written: the folder is not empty: remove it, or name another",
+		},
 	} {
 		h := host.NewMemory()
 		if err := c.prepare(h.FS.(*host.MemFS)); err != nil {

@@ -218,7 +218,7 @@ func (s *folderSink) Abort() error {
 		err = errors.Join(err, part.abort())
 	}
 	if s.placed {
-		s.host.FS.Remove(s.name) // fails if others have put something there: that stays
+		_ = s.host.FS.Remove(s.name) // fails if others have put something there: that stays
 	}
 	err = errors.Join(err, s.host.FS.RemoveAll(s.temp))
 	s.parents.abort()

@@ -39,8 +39,11 @@ func TestHeadings(t *testing.T) {
 		{SinkSpec{Format: "csv", Columns: []string{"k"}, Header: &yes}, nil, "k\n"},
 		{SinkSpec{Format: "csv", Columns: []string{""}}, nil, "\"\"\n"},
 		// the first record's order counts, within a batch and across batches
-		{SinkSpec{Format: "csv"}, []string{`[{"a": 1, "b": 2}, {"b": "x,\n\"", "a": 3}]`, `[{"b": "p,\n\"q", "a": "r"}, {"b": 5, "a": 6}]`},
-			"a,b\n1,2\n3,\"x,\n\"\"\"\nr,\"p,\n\"\"q\"\n6,5\n"},
+		{
+			SinkSpec{Format: "csv"},
+			[]string{`[{"a": 1, "b": 2}, {"b": "x,\n\"", "a": 3}]`, `[{"b": "p,\n\"q", "a": "r"}, {"b": 5, "a": 6}]`},
+			"a,b\n1,2\n3,\"x,\n\"\"\"\nr,\"p,\n\"\"q\"\n6,5\n",
+		},
 		{SinkSpec{Format: "tsv"}, []string{`[struct(b = 1, c = 2, a = 0)]`, `[{"c": "x\ty", "b": None, "a": 3}]`}, "a\tb\tc\n0\t1\t2\n3\t\tx\\ty\n"},
 	} {
 		batches := make([][]starlark.Value, len(c.batches))
@@ -61,12 +64,24 @@ func TestRecordsWithOtherColumns(t *testing.T) {
 		record  int
 		want    []string
 	}{
-		{SinkSpec{Format: "csv"}, []string{`[{"a": 1}, {"a": 2}, {"a": 3, "b": 4}]`}, 2,
-			[]string{`{"a": 3, "b": 4}`, "number 3 of its file", `it has the columns ["a", "b"], and the first one has the columns ["a"]: say columns=["a", "b"]`}},
-		{SinkSpec{Format: "csv"}, []string{`[{"a": 1}, {"a": 2}]`, `[{"b": 3}]`}, 0,
-			[]string{"number 3 of its file", `say columns=["a", "b"]`}},
-		{SinkSpec{Format: "tsv"}, []string{`[("x", 1), {"a": 1}]`}, 1,
-			[]string{"number 2", "the first one has no named columns"}},
+		{
+			SinkSpec{Format: "csv"},
+			[]string{`[{"a": 1}, {"a": 2}, {"a": 3, "b": 4}]`},
+			2,
+			[]string{`{"a": 3, "b": 4}`, "number 3 of its file", `it has the columns ["a", "b"], and the first one has the columns ["a"]: say columns=["a", "b"]`},
+		},
+		{
+			SinkSpec{Format: "csv"},
+			[]string{`[{"a": 1}, {"a": 2}]`, `[{"b": 3}]`},
+			0,
+			[]string{"number 3 of its file", `say columns=["a", "b"]`},
+		},
+		{
+			SinkSpec{Format: "tsv"},
+			[]string{`[("x", 1), {"a": 1}]`},
+			1,
+			[]string{"number 2", "the first one has no named columns"},
+		},
 		{SinkSpec{Format: "table"}, []string{`[{"a": 1}]`, `["x"]`}, 0, []string{"number 2", "it has no named columns"}},
 		{SinkSpec{Format: "csv", Header: &yes}, []string{`[("x", 1)]`}, 0, []string{"header=True needs names: say columns=[...]"}},
 	} {
@@ -90,8 +105,10 @@ func TestRecordsWithOtherColumns(t *testing.T) {
 
 func TestTableForPeople(t *testing.T) {
 	for _, c := range []struct{ batch, want string }{
-		{`[{"name": "anna", "n": 1, "share": 0.5}, {"name": "é", "n": 100, "share": None}]`,
-			"name    n  share\nanna    1    0.5\né     100       \n"},
+		{
+			`[{"name": "anna", "n": 1, "share": 0.5}, {"name": "é", "n": 100, "share": None}]`,
+			"name    n  share\nanna    1    0.5\né     100       \n",
+		},
 		{`[("x", "long text"), ("yyy", "b"), ("one",), ("x", "y", "more")]`, "x    long text\nyyy  b\none\nx    y          more\n"},
 		{`["a", "-1.5e+10"]`, "a\n-1.5e+10\n"},
 		{`[-1.5, 1e20, 3, 1.5e-7]`, "   -1.5\n  1e+20\n      3\n1.5e-07\n"},

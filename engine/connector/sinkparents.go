@@ -66,7 +66,7 @@ func (p *parentage) syncMade() error {
 // abort removes the folders made here, as far as nobody else put something into them.
 func (p *parentage) abort() {
 	for i := len(p.made) - 1; i >= 0; i-- {
-		p.host.FS.Remove(p.made[i]) // fails where others have put something: that stays
+		_ = p.host.FS.Remove(p.made[i]) // fails where others have put something: that stays
 	}
 	p.made, p.seen = nil, nil
 }

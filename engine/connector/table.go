@@ -2,6 +2,7 @@ package connector
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -26,6 +27,48 @@ func (s *fileSource) newRows() rowScanner {
 type tableParser struct {
 	source *fileSource
 	rows   rowScanner
+	only   []string // names of the columns that are wanted; nil: all
+	layout tableLayout
+}
+
+// A tableLayout says which fields of a row go where. All files of a source have the same.
+type tableLayout struct {
+	header *header
+	names  []string // of the columns of the records
+	cells  []cell   // in the order of the header's columns
+	rest   chunk.Column
+}
+
+// A cell is a field that is wanted, or must be checked.
+type cell struct {
+	column  int        // of the header
+	to      int        // column of the records; -1: none
+	convert conversion // nil: it stays text
+}
+
+func (p *tableParser) layOut(h *header) *tableLayout {
+	l := &p.layout
+	if l.header == h {
+		return l
+	}
+	*l = tableLayout{header: h, names: h.names}
+	if p.only != nil {
+		l.names = []string{}
+	}
+	for i, name := range h.names {
+		c := cell{column: i, to: i, convert: h.types[i]}
+		if p.only != nil {
+			c.to = -1
+			if slices.Contains(p.only, name) {
+				c.to = len(l.names)
+				l.names = append(l.names, name)
+			}
+		}
+		if c.to >= 0 || c.convert != nil {
+			l.cells = append(l.cells, c)
+		}
+	}
+	return l
 }
 
 func (p *tableParser) parse(b *Block, out *chunk.Column, starts []uint32, bad func(*badRecord) error) ([]uint32, error) {
@@ -34,8 +77,9 @@ func (p *tableParser) parse(b *Block, out *chunk.Column, starts []uint32, bad fu
 		return starts, fmt.Errorf("%s: the block was not read by this source", b.Split.File)
 	}
 	p.rows.Reset(scan.View(b.Data))
+	l := p.layOut(h)
 	if h.names != nil {
-		out.BecomeRecord(h.names)
+		beRecords(out, l.names)
 	} else {
 		beTuples(out, len(h.fields))
 	}
@@ -47,7 +91,7 @@ func (p *tableParser) parse(b *Block, out *chunk.Column, starts []uint32, bad fu
 		if row.Blank && len(h.fields) > 1 {
 			continue
 		}
-		fault := p.row(h, &row, b, out)
+		fault := p.row(l, &row, b, out)
 		if fault == nil {
 			starts = append(starts, uint32(row.Start))
 			continue
@@ -67,7 +111,8 @@ func (p *tableParser) parse(b *Block, out *chunk.Column, starts []uint32, bad fu
 var skipped = new(badRecord)
 
 // row appends one record, or appends nothing and says what is wrong with it.
-func (p *tableParser) row(h *header, row *scan.Row, b *Block, out *chunk.Column) *badRecord {
+func (p *tableParser) row(l *tableLayout, row *scan.Row, b *Block, out *chunk.Column) *badRecord {
+	h := l.header
 	if row.Err != nil {
 		return &badRecord{err: fmt.Errorf("%w (at byte %d)", row.Err, b.Offset+int64(row.ErrAt))}
 	}
@@ -80,19 +125,37 @@ func (p *tableParser) row(h *header, row *scan.Row, b *Block, out *chunk.Column)
 		appendTuple(out, row.Fields)
 		return nil
 	}
-	for i, from := range h.pick {
-		if from >= len(row.Fields) {
-			out.Fields[i].Append(starlark.None)
-			continue
-		}
-		if err := h.types[i](row.Fields[from], &out.Fields[i]); err != nil {
-			for k := range i {
+	for i := range l.cells {
+		if fault := l.cell(&l.cells[i], row.Fields, out); fault != nil {
+			for k := range out.Fields {
 				out.Fields[k].Truncate(out.N)
 			}
-			return &badRecord{column: h.names[i], err: fmt.Errorf("%.40q: %w", row.Fields[from], err)}
+			return fault
 		}
 	}
 	out.N++
+	return nil
+}
+
+// cell appends a field to its column, or only checks it.
+func (l *tableLayout) cell(c *cell, fields []string, out *chunk.Column) *badRecord {
+	from, to := l.header.pick[c.column], &l.rest
+	if c.to >= 0 {
+		to = &out.Fields[c.to]
+	} else {
+		to.Reset()
+	}
+	if from >= len(fields) {
+		to.Append(starlark.None)
+		return nil
+	}
+	if c.convert == nil {
+		to.AppendString(fields[from])
+		return nil
+	}
+	if err := c.convert(fields[from], to); err != nil {
+		return &badRecord{column: l.header.names[c.column], err: fmt.Errorf("%.40q: %w", fields[from], err)}
+	}
 	return nil
 }
 

@@ -35,24 +35,29 @@ func TestRows(t *testing.T) {
 		{"empty lines", csv, "a,b\n\n1,2\n\r\n", []string{`{"a": "1", "b": "2"}`}, nil},
 		{"empty lines of one column", csv, "a\n\n1\n", []string{`{"a": ""}`, `{"a": "1"}`}, nil},
 		{"never guessed", csv, "a,b\n007,NO\n", []string{`{"a": "007", "b": "NO"}`}, nil},
-		{"types", typed(Typed{"i", "int"}, Typed{"f", "float"}, Typed{"b", "bool"}, Typed{"s", "str"}), "i,f,b,s,t\n" +
-			"1,1.5,true,x,\n,,,,\n+010,1e3,0,x,y\n-9223372036854775809,inf,1,,\n9223372036854775807,-0,false,z,\n",
+		{
+			"types", typed(Typed{"i", "int"}, Typed{"f", "float"}, Typed{"b", "bool"}, Typed{"s", "str"}), "i,f,b,s,t\n" +
+				"1,1.5,true,x,\n,,,,\n+010,1e3,0,x,y\n-9223372036854775809,inf,1,,\n9223372036854775807,-0,false,z,\n",
 			[]string{
 				`{"i": 1, "f": 1.5, "b": True, "s": "x", "t": ""}`,
 				`{"i": None, "f": None, "b": None, "s": None, "t": ""}`,
 				`{"i": 10, "f": 1000.0, "b": False, "s": "x", "t": "y"}`,
 				`{"i": -9223372036854775809, "f": +inf, "b": True, "s": None, "t": ""}`,
 				`{"i": 9223372036854775807, "f": -0.0, "b": False, "s": "z", "t": ""}`,
-			}, nil},
-		{"bad values", typed(Typed{"i", "int"}, Typed{"f", "float"}, Typed{"b", "bool"}), "x,i,f,b\n" +
-			"a, 1,2,1\nb,1_0,2,1\nc,1,two,1\nd,1,2,yes\ne,3,4,1\n",
+			},
+			nil,
+		},
+		{
+			"bad values", typed(Typed{"i", "int"}, Typed{"f", "float"}, Typed{"b", "bool"}), "x,i,f,b\n" +
+				"a, 1,2,1\nb,1_0,2,1\nc,1,two,1\nd,1,2,yes\ne,3,4,1\n",
 			[]string{`{"x": "e", "i": 3, "f": 4.0, "b": True}`},
 			[]string{
 				`t:2, field i: " 1": int: invalid literal with base 10:  1 | "a, 1,2,1"`,
 				`t:3, field i: "1_0": int: invalid literal with base 10: 1_0 | "b,1_0,2,1"`,
 				`t:4, field f: "two": invalid float literal: two | "c,1,two,1"`,
 				`t:5, field b: "yes": is not a bool: write true, false, 1 or 0 | "d,1,2,yes"`,
-			}},
+			},
+		},
 		{"ragged", csv, "a,b\n1\n1,2\n1,2,3\n", []string{`{"a": "1", "b": "2"}`}, []string{
 			`t:2: the record has 1 fields, not 2; give ragged = "pad" for None in the missing ones, or "skip" to leave such records out | "1"`,
 			`t:4: the record has 3 fields, not 2; give ragged = "skip" to leave such records out | "1,2,3"`,
@@ -71,8 +76,13 @@ func TestRows(t *testing.T) {
 		{"padded tuples", SourceSpec{Format: "csv", Ragged: "pad"}, "a,b\n1\n", []string{`("a", "b")`, `("1", None)`}, nil},
 		{"named", SourceSpec{Format: "tsv", Columns: []string{"x", "y"}}, "a\tb\n", []string{`{"x": "a", "y": "b"}`}, nil},
 		{"selected", SourceSpec{Format: "csv", Header: true, Columns: []string{"c", "a"}}, "a,b,c\n1,2,3\n", []string{`{"c": "3", "a": "1"}`}, nil},
-		{"selected and padded", SourceSpec{Format: "csv", Header: true, Ragged: "pad", Columns: []string{"c", "a"}}, "a,b,c\n1\n",
-			[]string{`{"c": None, "a": "1"}`}, nil},
+		{
+			"selected and padded",
+			SourceSpec{Format: "csv", Header: true, Ragged: "pad", Columns: []string{"c", "a"}},
+			"a,b,c\n1\n",
+			[]string{`{"c": None, "a": "1"}`},
+			nil,
+		},
 		{"other delimiter", SourceSpec{Format: "csv", Header: true, Delimiter: ";"}, "a;b\n1,5;\"x;y\"\n", []string{`{"a": "1,5", "b": "x;y"}`}, nil},
 	}
 	for _, test := range tests {

@@ -96,7 +96,6 @@ func (e *ScriptError) locate(calls starlark.CallStack) {
 	}
 }
 
-func (e *ScriptError) show(record starlark.Value) *ScriptError {
+func (e *ScriptError) show(record starlark.Value) {
 	e.Record = value.Cut(record, maxRecordText)
-	return e
 }

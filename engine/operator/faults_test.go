@@ -264,8 +264,13 @@ func TestTheFirstErrorMayHaveBeenSpilled(t *testing.T) {
 func TestLowestError(t *testing.T) {
 	low, high := &RecordError{Ordinal: at(1), Err: errDisk}, &RecordError{Ordinal: at(2), Err: errDisk}
 	for _, test := range []struct{ x, y, want error }{
-		{nil, nil, nil}, {low, nil, low}, {nil, low, low}, {low, high, low}, {high, low, low},
-		{errDisk, low, errDisk}, {low, errDisk, errDisk},
+		{nil, nil, nil},
+		{low, nil, low},
+		{nil, low, low},
+		{low, high, low},
+		{high, low, low},
+		{errDisk, low, errDisk},
+		{low, errDisk, errDisk},
 	} {
 		if got := lowest(test.x, test.y); got != test.want {
 			t.Errorf("lowest(%v, %v) is %v", test.x, test.y, got)

@@ -106,9 +106,9 @@ func (dictFolder) Fold(state starlark.Value, records *chunk.Column, i int) (star
 	return add(state.(*starlark.Dict), value.Detach(records.At(i)), starlark.MakeInt(1))
 }
 
-func (dictFolder) Merge(earlier, later starlark.Value) (v starlark.Value, err error) {
+func (dictFolder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 	for _, item := range later.(*starlark.Dict).Items() {
-		if v, err = add(earlier.(*starlark.Dict), item[0], item[1].(starlark.Int)); err != nil {
+		if _, err := add(earlier.(*starlark.Dict), item[0], item[1].(starlark.Int)); err != nil {
 			return nil, err
 		}
 	}

@@ -13,7 +13,9 @@ import (
 func TestMinMaxReportsTheFirstRecordThatDoesNotCompare(t *testing.T) {
 	someValues := rapid.SampledFrom([]starlark.Value{
 		starlark.MakeInt(1), starlark.Float(2), starlark.String("x"), starlark.String("y"),
-		starlark.Tuple{}, starlark.Tuple{starlark.MakeInt(1)}, starlark.Tuple{starlark.String("x")},
+		starlark.Tuple{},
+		starlark.Tuple{starlark.MakeInt(1)},
+		starlark.Tuple{starlark.String("x")},
 		starlark.True,
 	})
 	rapid.Check(t, func(t *rapid.T) {

@@ -162,7 +162,9 @@ func TestSumRefusesWhatIsNoNumber(t *testing.T) {
 
 func TestStatesOfAnotherOperatorAreRefused(t *testing.T) {
 	strange := []starlark.Value{
-		starlark.None, starlark.String("x"), starlark.Tuple{starlark.MakeInt(1)}, starlark.NewDict(0),
+		starlark.None, starlark.String("x"),
+		starlark.Tuple{starlark.MakeInt(1)},
+		starlark.NewDict(0),
 		starlark.Tuple{starlark.MakeInt(1), starlark.MakeInt(2), starlark.MakeInt(3), starlark.MakeInt(4), starlark.MakeInt(5), starlark.None, starlark.None},
 		starlark.NewList([]starlark.Value{starlark.None}),
 		starlark.NewList([]starlark.Value{starlark.Tuple{starlark.None, starlark.None, starlark.None, starlark.None, starlark.None}}),

@@ -101,17 +101,17 @@ func (c *copier) fill(from, to starlark.Value) {
 	case *starlark.List:
 		to := to.(*starlark.List)
 		for e := range from.Elements() {
-			to.Append(c.shell(e)) // cannot fail, nor can the inserts below: to is new, the key was a key before
+			_ = to.Append(c.shell(e)) // cannot fail, nor can the inserts below: to is new, the key was a key before
 		}
 	case *starlark.Dict:
 		to := to.(*starlark.Dict)
 		for key, value := range from.Entries() {
-			to.SetKey(c.key(key), c.shell(value))
+			_ = to.SetKey(c.key(key), c.shell(value))
 		}
 	case *starlark.Set:
 		to := to.(*starlark.Set)
 		for e := range from.Elements() {
-			to.Insert(c.key(e))
+			_ = to.Insert(c.key(e))
 		}
 	}
 }

@@ -175,8 +175,14 @@ func TestFastOrderIsTheSameBytes(t *testing.T) {
 
 func TestClass(t *testing.T) {
 	cases := []struct{ expr, class string }{
-		{`1`, "number"}, {`1.5`, "number"}, {`"a"`, "string"}, {`None`, "None"}, {`{}`, "dict"},
-		{`()`, "tuple()"}, {`(1, 2, 3)`, "tuple(number)"}, {`(1, 2, "a", "b")`, "tuple(number, number, string)"},
+		{`1`, "number"},
+		{`1.5`, "number"},
+		{`"a"`, "string"},
+		{`None`, "None"},
+		{`{}`, "dict"},
+		{`()`, "tuple()"},
+		{`(1, 2, 3)`, "tuple(number)"},
+		{`(1, 2, "a", "b")`, "tuple(number, number, string)"},
 		{`("a", [1, 2], (True, None))`, "tuple(string, list(number), tuple(bool, None))"},
 	}
 	for _, c := range cases {
@@ -188,10 +194,18 @@ func TestClass(t *testing.T) {
 
 func TestJoinClass(t *testing.T) {
 	cases := []struct{ a, b, joined string }{ // joined is "" where they do not compare
-		{`1`, `2.5`, "number"}, {`1`, `"a"`, ""}, {`None`, `"a"`, "string"}, {`b"a"`, `"a"`, ""},
-		{`(1, None)`, `(None, "a")`, "tuple(number, string)"}, {`(1, "a")`, `(1, 2)`, ""},
-		{`()`, `(1, "a")`, "tuple(number, string)"}, {`[1]`, `(1,)`, ""}, {`[1, 2]`, `[1]`, "list(number)"},
-		{`(None,)`, `(1, 2)`, "tuple(number)"}, {`([],)`, `([1],)`, "tuple(list(number))"}, {`{}`, `{}`, "dict"},
+		{`1`, `2.5`, "number"},
+		{`1`, `"a"`, ""},
+		{`None`, `"a"`, "string"},
+		{`b"a"`, `"a"`, ""},
+		{`(1, None)`, `(None, "a")`, "tuple(number, string)"},
+		{`(1, "a")`, `(1, 2)`, ""},
+		{`()`, `(1, "a")`, "tuple(number, string)"},
+		{`[1]`, `(1,)`, ""},
+		{`[1, 2]`, `[1]`, "list(number)"},
+		{`(None,)`, `(1, 2)`, "tuple(number)"},
+		{`([],)`, `([1],)`, "tuple(list(number))"},
+		{`{}`, `{}`, "dict"},
 	}
 	for _, c := range cases {
 		a, b := value.ClassOf(mustEval(t, c.a)), value.ClassOf(mustEval(t, c.b))

@@ -9,9 +9,21 @@ import (
 
 func TestSpread(t *testing.T) {
 	cases := []struct{ expr, want string }{ // want is "" for one record
-		{`{"a": 1, "b": 2}`, `[("a", 1), ("b", 2)]`}, {`[1, 2]`, `[1, 2]`}, {`set([2, 1])`, `[2, 1]`}, {`range(3)`, `[0, 1, 2]`},
-		{`"ab".elems()`, `["a", "b"]`}, {`"é".codepoints()`, `["é"]`}, {`[]`, `[]`}, {`{}`, `[]`},
-		{`(1, 2)`, ``}, {`"ab"`, ``}, {`b"ab"`, ``}, {`None`, ``}, {`1`, ``}, {`struct(a = 1)`, ``}, {`len`, ``},
+		{`{"a": 1, "b": 2}`, `[("a", 1), ("b", 2)]`},
+		{`[1, 2]`, `[1, 2]`},
+		{`set([2, 1])`, `[2, 1]`},
+		{`range(3)`, `[0, 1, 2]`},
+		{`"ab".elems()`, `["a", "b"]`},
+		{`"é".codepoints()`, `["é"]`},
+		{`[]`, `[]`},
+		{`{}`, `[]`},
+		{`(1, 2)`, ``},
+		{`"ab"`, ``},
+		{`b"ab"`, ``},
+		{`None`, ``},
+		{`1`, ``},
+		{`struct(a = 1)`, ``},
+		{`len`, ``},
 	}
 	for _, c := range cases {
 		records, ok := value.Spread(mustEval(t, c.expr))
