@@ -140,7 +140,7 @@ func firstOf(errs []error) error {
 func (s *stageRun) worker(ctx context.Context, n int) error {
 	w := &worker{stage: s, number: n, runner: s.run.runner(&s.chain)}
 	if s.source != nil {
-		w.decoder = s.source.NewDecoder()
+		w.decoder = s.decoder()
 	}
 	for {
 		u := s.next(ctx)

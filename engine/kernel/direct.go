@@ -79,7 +79,7 @@ func (s *Selector) column(c *chunk.Column) (chunk.Column, bool) {
 	case c.Kind == chunk.Record:
 		for i, name := range c.Names {
 			if name == s.Field {
-				return c.Fields[i], true
+				return c.Fields[i], !c.Fields[i].Lacks()
 			}
 		}
 	}

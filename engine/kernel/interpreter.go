@@ -20,6 +20,7 @@ type interpreter struct {
 	direct  bool        // projections and identities are taken without a call
 
 	lanes bool // records have lanes when they leave
+	fresh int  // up to this step records are as the source gave them
 
 	in   *chunk.Batch
 	out  *Output
@@ -31,6 +32,10 @@ type interpreter struct {
 // an argument.
 func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
 	it := &interpreter{caller: newCaller(env), chain: c, direct: direct, sibling: make([]uint32, len(c.Steps))}
+	it.fresh = slices.IndexFunc(c.Steps, func(s Step) bool { return s.Kind == Map || s.Kind == FlatMap || s.Kind == MapValues })
+	if it.fresh < 0 {
+		it.fresh = len(c.Steps) + len(c.Columns)
+	}
 	for _, s := range slices.Concat(c.Steps, c.Columns) {
 		it.args = append(it.args, newArguments(s.Fn))
 	}
@@ -188,10 +193,10 @@ func laneOf(key starlark.Value, lanes int) (uint32, error) {
 // leave appends a record that came through all steps, and its columns.
 func (it *interpreter) leave(v starlark.Value) error {
 	for i := range it.chain.Columns {
-		s := &it.chain.Columns[i]
-		r, err := it.apply(len(it.chain.Steps)+i, s, v)
+		s, k := &it.chain.Columns[i], len(it.chain.Steps)+i
+		r, err := it.apply(k, s, v)
 		if err != nil {
-			return it.blame(s, v, err)
+			return it.blame(s, it.shown(k, v), err)
 		}
 		r.Freeze()
 		it.out.Columns[i].Append(r)
@@ -224,10 +229,7 @@ func (it *interpreter) last() *Step {
 func (it *interpreter) apply(k int, s *Step, v starlark.Value) (starlark.Value, error) {
 	f := s.Fn
 	if f.Selector != nil {
-		if s.Kind == MapValues {
-			return f.Selector.Select(pairValue(v))
-		}
-		return f.Selector.Select(v)
+		return it.selected(k, s, v)
 	}
 	if s.Kind == MapValues {
 		v = pairValue(v)
@@ -249,6 +251,25 @@ func (it *interpreter) apply(k int, s *Step, v starlark.Value) (starlark.Value, 
 		it.sibling[k]++
 	}
 	return it.call(f.Callable, args)
+}
+
+func (it *interpreter) selected(k int, s *Step, v starlark.Value) (starlark.Value, error) {
+	if s.Kind == MapValues {
+		v = pairValue(v)
+	}
+	r, err := s.Fn.Selector.Select(v)
+	if err != nil {
+		return s.Fn.Selector.Select(it.shown(k, v)) // the message names the fields that there are
+	}
+	return r, nil
+}
+
+// shown is the record at step k with all of its members, for messages and dead letters.
+func (it *interpreter) shown(k int, v starlark.Value) starlark.Value {
+	if it.in.Whole != nil && k <= it.fresh {
+		return it.in.Whole(it.row)
+	}
+	return v
 }
 
 // pairValue is the value of a pair; of anything else, the thing itself, which replaceValue refuses afterwards.
@@ -273,6 +294,7 @@ func (f *Func) project(v starlark.Value) (starlark.Value, error) {
 
 // caught makes a dead letter of a failed record where the step catches, and an error elsewhere.
 func (it *interpreter) caught(k int, s *Step, v starlark.Value, err error) error {
+	v = it.shown(k, v)
 	err = it.blame(s, v, err)
 	e, ok := err.(*ScriptError)
 	if !ok || !s.Catch || errors.Is(e, ErrLimit) {
