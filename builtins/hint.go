@@ -59,7 +59,7 @@ var unknownNames = map[string]string{
 	"fixed":      `write sprintf("%.2f", x) for text, windows.fixed("1h") for a window`,
 	"merge":      "join flows end to end by a.concat(b); merge = is how a reducer combines two states",
 	"window":     "windows are windows.fixed(...), windows.sliding(...), windows.session(...)",
-	"fsum":       "sum(list) adds in order; flow.sum() is exact",
+	"fsum":       "write sum(list): it adds floats exactly, as flow.sum() does",
 	"format":     `write sprintf("%.2f", x)`,
 	"exit":       `write fail("message")`,
 	"test":       "the module test exists only in files named *_test.star, which this build does not run",

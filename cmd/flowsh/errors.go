@@ -51,7 +51,8 @@ func isA[E error](err error) bool {
 func isClosedOutput(err error) bool { return errors.Is(err, connector.ErrClosedOutput) }
 
 func isLimit(err error) bool {
-	return errors.Is(err, kernel.ErrLimit) || isA[*operator.LimitError](err) || errors.Is(err, engine.ErrTimeout)
+	return errors.Is(err, kernel.ErrLimit) || errors.Is(err, connector.ErrTooLong) ||
+		errors.Is(err, engine.ErrTimeout) || isA[*operator.LimitError](err)
 }
 
 // isMachine reports whether the machine failed. A file that is not there, or is a folder, is the data's fault.

@@ -35,6 +35,7 @@ func TestExitStatus(t *testing.T) {
 		{fmt.Errorf("spill: %w", spill.ErrFull), 3},
 		{&engine.NotYetError{}, 2},
 		{&operator.LimitError{}, 4},
+		{&connector.ReadError{File: "x", Err: connector.ErrTooLong}, 4},
 		{&kernel.ScriptError{Err: kernel.ErrLimit}, 4},
 		{&builtins.LoadError{Err: kernel.ErrLimit}, 4},
 		{fmt.Errorf("job: %w", engine.ErrTimeout), 4},

@@ -7,9 +7,11 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
@@ -32,13 +34,17 @@ type fieldError struct {
 func (e *fieldError) Error() string { return e.field() + ": " + e.err.Error() }
 func (e *fieldError) Unwrap() error { return e.err }
 
+// maxSelectors is how many selectors of a part are shown; what lies between the first and the last is left out.
+const maxSelectors = 10
+
 // field is the selector of the part as a script writes it: ["user"][3].
 func (e *fieldError) field() string {
-	text := ""
-	for _, selector := range slices.Backward(e.path) {
-		text += selector
+	path := slices.Clone(e.path)
+	slices.Reverse(path)
+	if len(path) > maxSelectors {
+		path = slices.Concat(path[:maxSelectors-1], []string{"..."}, path[len(path)-1:])
 	}
-	return text
+	return strings.Join(path, "")
 }
 
 // below says that err arose in an element of a container.
@@ -190,7 +196,7 @@ func (w *jsonWriter) appendRecord(dst []byte, d *datum, depth int) ([]byte, erro
 		for i, item := range v.Items() {
 			key, ok := item[0].(starlark.String)
 			if !ok {
-				return dst, fmt.Errorf("the key %s is of type %s, and JSON's keys are strings: write str(key)", cut(item[0].String()), item[0].Type())
+				return dst, fmt.Errorf("the key %s is of type %s, and JSON's keys are strings: write str(key)", value.Cut(item[0], value.CutLimit), item[0].Type())
 			}
 			if dst, err = w.appendMember(dst, i, string(key), item[1], depth); err != nil {
 				return dst, err

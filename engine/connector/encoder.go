@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
 )
 
 // An EncodeError is a record that its sink's format cannot hold. Writing it again fails again: nobody retries.
@@ -27,7 +28,7 @@ func (e *EncodeError) Error() string {
 func (e *EncodeError) Unwrap() error { return e.Err }
 
 func newEncodeError(record int, d *datum, err error) *EncodeError {
-	e := &EncodeError{Record: record, Text: cut(d.box().String()), Err: err}
+	e := &EncodeError{Record: record, Text: value.Cut(d.box(), value.CutLimit), Err: err}
 	if f, ok := err.(*fieldError); ok {
 		e.Field, e.Err = f.field(), f.err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
 )
@@ -266,7 +267,7 @@ func (p *EncodedPart) accepts(columns []string, record int, d *datum) bool {
 	if sameSet(p.Columns, columns) {
 		return true
 	}
-	p.Shapes = append(p.Shapes, Shape{Record: record, Columns: columns, Text: cut(d.box().String()), at: p.Records})
+	p.Shapes = append(p.Shapes, Shape{Record: record, Columns: columns, Text: value.Cut(d.box(), value.CutLimit), at: p.Records})
 	return false
 }
 
@@ -297,7 +298,7 @@ func itemsOf(d *datum) ([]starlark.Tuple, error) {
 	}
 	for _, item := range items {
 		if _, ok := item[0].(starlark.String); !ok {
-			return nil, fmt.Errorf("the key %s is of type %s, and columns are named by strings: write str(key)", cut(item[0].String()), item[0].Type())
+			return nil, fmt.Errorf("the key %s is of type %s, and columns are named by strings: write str(key)", value.Cut(item[0], value.CutLimit), item[0].Type())
 		}
 	}
 	return items, nil

@@ -3,7 +3,6 @@ package connector
 import (
 	"math"
 	"strconv"
-	"strings"
 	gotime "time"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -196,13 +195,4 @@ func appendFloat(dst []byte, f float64) []byte {
 		}
 	}
 	return append(dst, ".0"...)
-}
-
-// cut shortens a text for a message to at most 1 KiB.
-func cut(s string) string {
-	const most = 1 << 10
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most-len("...")], "") + "..."
 }

@@ -2,7 +2,6 @@ package connector
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 
 	"github.com/flowsh/flowsh/engine/host"
@@ -128,13 +127,4 @@ func (in *input) failed(err error) error {
 		err = damaged(in.zip, err)
 	}
 	return &ReadError{File: in.name(), Offset: in.raw.n, Err: cause(err)}
-}
-
-// tooLong is the error for a record over the limit.
-func tooLong(limit int64, quotes bool) error {
-	hint := ""
-	if quotes {
-		hint = `, unless it holds a quote (") that is never closed`
-	}
-	return fmt.Errorf("the record that begins here is longer than %d bytes; allow more with --max-record%s", limit, hint)
 }

@@ -110,7 +110,7 @@ func (r *textReader) next() (*Block, error) {
 		return nil, r.in.failed(err)
 	}
 	if int64(len(data)) > limit {
-		return nil, &ReadError{File: r.in.name(), Offset: 0, Err: tooLong(limit, false)}
+		return nil, &ReadError{File: r.in.name(), Offset: 0, Err: &lengthError{limit: limit}}
 	}
 	if err := r.in.unchanged(); err != nil {
 		return nil, err

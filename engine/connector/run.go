@@ -183,7 +183,7 @@ func (r *runReader) checkLength(n int) int {
 		cut := r.source.cutter()
 		k := cut.Last(r.buf[at:min(at+limit+1, whole)])
 		if k == 0 {
-			err := tooLong(int64(limit), r.source.spec.Format == "csv")
+			err := &lengthError{limit: int64(limit), quotes: r.source.spec.Format == "csv"}
 			r.err, r.done = &ReadError{File: r.in.name(), Offset: r.offset + int64(at), Err: err}, true
 			return at
 		}

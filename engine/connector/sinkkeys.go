@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/flowsh/flowsh/engine/value"
+	"go.starlark.net/starlark"
 )
 
 const (
@@ -117,7 +120,7 @@ func (s *keySink) check(part *EncodedPart) error {
 		return checkFile(s.host, part.Name)
 	}
 	key := strings.TrimSuffix(strings.TrimPrefix(part.Name, s.prefix), s.suffix)
-	return &EncodeError{Target: s.layout.Target, Record: part.first, Text: fmt.Sprintf("with the key %q", cut(key)), Err: err}
+	return &EncodeError{Target: s.layout.Target, Record: part.first, Text: "with the key " + value.Cut(starlark.String(key), value.CutLimit), Err: err}
 }
 
 // use opens a file to write to it, and closes the one that was not used for longest if too many are open.
