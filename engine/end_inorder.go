@@ -19,7 +19,7 @@ type inOrderEnd struct {
 }
 
 // A sequential operator turns the records of a unit, in order, into a batch. It returns errStopped beside the
-// last batch when it wants no more.
+// last batch when it wants no more, and an error beside what came of the records before the one that failed.
 type sequential interface {
 	next(out *kernel.Output) (*chunk.Batch, error)
 	// flush is what is left at the end.
@@ -33,9 +33,6 @@ func (e *inOrderEnd) work(_ int, u *unit) error {
 
 func (e *inOrderEnd) deliver(u *unit) error {
 	b, stop := e.op.next(u.out)
-	if stop != nil && !errors.Is(stop, errStopped) {
-		return stop
-	}
 	if b != nil {
 		if err := e.stage.emit(e.ctx, b); err != nil {
 			return err
@@ -60,9 +57,9 @@ func newSequential(s *stageRun, op *Op) (sequential, error) {
 	case OpWithIndex:
 		return &indexer{}, nil
 	case OpTake:
-		return &taker{left: op.N, keyed: len(s.chain.Columns) > 0, n: op.N, seen: map[string]int64{}}, nil
+		return &taker{stage: s, op: op, left: op.N, keyed: len(s.chain.Columns) > 0, n: op.N, seen: map[string]int64{}}, nil
 	case OpBatch, OpMapBatch:
-		return &batcher{size: int(op.Size)}, nil
+		return &batcher{size: int(op.Size), laned: s.Laned}, nil
 	}
 	return newScanner(s, op)
 }
@@ -89,6 +86,8 @@ func (x *indexer) flush() (*chunk.Batch, error) { return nil, nil }
 
 // taker lets the first n records pass, or the first n of each key.
 type taker struct {
+	stage *stageRun
+	op    *Op
 	left  int64 // without keys
 	keyed bool
 	n     int64
@@ -120,7 +119,7 @@ func (t *taker) byKey(out *kernel.Output) (*chunk.Batch, error) {
 	for i := range out.N {
 		var err error
 		if t.key, _, err = value.AppendKey(t.key[:0], out.Columns[0].At(i)); err != nil {
-			return nil, err
+			return b, t.stage.complain(t.op, out, i, err.Error())
 		}
 		if t.seen[string(t.key)] == t.n {
 			continue
@@ -138,34 +137,35 @@ func (t *taker) flush() (*chunk.Batch, error) { return nil, nil }
 
 // batcher makes lists of size records each; the last one may be shorter. A list never spans two lanes.
 type batcher struct {
-	size int
-	list []starlark.Value
-	lane uint32
+	size  int
+	laned bool
+	list  []starlark.Value
+	lane  uint32
 }
 
 func (t *batcher) next(out *kernel.Output) (*chunk.Batch, error) {
 	b := new(chunk.Batch)
 	for i := range out.N {
-		if len(out.Lanes) > 0 && out.Lanes[i] != t.lane {
-			t.cut(b, len(out.Lanes) > 0)
+		if t.laned && out.Lanes[i] != t.lane {
+			t.cut(b)
 			t.lane = out.Lanes[i]
 		}
 		t.list = append(t.list, out.At(i))
 		if len(t.list) == t.size {
-			t.cut(b, len(out.Lanes) > 0)
+			t.cut(b)
 		}
 	}
 	return b, nil
 }
 
-func (t *batcher) cut(b *chunk.Batch, laned bool) {
+func (t *batcher) cut(b *chunk.Batch) {
 	if len(t.list) == 0 {
 		return
 	}
 	list := starlark.NewList(t.list)
 	list.Freeze()
 	b.Append(list)
-	if laned {
+	if t.laned {
 		b.Lanes = append(b.Lanes, t.lane)
 	}
 	t.list = nil
@@ -173,7 +173,7 @@ func (t *batcher) cut(b *chunk.Batch, laned bool) {
 
 func (t *batcher) flush() (*chunk.Batch, error) {
 	b := new(chunk.Batch)
-	t.cut(b, false)
+	t.cut(b)
 	return b, nil
 }
 
@@ -188,6 +188,7 @@ type scanner struct {
 	flushs bool
 	key    []byte
 	bytes  int64
+	lane   uint32 // of the last record, if the flow has lanes; they come one after another
 }
 
 func newScanner(s *stageRun, op *Op) (sequential, error) {
@@ -206,25 +207,44 @@ func (s *scanner) next(out *kernel.Output) (*chunk.Batch, error) {
 	b := new(chunk.Batch)
 	ordinals := out.Ordinals(nil)
 	for i := range out.N {
+		if err := s.enter(b, out, i); err != nil {
+			return b, err
+		}
 		state, err := s.state(out, i)
 		if err != nil {
-			return nil, err
+			return b, err
 		}
 		s.folder.At(ordinals[i])
 		result, err := s.folder.Fold(state, &out.Column, i)
 		if err != nil {
 			if err = s.failed(out, i, err); err != nil {
-				return nil, err
+				return b, err
 			}
 			continue
 		}
 		next, err := s.emit(b, result, out, i)
 		if err != nil {
-			return nil, err
+			return b, err
 		}
 		s.states[string(s.key)] = next
 	}
 	return b, nil
+}
+
+// enter ends the lane before the record's, if every lane has a state of its own.
+func (s *scanner) enter(b *chunk.Batch, out *kernel.Output, i int) error {
+	if !s.stage.Laned || len(out.Columns) > 0 || out.Lanes[i] == s.lane {
+		return nil
+	}
+	if err := s.flushInto(b); err != nil {
+		return err
+	}
+	for len(b.Lanes) < b.N {
+		b.Lanes = append(b.Lanes, s.lane)
+	}
+	clear(s.states)
+	s.order, s.bytes, s.lane = s.order[:0], 0, out.Lanes[i]
+	return nil
 }
 
 // failed makes a dead letter of the record if the job asks for it; the state stays what it was before, unless
@@ -252,7 +272,7 @@ func (s *scanner) state(out *kernel.Output, i int) (starlark.Value, error) {
 		s.key = value.AppendKeyInt(s.key, int64(out.Lanes[i]))
 	}
 	if err != nil {
-		return nil, err
+		return nil, s.stage.complain(s.op, out, i, err.Error())
 	}
 	if state, ok := s.states[string(s.key)]; ok {
 		return state, nil
@@ -262,6 +282,7 @@ func (s *scanner) state(out *kernel.Output, i int) (starlark.Value, error) {
 		return nil, err
 	}
 	s.order = append(s.order, string(s.key))
+	s.states[string(s.key)] = state
 	s.bytes += int64(len(s.key)) + value.Size(state) + 64
 	if share := s.stage.run.share; s.bytes > share {
 		return nil, &operator.LimitError{
@@ -289,17 +310,28 @@ func (s *scanner) emit(b *chunk.Batch, result starlark.Value, out *kernel.Output
 
 func (s *scanner) flush() (*chunk.Batch, error) {
 	b := new(chunk.Batch)
+	if err := s.flushInto(b); err != nil {
+		return nil, err
+	}
+	for s.stage.Laned && len(b.Lanes) < b.N {
+		b.Lanes = append(b.Lanes, s.lane)
+	}
+	return b, nil
+}
+
+// flushInto appends what is left of the states, in the order of the keys.
+func (s *scanner) flushInto(b *chunk.Batch) error {
 	if !s.flushs {
-		return b, nil
+		return nil
 	}
 	for _, key := range s.order {
 		v, err := s.folder.Flush(s.states[key])
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := spreadInto(b, v); err != nil {
-			return nil, s.stage.complain(s.op, nil, 0, "flush must return a list of records: "+err.Error())
+			return s.stage.complain(s.op, nil, 0, "flush must return a list of records: "+err.Error())
 		}
 	}
-	return b, nil
+	return nil
 }

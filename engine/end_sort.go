@@ -27,10 +27,10 @@ type sortWorker struct {
 }
 
 func newSortEnd(s *stageRun, op *Op) *sortEnd {
-	e := &sortEnd{stage: s, op: op, keys: orderKeys{op: op, nulls: nullsOf(op.Nulls)}}
-	limit := op.N
-	if op.Kind != OpTakeSort && op.Kind != OpSample {
-		limit = 0
+	e := &sortEnd{stage: s, op: op, keys: orderKeys{op: op, nulls: nullsOf(op)}}
+	limit := int64(0)
+	if op.Kind == OpTakeSort || op.Kind == OpSample {
+		limit = max(op.N, 1) // 0 would be all
 	}
 	e.sorter = operator.NewSorter(operator.SorterConfig{Reverse: op.Reverse, Limit: limit, Memory: s.memory("sort")})
 	for range s.run.cores {
@@ -68,7 +68,10 @@ func (e *sortEnd) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	if e.op.Kind == OpSample {
+	switch {
+	case (e.op.Kind == OpTakeSort || e.op.Kind == OpSample) && e.op.N == 0:
+		return nil
+	case e.op.Kind == OpSample:
 		return e.inInputOrder(ctx)
 	}
 	return e.sorter.Emit(ctx, func(records *chunk.Column, ordinals []chunk.Ordinal) error {

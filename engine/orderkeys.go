@@ -6,7 +6,6 @@ import (
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/value"
-	"go.starlark.net/starlark"
 )
 
 // orderKeys turns sort keys into bytes that compare as the keys do, and finds the first key that does not compare
@@ -15,16 +14,18 @@ type orderKeys struct {
 	op    *Op
 	nulls value.Nulls
 	class value.Class // of the keys so far; "": none yet
+	first string      // the first record
 }
 
-func nullsOf(name string) value.Nulls {
-	switch name {
-	case "first":
+// nullsOf is what None is worth so that it comes out where the operator says, also in reverse.
+func nullsOf(op *Op) value.Nulls {
+	switch {
+	case op.Nulls == "":
+		return value.NullsError
+	case (op.Nulls == "first") != op.Reverse:
 		return value.NullsFirst
-	case "last":
-		return value.NullsLast
 	}
-	return value.NullsError
+	return value.NullsLast
 }
 
 // keyClasses is what a unit's keys compare with: the classes in order of occurrence, each beside its first
@@ -38,9 +39,10 @@ type keyClasses struct {
 type classSeen struct {
 	class  value.Class
 	record string
+	origin *chunk.Origin
 }
 
-func (c *keyClasses) see(class value.Class, key starlark.Value) {
+func (c *keyClasses) see(class value.Class, u *unit, i int) {
 	if c.broken {
 		return
 	}
@@ -50,7 +52,7 @@ func (c *keyClasses) see(class value.Class, key starlark.Value) {
 			return
 		}
 	}
-	c.seen = append(c.seen, classSeen{class: class, record: value.Cut(key, 1024)})
+	c.seen = append(c.seen, classSeen{class: class, record: value.Cut(u.out.At(i), 1024), origin: originOf(u, i)})
 	c.joined, c.broken = joined, !ok
 }
 
@@ -74,8 +76,7 @@ func (o *orderKeys) encode(keys *chunk.Column, u *unit, into *chunk.Column) erro
 		}
 		ends[i] = len(arena)
 		if i == 0 || keys.Kind == chunk.Any || keys.Kind == chunk.Tuple {
-			key := keys.At(i)
-			classes.see(value.ClassOf(key), key)
+			classes.see(value.ClassOf(keys.At(i)), u, i)
 		}
 	}
 	text, lo := string(arena), 0
@@ -89,12 +90,22 @@ func (o *orderKeys) encode(keys *chunk.Column, u *unit, into *chunk.Column) erro
 
 // failure is the error of a record whose key has no order.
 func (o *orderKeys) failure(u *unit, i int, err error) error {
-	s := &kernel.ScriptError{Op: o.op.ID, Name: string(o.op.Kind), Message: err.Error(), Position: o.op.At, Err: err}
-	s.Record = value.Cut(u.out.At(i), 1024)
-	if from := u.out.Origin; from != nil {
-		s.Origin = &chunk.Origin{File: from.File, Base: from.Base + int64(u.out.RelativeAt(i))}
-	}
+	s := o.complaint(value.Cut(u.out.At(i), 1024), originOf(u, i), err.Error())
+	s.Err = err
 	return s
+}
+
+func (o *orderKeys) complaint(record string, origin *chunk.Origin, message string) *kernel.ScriptError {
+	return &kernel.ScriptError{Op: o.op.ID, Name: string(o.op.Kind), Message: message, Position: o.op.At, Record: record, Origin: origin}
+}
+
+// originOf is where a unit's record was read, nil if that is not known.
+func originOf(u *unit, i int) *chunk.Origin {
+	from := u.out.Origin
+	if from == nil {
+		return nil
+	}
+	return &chunk.Origin{File: from.File, Base: from.Base + int64(u.out.RelativeAt(i))}
 }
 
 // check compares the classes of the unit's keys with those before: the first record that does not compare is the
@@ -106,15 +117,15 @@ func (o *orderKeys) check(u *unit) error {
 	}
 	for _, c := range classes.seen {
 		if o.class == "" {
-			o.class = c.class
+			o.class, o.first = c.class, c.record
 			continue
 		}
 		joined, ok := value.JoinClass(o.class, c.class)
 		if !ok {
-			return &kernel.ScriptError{
-				Op: o.op.ID, Name: string(o.op.Kind), Position: o.op.At, Record: c.record,
-				Message: fmt.Sprintf("keys do not compare: those before are %s, this one is %s", o.class, c.class),
-			}
+			return o.complaint(c.record, c.origin, fmt.Sprintf("keys do not compare: those before are %s, this one is %s; the first record is %s", o.class, c.class, o.first))
+		}
+		if o.class == value.ClassNone {
+			o.first = c.record
 		}
 		o.class = joined
 	}

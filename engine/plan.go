@@ -263,9 +263,18 @@ func (b *planner) close(s *Stage, end End, op int) *Stage {
 	return s
 }
 
-// after starts a stage that reads another.
+// after starts a stage that reads another. An op over the whole flow ends the lanes.
 func (b *planner) after(s *Stage) *Stage {
-	return &Stage{Source: -1, Inputs: []int{s.ID}, Op: -1, Laned: s.Laned && (s.End == Pass || s.End == InOrder)}
+	laned := s.Laned
+	switch s.End {
+	case Pass:
+	case InOrder:
+		kind := b.graph.Ops[s.Op].Kind
+		laned = laned && kind != OpTake && kind != OpWithIndex
+	default:
+		laned = false
+	}
+	return &Stage{Source: -1, Inputs: []int{s.ID}, Op: -1, Laned: laned}
 }
 
 // inLaneOrder brings partitioned records into the order of their lanes where the next op depends on order.
