@@ -217,7 +217,9 @@ func (c *Column) At(i int) starlark.Value {
 	case Record:
 		d := starlark.NewDict(len(c.Fields))
 		for f := range c.Fields {
-			_ = d.SetKey(starlark.String(c.Names[f]), c.Fields[f].At(i)) // a string key of a new dict cannot fail
+			if v := c.Fields[f].At(i); v != nil {
+				_ = d.SetKey(starlark.String(c.Names[f]), v) // a string key of a new dict cannot fail
+			}
 		}
 		d.Freeze()
 		return d

@@ -121,3 +121,31 @@ func TestBatchOrdinals(t *testing.T) {
 		}
 	}
 }
+
+func TestRecordsThatLackKeys(t *testing.T) {
+	var c Column
+	c.BecomeRecord([]string{"a", "b"})
+	for _, b := range []starlark.Value{starlark.MakeInt(1), nil, starlark.None} {
+		c.Fields[0].AppendFloat(0.5)
+		if b == nil {
+			c.Fields[1].AppendMissing()
+		} else {
+			c.Fields[1].Append(b)
+		}
+		c.N++
+	}
+	if c.Fields[0].Lacks() || !c.Fields[1].Lacks() {
+		t.Errorf("a lacks: %v, b lacks: %v", c.Fields[0].Lacks(), c.Fields[1].Lacks())
+	}
+	var copied Column
+	for i, want := range []string{`{"a": 0.5, "b": 1}`, `{"a": 0.5}`, `{"a": 0.5, "b": None}`} {
+		copied.AppendFrom(&c, i)
+		if got := c.At(i).String(); got != want || copied.At(i).String() != want {
+			t.Errorf("record %d is %s and %s as a copy, want %s", i, got, copied.At(i), want)
+		}
+	}
+	c.Append(starlark.None)
+	if c.Kind != Any || c.At(1).String() != `{"a": 0.5}` {
+		t.Errorf("boxed: %v", c.At(1))
+	}
+}
