@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/scan"
 	"go.starlark.net/starlark"
 )
 
@@ -48,7 +49,7 @@ func asInt(text string, out *chunk.Column) error {
 // asFloat is Starlark's float(text).
 func asFloat(text string, out *chunk.Column) error {
 	if c := text[len(text)-1]; c-'0' < 10 { // not nan, inf or infinity
-		if x, err := strconv.ParseFloat(text, 64); err == nil {
+		if x, err := scan.ParseFloat(text); err == nil {
 			out.AppendFloat(x)
 			return nil
 		}

@@ -39,6 +39,9 @@ type tableLayout struct {
 	rest   chunk.Column
 }
 
+// restRun is how many values that nobody wants are kept before they are dropped.
+const restRun = 64
+
 // A cell is a field that is wanted, or must be checked.
 type cell struct {
 	column  int        // of the header
@@ -142,7 +145,7 @@ func (l *tableLayout) cell(c *cell, fields []string, out *chunk.Column) *badReco
 	from, to := l.header.pick[c.column], &l.rest
 	if c.to >= 0 {
 		to = &out.Fields[c.to]
-	} else {
+	} else if to.N == restRun {
 		to.Reset()
 	}
 	if from >= len(fields) {

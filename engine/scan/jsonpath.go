@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"strconv"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -206,7 +205,7 @@ func (p *Projection) number(m *Member, at, depth int) int {
 	case end < 0:
 		return -1
 	case float:
-		x, err := strconv.ParseFloat(text[at:end], 64)
+		x, err := ParseFloat(text[at:end])
 		if err != nil {
 			return -1
 		}

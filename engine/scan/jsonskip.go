@@ -3,7 +3,6 @@ package scan
 import (
 	"encoding/binary"
 	"math/bits"
-	"strconv"
 )
 
 // The functions below step over JSON at an offset of a text without building it. They return the offset after it,
@@ -223,7 +222,7 @@ func skipNumber(text string, at int) int {
 	if end < 0 || !float || shortDecimal(text[at:end]) {
 		return end
 	}
-	if _, err := strconv.ParseFloat(text[at:end], 64); err != nil {
+	if _, err := ParseFloat(text[at:end]); err != nil {
 		return -1
 	}
 	return end

@@ -3,7 +3,6 @@ package scan
 import (
 	"encoding/json"
 	"math/big"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -91,7 +90,7 @@ func (d *JSON) number() (starlark.Value, bool) {
 		return nil, false
 	}
 	if float {
-		x, err := strconv.ParseFloat(text, 64)
+		x, err := ParseFloat(text)
 		return starlark.Float(x), err == nil
 	}
 	if len(text) <= 18 {
