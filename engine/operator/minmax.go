@@ -293,10 +293,11 @@ func (a *minMax) Merge(groups []int32, in *Keyed) error {
 			return errState(a.op)
 		}
 		first := in.Ordinals[i]
+		plain := classes.Kind == chunk.Null || classes.At(i) == starlark.None
 		switch {
-		case values.Kind == chunk.Int && a.become(chunk.Int):
+		case plain && values.Kind == chunk.Int && a.become(chunk.Int):
 			a.ints = better(a, a.ints, g, values.Ints[i], at, first, compareInts)
-		case values.Kind == chunk.Float && a.become(chunk.Float):
+		case plain && values.Kind == chunk.Float && a.become(chunk.Float):
 			a.floats = better(a, a.floats, g, values.Floats[i], at, first, compareFloats)
 		default:
 			a.box()

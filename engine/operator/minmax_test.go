@@ -20,19 +20,20 @@ func TestMinMaxReportsTheFirstRecordThatDoesNotCompare(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SliceOfN(someValues, 1, 6).Draw(t, "values")
-		ordered, orderedErr := minOf(NewMinMax(false), values)
+		greatest := rapid.Bool().Draw(t, "greatest")
+		ordered, orderedErr := resultOf(NewMinMax(greatest), values)
 		order := rapid.Permutation(indexes(len(values))).Draw(t, "order")
 		parts := map[int]Aggregate{}
 		for _, i := range order {
 			p := rapid.IntRange(0, 2).Draw(t, "part")
 			if parts[p] == nil {
-				parts[p] = NewMinMax(false)
+				parts[p] = NewMinMax(greatest)
 			}
 			if err := foldOne(parts[p], values[i], at(i)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		total := NewMinMax(false)
+		total := NewMinMax(greatest)
 		for p := range 3 {
 			if parts[p] != nil {
 				mergeOne(t, total, parts[p])
@@ -60,7 +61,7 @@ func indexes(n int) (all []int) {
 	return all
 }
 
-func minOf(a Aggregate, values []starlark.Value) (starlark.Value, error) {
+func resultOf(a Aggregate, values []starlark.Value) (starlark.Value, error) {
 	for i, v := range values {
 		if err := foldOne(a, v, at(i)); err != nil {
 			return nil, err
@@ -103,8 +104,8 @@ func TestMinMax(t *testing.T) {
 		{[]starlark.Value{starlark.String("b"), starlark.String("a")}, `"a"`, `"b"`},
 		{[]starlark.Value{starlark.Tuple{num(2)}, starlark.Tuple{num(1), num(9)}}, "(1, 9)", "(2,)"},
 	} {
-		least, err1 := minOf(NewMinMax(false), test.values)
-		greatest, err2 := minOf(NewMinMax(true), test.values)
+		least, err1 := resultOf(NewMinMax(false), test.values)
+		greatest, err2 := resultOf(NewMinMax(true), test.values)
 		if err := errors.Join(err1, err2); err != nil {
 			t.Error(err)
 		} else if least.String() != test.min || greatest.String() != test.max {
