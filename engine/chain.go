@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -10,9 +9,6 @@ import (
 	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
 )
-
-// errSideFailed is what a stage ends with whose side input failed: the echo of another stage's error.
-var errSideFailed = errors.New("the side input failed")
 
 // prepare waits for the side inputs and makes the chain and the end.
 func (s *stageRun) prepare(ctx context.Context) error {
@@ -24,8 +20,9 @@ func (s *stageRun) prepare(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if side.failed {
-			return errSideFailed
+		if side.failed { // its own stage says why
+			<-ctx.Done()
+			return context.Cause(ctx)
 		}
 	}
 	for _, id := range s.Chain {

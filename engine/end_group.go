@@ -44,8 +44,8 @@ type groupEnd struct {
 	folders  []chan *routed // one per folding goroutine; nil if the op combines
 	pool     sync.Pool      // of *routed
 	folding  sync.WaitGroup
-	failures []error     // one per folding goroutine
-	broken   atomic.Bool // one of them has failed
+	failures []error     // one per bucket
+	broken   atomic.Bool // there is one
 	prints   printLog
 	state    starlark.Value // what an unkeyed op emits for no records at all; nil: nothing
 	seen     bool
@@ -244,13 +244,15 @@ func (g *groupEnd) deliver(u *unit) error {
 			return g.located(g.groups.FirstError(err))
 		}
 	case *routed:
+		failed := ready.failed // it is used again once the folders are through with it
 		ready.pending.Store(int32(len(g.folders)))
 		for _, c := range g.folders {
 			c <- ready
 		}
-		if ready.failed != nil || g.broken.Load() {
-			g.failures = append(g.failures, ready.failed)
-			return g.settle()
+		if failed != nil || g.broken.Load() {
+			g.stopFolding()
+			g.failures = append(g.failures, failed)
+			return g.located(g.lowest())
 		}
 	}
 	return nil
@@ -268,22 +270,30 @@ func (g *groupEnd) settle() error {
 // startFolding starts one goroutine per core; bucket b belongs to goroutine b modulo their number.
 func (g *groupEnd) startFolding() {
 	cores := g.stage.run.cores
-	g.failures = make([]error, cores)
+	g.failures = make([]error, operator.Buckets)
 	for n := range cores {
 		c := make(chan *routed, 2)
 		g.folders = append(g.folders, c)
 		g.folding.Go(func() {
 			for r := range c {
-				for b := n; b < operator.Buckets && g.failures[n] == nil; b += cores {
-					if g.failures[n] = g.groups.Add(b, &r.Routed); g.failures[n] != nil {
-						g.broken.Store(true)
-					}
+				for b := n; b < operator.Buckets; b += cores {
+					g.fold(b, r)
 				}
 				if r.pending.Add(-1) == 0 {
 					g.pool.Put(r)
 				}
 			}
 		})
+	}
+}
+
+// fold adds records to a bucket that has not failed. A failure in another may be about a later record.
+func (g *groupEnd) fold(b int, r *routed) {
+	if g.failures[b] != nil {
+		return
+	}
+	if g.failures[b] = g.groups.Add(b, &r.Routed); g.failures[b] != nil {
+		g.broken.Store(true)
 	}
 }
 
@@ -323,8 +333,10 @@ func (g *groupEnd) lowest() error {
 		if !errors.As(err, &r) {
 			return err
 		}
-		if lowest == nil || r.Ordinal.Compare(at) < 0 {
-			lowest, at = err, r.Ordinal
+		o := r.Ordinal
+		o.Lane = 0 // records come by position, not by lane
+		if lowest == nil || o.Compare(at) < 0 {
+			lowest, at = err, o
 		}
 	}
 	return lowest

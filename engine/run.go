@@ -163,12 +163,12 @@ func (r *stepRun) build(ctx context.Context) error {
 	return nil
 }
 
-// runStages runs all stages and returns the error of the first one, in the order of the plan, that failed by
-// itself.
+// runStages runs all stages. One that fails hands its error on behind its records, as the end of its flow; the
+// step fails when the error of any comes to the end of a flow.
 func (r *stepRun) runStages(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := context.AfterFunc(ctx, func() { r.interrupt(context.Cause(ctx)) })
+	stop := context.AfterFunc(ctx, r.interrupt)
 	defer stop()
 	watch := r.watch(ctx)
 	defer watch()
@@ -177,7 +177,7 @@ func (r *stepRun) runStages(ctx context.Context) error {
 	var all sync.WaitGroup
 	for i, s := range r.stages {
 		all.Go(func() {
-			if errs[i] = s.work(ctx); errs[i] != nil {
+			if errs[i] = s.work(ctx); errs[i] != nil && len(s.Outputs) == 0 {
 				cancel(errs[i])
 			}
 		})
@@ -186,28 +186,32 @@ func (r *stepRun) runStages(ctx context.Context) error {
 	return r.first(ctx, errs)
 }
 
-// first is the error to report: the first in the order of the plan that is not the echo of another's.
+// first is the error to report: of the stages that end a flow the first, in the order of the plan, that failed and
+// was not stopped by another's failure. Whom nobody reads any more, because a take has had enough, has not failed.
 func (r *stepRun) first(ctx context.Context, errs []error) error {
-	cause := context.Cause(ctx)
-	for _, err := range errs {
-		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, cause) {
+	cause, failed := context.Cause(ctx), false
+	for i, err := range errs {
+		if err == nil || len(r.stages[i].Outputs) > 0 {
+			continue
+		}
+		if cause == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, errInterrupted) && !errors.Is(err, cause) {
 			return err
 		}
+		failed = true
 	}
-	for _, err := range errs {
-		if err != nil {
-			if cause != nil {
-				return cause
-			}
-			return err
-		}
+	if failed {
+		return cause
 	}
 	return nil
 }
 
+// errInterrupted is what functions of the script end with when the step has failed elsewhere. It is not the
+// failure itself, which they would take for their own record's.
+var errInterrupted = errors.New("interrupted")
+
 // interrupt stops the script's functions and wakes everybody who waits.
-func (r *stepRun) interrupt(cause error) {
-	r.env.Interrupt.CompareAndSwap(nil, &cause)
+func (r *stepRun) interrupt() {
+	r.env.Interrupt.CompareAndSwap(nil, &errInterrupted)
 	for _, s := range r.stages {
 		s.seq.stop()
 		for _, e := range s.outs {

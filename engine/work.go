@@ -26,6 +26,7 @@ type unit struct {
 	prints  []string                 // in order
 	bad     []*connector.RecordError // that the source could not decode and the job does not want to fail for
 	err     error                    // what stopped the unit; it is reported when its turn comes
+	partial bool                     // what came before the record that err is about goes on
 	ready   any                      // what the end prepared for its turn
 	keep    bool                     // the end needs out when the unit's turn comes
 }
@@ -186,8 +187,10 @@ func (s *stageRun) deliver(u *unit) error {
 	if err := s.account(u); err != nil {
 		return err
 	}
-	if u.err == nil {
-		return s.end.deliver(u)
+	if u.err == nil || u.partial {
+		if err := s.end.deliver(u); err != nil || u.err == nil {
+			return err
+		}
 	}
 	if e, ok := s.end.(settler); ok {
 		if err := e.settle(); err != nil {
@@ -233,29 +236,52 @@ type worker struct {
 	out     *kernel.Output
 }
 
-// process takes a unit through the chain and the parallel part of the end.
+// process takes a unit through the chain and the parallel part of the end. The records before one that fails go
+// on as if the unit ended there: how the input was cut decides neither what the error is nor whether a take has
+// had enough before it.
 func (w *worker) process(u *unit) error {
-	in, err := w.input(u)
-	if err != nil {
-		return err
+	in, failed := w.input(u)
+	if failed != nil && in.N != len(in.Relative) {
+		return failed
 	}
 	u.read = int64(in.N)
 	w.stage.records.Add(u.read)
 	if err := w.through(in, u); err != nil {
-		return err
+		var e *kernel.ScriptError
+		if !errors.As(err, &e) {
+			return err
+		}
+		failed = err
+		trim(u.out)
 	}
 	if err := w.stage.end.work(w.number, u); err != nil {
 		return err
 	}
-	if !u.keep {
+	u.partial = failed != nil
+	w.release(u)
+	return failed
+}
+
+// trim cuts off what a record left behind that failed on its way out.
+func trim(out *kernel.Output) {
+	for i := range out.Columns {
+		out.Columns[i] = out.Columns[i].Slice(0, out.Len)
+	}
+	if out.N > out.Len {
+		out.Column = out.Slice(0, out.Len)
+	}
+}
+
+// release gives the output back to the worker, unless the end needs it when the unit's turn comes.
+func (w *worker) release(u *unit) {
+	if !u.keep && !u.partial {
 		u.out = nil
-		return nil
+		return
 	}
 	if w.out.Borrowed {
 		w.batch = chunk.Batch{}
 	}
 	w.out = nil
-	return nil
 }
 
 func (w *worker) input(u *unit) (*chunk.Batch, error) {

@@ -1,0 +1,42 @@
+package builtins_test
+
+import "testing"
+
+// What fails, and whether anything does, depends on the order of the records alone.
+func TestFailuresDoNotDependOnSizes(t *testing.T) {
+	files := map[string]string{"n.txt": "1\n2\n3\nx\n5\ny\n"}
+	for _, c := range []struct{ name, script, want, wantErr string }{
+		{"a take has enough before the record that fails", `job = lines("n.txt").map(int).take(3)`, "1\n2\n3\n", ""},
+		{"also in a later stage", `job = lines("n.txt").map(int).with_index().take(3)`, "0\t1\n1\t2\n2\t3\n", ""},
+		{"also behind a scan that fails", `job = lines("n.txt").scan(0, lambda acc, s: ([acc], acc + int(s))).take(3)`, "0\n1\n3\n", ""},
+		{"also behind a key that fails", `job = from_enumerable([1, 2, [3], 4]).take(1, by = lambda x: x).take(2)`, "1\n2\n", ""},
+		{"also behind lines that are not JSON", `job = jsonl("n.txt").take(3)`, "1\n2\n3\n", ""},
+		{"an earlier record fails later in the chain", `job = lines("n.txt").map(int).map(lambda n: 1 // (n - 3))`, "", "division by zero"},
+		{"an earlier record fails at the end", `job = lines("n.txt").map(int).reduce(0, lambda acc, n: 1 // (n - 3), by = lambda n: n)`, "", "division by zero"},
+		{"an earlier record fails in a later stage", `job = lines("n.txt").map(int).with_index().map(lambda i, n: 1 // (n - 3))`, "", "division by zero"},
+		{"of two keys that fail that of the first record", `job = from_enumerable(range(100, 0, -1)).reduce(0, lambda acc, n: 1 // (n % 10), by = lambda n: n)`,
+			"", `record: 100\b`},
+		{"of two lanes that fail that of the first record", `job = from_enumerable(range(100, 0, -1)).partition(lambda n: n).reduce(0, lambda acc, n: 1 // (n % 10))`,
+			"", `record: 100\b`},
+		{"a flow in using= is not what fails", `
+some = from_enumerable(range(10000)).map(lambda x: x + 1)
+job = [lines("n.txt").map(int).map(lambda n: n).write("out.txt"), from_enumerable([1]).map(lambda x, all: len(all), using = some)]`,
+			"", `invalid literal[^\n]*\n  record: "x"`},
+		{"none of none", `job = from_enumerable([3, 1, 2]).take_sort(0)`, "", ""},
+		{"none of none by key", `job = from_enumerable([3, 1, 2]).take_sort(0, by = lambda x: x)`, "", ""},
+		{"a sample of none", `job = from_enumerable([3, 1, 2]).sample(n = 0)`, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) { everywhere(t, c.script, files, "", c.want, c.wantErr) })
+	}
+}
+
+// A failure in one stage must not be mixed with the record that another one is at.
+func TestFailureShowsItsOwnRecord(t *testing.T) {
+	files := map[string]string{"n.txt": "1\n2\nx\n"}
+	script := `
+busy = from_enumerable(range(20000)).map(lambda x: -x)
+job = [lines("n.txt").map(int), busy.write("busy.txt")]`
+	for range 5 {
+		everywhere(t, script, files, "", "", `record: "x"\n  from:   n.txt, byte 4`)
+	}
+}
