@@ -66,14 +66,14 @@ func (d *decoder) Decode(b *Block, out *chunk.Batch, bad func(*RecordError) erro
 	if d.source.spec.Origin {
 		d.addOrigins(b, out, where)
 	}
+	if d.whole != nil {
+		out.Whole = d.wholeOf(b, out)
+	}
 	if err != nil {
 		return err
 	}
 	if len(out.Relative) == 0 {
 		out.Column.Reset()
-	}
-	if d.whole != nil {
-		out.Whole = d.wholeOf(b, out)
 	}
 	return nil
 }
