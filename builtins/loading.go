@@ -103,7 +103,10 @@ func (u *unit) execute(s *script) error {
 		}
 		u.globals, err = s.program.Init(u.thread, u.predeclared)
 		u.globals.Freeze()
-		return err
+		if err != nil {
+			return err
+		}
+		return u.patterns(s)
 	})
 }
 

@@ -20,20 +20,27 @@ const (
 // newRegexps makes the module re with a cache of its own.
 func newRegexps() *starlarkstruct.Module {
 	r := new(regexps)
-	return module("re", map[string]function{
+	functions := map[string]function{
 		"find":     r.find,
 		"find_all": r.findAll,
 		"groups":   r.groups,
 		"replace":  r.replace,
 		"split":    r.split,
 		"test":     r.test,
-		// The names under which people look for these.
-		"compile": useInstead("patterns are compiled once and kept: pass the text to re.test, re.find, ..."),
-		"findall": useInstead("write re.find_all"),
-		"match":   useInstead(`write re.test(r"^...", s) for a bool, re.groups for the groups`),
-		"search":  useInstead("write re.test for a bool, re.find for the text, re.groups for the groups"),
-		"sub":     useInstead("write re.replace(pattern, s, replacement)"),
-	}, nil)
+	}
+	for name, hint := range elsewhere {
+		functions[name] = useInstead(hint)
+	}
+	return module("re", functions, nil)
+}
+
+// elsewhere are the names under which people of other languages look for these, with what to write.
+var elsewhere = map[string]string{
+	"compile": "patterns are compiled once and kept: pass the text to re.test, re.find, ...",
+	"findall": "write re.find_all",
+	"match":   `write re.test(r"^...", s) for a bool, re.groups for the groups`,
+	"search":  "write re.test for a bool, re.find for the text, re.groups for the groups",
+	"sub":     "write re.replace(pattern, s, replacement)",
 }
 
 func useInstead(what string) function {
@@ -138,13 +145,17 @@ func (r *regexps) groups(_ *starlark.Thread, b *starlark.Builtin, args starlark.
 		return nil, err
 	}
 	if re.NumSubexp() == 0 {
-		return nil, fmt.Errorf("%s: pattern %q has no groups: use re.find for the text of the match", b.Name(), re)
+		return nil, fmt.Errorf("%s: %w", b.Name(), errNoGroups(re))
 	}
 	at := re.FindStringSubmatchIndex(s)
 	if at == nil {
 		return starlark.None, nil
 	}
 	return captured(re, s, at), nil
+}
+
+func errNoGroups(re *regexp.Regexp) error {
+	return fmt.Errorf("pattern %q has no groups: use re.find for the text of the match", re)
 }
 
 // captured is the groups of a match: a dict of the named ones, or a tuple where none has a name. A group that
