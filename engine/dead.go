@@ -81,11 +81,11 @@ func (b *deadLetterBox) flush() error {
 
 // share checks max_errors given as a share of an op's records, when all were seen.
 func (b *deadLetterBox) share(name string) error {
-	if b.rules.MaxShare == 0 || float64(b.dead) <= b.rules.MaxShare*float64(b.seen) {
+	if b.rules.MaxShare == 0 || b.dead == 0 || float64(b.dead)/float64(b.seen) <= b.rules.MaxShare {
 		return nil
 	}
 	return &MaxErrorsError{
-		Op: name, Dead: b.dead, Limit: fmt.Sprintf("%g%%", b.rules.MaxShare*100),
+		Op: name, Dead: b.dead, Limit: fmt.Sprintf("%.10g%%", b.rules.MaxShare*100),
 		Last: fmt.Errorf("%d of %d records", b.dead, b.seen),
 	}
 }
