@@ -9,13 +9,13 @@ func NewRunner(c *Chain, env *Env, kernels string) Runner {
 	case "off":
 		return NewInterpreter(c, env, false)
 	case "verify":
-		return &verifier{chain: c, fast: fastest(c, env), reference: NewInterpreter(c, env, false)}
+		return &verifier{chain: c, fast: fastest(c, env, true), reference: NewInterpreter(c, env, false)}
 	}
-	return fastest(c, env)
+	return fastest(c, env, false)
 }
 
-func fastest(c *Chain, env *Env) Runner {
-	slow := NewInterpreter(c, env, true)
+func fastest(c *Chain, env *Env, verify bool) Runner {
+	slow := newCompiled(c, env, NewInterpreter(c, env, true), verify)
 	if len(c.Steps) > 0 {
 		return slow
 	}

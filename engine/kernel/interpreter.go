@@ -57,8 +57,7 @@ func (it *interpreter) Run(in *chunk.Batch, out *Output) error {
 
 func (it *interpreter) run(in *chunk.Batch, out *Output) (err error, panicked bool) {
 	out.reset(in, it.chain)
-	it.in, it.out, it.prints = in, out, nil
-	it.lanes = len(in.Lanes) > 0 || slices.ContainsFunc(it.chain.Steps, func(s Step) bool { return s.Kind == Lane })
+	it.open(in, out)
 	defer func() {
 		if it.guard {
 			return
@@ -73,6 +72,19 @@ func (it *interpreter) run(in *chunk.Batch, out *Output) (err error, panicked bo
 		}
 	}
 	return nil, false
+}
+
+// open begins a batch.
+func (it *interpreter) open(in *chunk.Batch, out *Output) {
+	it.in, it.out, it.prints = in, out, nil
+	it.lanes = len(in.Lanes) > 0 || slices.ContainsFunc(it.chain.Steps, func(s Step) bool { return s.Kind == Lane })
+}
+
+// one runs a single record of the batch that was opened.
+func (it *interpreter) one(row int) error {
+	it.row, it.guard = row, true
+	defer func() { it.guard = false }()
+	return it.record()
 }
 
 func (it *interpreter) record() error {

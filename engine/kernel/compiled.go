@@ -1,0 +1,275 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+)
+
+// A compiled runner runs a chain as typed Go where it can, and on the interpreter where it cannot: batches of too
+// many types, records that fail a guard, everything after a storm of such records.
+type compiled struct {
+	chain    *Chain
+	env      *Env
+	slow     *interpreter
+	batches  Runner // for whole batches that are not compiled
+	programs []*program
+	current  *program
+	frame    *frame
+	off      bool // for good
+	verify   bool // a bug is an error
+	window   storm
+	report   Report
+}
+
+// maxPrograms is how many types of input a chain is compiled for; the last of them makes the fewest assumptions.
+const maxPrograms = 5
+
+// A Report says how a runner's functions are run.
+type Report struct {
+	Compiled bool
+	Refusal  *Refusal // why not; nil: they are, or were until too many records failed a guard
+	Records  int64    // that the kernels took
+	Deopts   []Deopts // records that they gave up, by reason
+	Bugs     int64    // records on which a kernel panicked
+}
+
+// Deopts counts records that the interpreter took over for one reason.
+type Deopts struct {
+	Reason string
+	Line   int32 // in the script; 0 if it is no single place
+	Count  int64
+}
+
+// newCompiled makes the runner for one goroutine.
+func newCompiled(chain *Chain, env *Env, batches Runner, verify bool) *compiled {
+	return &compiled{chain: chain, env: env, batches: batches, verify: verify}
+}
+
+// Compilable says whether a chain can be compiled for records such as those of a batch, and if not, why.
+func Compilable(chain *Chain, env *Env, in *chunk.Batch) *Refusal {
+	_, err := compileChain(chain, env, typeOf(&in.Column, nil, false))
+	r, _ := err.(*Refusal)
+	return r
+}
+
+// Report is how it went so far.
+func (r *compiled) Report() Report { return r.report }
+
+func (r *compiled) Run(in *chunk.Batch, out *Output) error {
+	p := r.program(in)
+	if p == nil {
+		return r.batches.Run(in, out)
+	}
+	out.reset(in, r.chain)
+	if r.frame == nil {
+		r.open()
+	}
+	r.slow.open(in, out)
+	f := r.frame
+	f.in, f.out = in, out
+	f.done = 0
+	clear(f.passed)
+	clear(f.saved)
+	err := r.records(p)
+	f.tally(r.chain)
+	f.release()
+	out.Prints = r.slow.prints
+	return err
+}
+
+func (r *compiled) open() {
+	r.slow = NewInterpreter(r.chain, r.env, true).(*interpreter)
+	steps := len(r.chain.Steps)
+	r.frame = &frame{env: r.env, thread: r.slow.thread, passed: make([]int64, steps), saved: make([]int64, steps), sibling: make([]uint32, steps)}
+	r.frame.forget()
+}
+
+// program is the chain compiled for a batch; nil: it is not.
+func (r *compiled) program(in *chunk.Batch) *program {
+	if r.off || in.N == 0 {
+		return nil
+	}
+	if r.current != nil && fits(&in.Column, r.current.input) {
+		return r.current
+	}
+	for _, p := range r.programs {
+		if fits(&in.Column, p.input) {
+			r.current = p
+			return p
+		}
+	}
+	n := len(r.programs)
+	if n == maxPrograms {
+		r.off = true
+		return nil
+	}
+	p, err := compileChain(r.chain, r.env, typeOf(&in.Column, nil, n == maxPrograms-1))
+	if err != nil {
+		r.off = true
+		r.report.Compiled = false
+		r.report.Refusal, _ = err.(*Refusal)
+		return nil
+	}
+	r.report.Compiled = true
+	r.programs = append(r.programs, p)
+	r.current = p
+	return p
+}
+
+// records takes all records of the batch through the program. The panics of records that fail a guard are caught
+// once for all records up to there.
+func (r *compiled) records(p *program) error {
+	f := r.frame
+	for f.row = 0; f.row < f.in.N; f.row++ {
+		start := f.row
+		cause := f.dash(p)
+		f.done += int64(f.row - start)
+		r.report.Records += int64(f.row - start)
+		if cause == nil {
+			r.window.passed(f.row - start)
+			return nil
+		}
+		if err := r.instead(cause, f.row-start); err != nil {
+			return err
+		}
+		if r.off {
+			return r.rest()
+		}
+	}
+	return nil
+}
+
+// rest runs the records behind the current one on the interpreter.
+func (r *compiled) rest() error {
+	for f := r.frame; f.row+1 < f.in.N; {
+		f.row++
+		if err := r.slow.one(f.row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// instead runs the current record on the interpreter.
+func (r *compiled) instead(cause any, before int) error {
+	f := r.frame
+	f.rollBack()
+	d, guard := cause.(*deopt)
+	if guard {
+		r.count(*d)
+	}
+	r.off = r.window.broke(before)
+	dead := len(f.out.Dead)
+	err := r.slow.one(f.row)
+	if guard || err != nil || len(f.out.Dead) > dead {
+		return err
+	}
+	r.report.Bugs++
+	if r.verify {
+		return &MismatchError{What: "panic", Kernel: fmt.Sprint(cause), Reference: "no error", Position: f.in.Base + uint64(f.in.RelativeAt(f.row))}
+	}
+	return nil
+}
+
+func (r *compiled) count(d deopt) {
+	reason := reasonText[d.why]
+	for i := range r.report.Deopts {
+		if e := &r.report.Deopts[i]; e.Reason == reason && e.Line == d.line {
+			e.Count++
+			return
+		}
+	}
+	r.report.Deopts = append(r.report.Deopts, Deopts{reason, d.line, 1})
+}
+
+// A storm watches how many of the records fail guards. From stormDeopts of stormRecords on, compiled code costs
+// more than it saves.
+type storm struct{ records, deopts int }
+
+const (
+	stormRecords = 1024
+	stormDeopts  = 64
+)
+
+func (s *storm) passed(records int) {
+	if s.records += records; s.records >= stormRecords {
+		*s = storm{}
+	}
+}
+
+// broke counts a record that failed, and those before it that passed.
+func (s *storm) broke(before int) bool {
+	s.passed(before + 1)
+	s.deopts++
+	return s.deopts >= stormDeopts
+}
+
+// dash runs records until one panics, and returns what it panicked with; nil: there are no more.
+func (f *frame) dash(p *program) (cause any) {
+	defer func() { cause = recover() }()
+	budget := int64(min(f.env.MaxSteps, 1<<62)) - p.cost
+	fuel := min(budget, fuelQuantum)
+	for n := f.in.N; f.row < n; f.row++ {
+		f.mark(p)
+		if f.row&63 == 0 {
+			f.env.Moves.Add(1)
+			if f.env.Interrupt.Load() != nil {
+				f.bail(interrupted, 0)
+			}
+		}
+		if budget < 0 {
+			f.bail(outOfFuel, 0)
+		}
+		f.fuel, f.reserve = fuel, budget-fuel
+		f.forget()
+		if len(f.in.Lanes) > 0 {
+			f.lane = f.in.Lanes[f.row]
+		}
+		p.load(f)
+		p.run(f)
+	}
+	return nil
+}
+
+// mark notes where the current record begins.
+func (f *frame) mark(p *program) {
+	f.begun = f.out.Len
+	for _, k := range p.counted {
+		f.saved[k] = f.passed[k]
+		f.sibling[k] = 0
+	}
+}
+
+// rollBack forgets what the current record did.
+func (f *frame) rollBack() {
+	copy(f.passed, f.saved)
+	if o := f.out; o.Len > f.begun || len(o.Columns) > 0 {
+		for i := range o.Columns {
+			o.Columns[i].Truncate(f.begun)
+		}
+		o.Column.Truncate(min(f.begun, o.Column.N))
+		o.Relative = o.Relative[:f.begun]
+		if len(o.Lanes) > 0 {
+			o.Lanes = o.Lanes[:f.begun]
+		}
+		o.Len = f.begun
+	}
+}
+
+// tally adds the records that the program took to the counts of the steps.
+func (f *frame) tally(chain *Chain) {
+	in := f.done
+	for k := range chain.Steps {
+		c := Count{In: in, Out: in}
+		switch chain.Steps[k].Kind {
+		case Filter, Reject, Sample:
+			c.Out = f.passed[k]
+			c.Filtered = in - c.Out
+		case FlatMap:
+			c.Out = f.passed[k]
+		}
+		f.out.Counts[k].Add(c)
+		in = c.Out
+	}
+}

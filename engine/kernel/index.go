@@ -1,0 +1,315 @@
+package kernel
+
+import (
+	"math"
+	"slices"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+)
+
+// index compiles x[y].
+func (s *scope) index(e *syntax.IndexExpr) operand {
+	x := s.certain(s.expr(e.X), e.Lbrack.Line)
+	y := s.expr(e.Y)
+	line := e.Lbrack.Line
+	switch {
+	case x.typ.kind == unknown || y.typ.kind == unknown:
+		return never()
+	case x.typ.kind == row:
+		if name, ok := y.constant.(starlark.String); ok {
+			return s.field(x, string(name), line)
+		}
+	case x.typ.kind == tuple:
+		if i, ok := y.constantInt(); ok {
+			return s.constantElement(x, i)
+		}
+	case x.typ.kind == str:
+		return s.byteOf(x, y, line)
+	case x.typ.kind == list_:
+		return s.listElement(x, y, line)
+	case x.typ.kind == dict_:
+		return s.dictElement(x, y, line)
+	}
+	return s.boxedIndex(x, y, line)
+}
+
+// constantElement is an element of a tuple by a number in the text.
+func (c *compiler) constantElement(x operand, i int64) operand {
+	n := int64(len(x.typ.elems))
+	if i < 0 {
+		i += n
+	}
+	if i < 0 || i >= n {
+		return never()
+	}
+	put, held := c.hold(x)
+	return after(put, held.element(int(i)))
+}
+
+// at is where an index points to, or the record is given up.
+func at(f *frame, i int64, n int, line int32) int {
+	if i < 0 {
+		i += int64(n)
+	}
+	if uint64(i) >= uint64(n) {
+		f.bail(outOfRange, line)
+	}
+	return int(i)
+}
+
+func (c *compiler) byteOf(x, y operand, line int32) operand {
+	a, b := x.text, c.ints(y, line)
+	return operand{typ: strType, text: func(f *frame) string {
+		u := a(f)
+		i := at(f, b(f), len(u), line)
+		return u[i : i+1]
+	}}
+}
+
+func (c *compiler) listElement(x, y operand, line int32) operand {
+	elem := x.typ.elem.of()
+	a, b := x.list, c.ints(y, line)
+	if k, ok := y.constantInt(); ok && k >= 0 && k < 1<<31 {
+		return fromList(elem, func(f *frame) (*list, int) {
+			l := a(f)
+			if int(k) >= l.n {
+				f.bail(outOfRange, line)
+			}
+			return l, int(k)
+		})
+	}
+	return fromList(elem, func(f *frame) (*list, int) {
+		l := a(f)
+		return l, at(f, b(f), l.n, line)
+	})
+}
+
+// fromList is the element of a list that find finds.
+func fromList(elem *Type, find func(*frame) (*list, int)) operand {
+	o := operand{typ: elem}
+	width := elem.width
+	switch elem.kind {
+	case boolean:
+		o.truth = func(f *frame) bool { l, i := find(f); return l.cells[i].truth() }
+	case integer, row:
+		o.int = func(f *frame) int64 { l, i := find(f); return l.cells[i].n }
+	case float:
+		o.float = func(f *frame) float64 { l, i := find(f); return l.cells[i].float() }
+	case str, byteStr:
+		o.text = func(f *frame) string { l, i := find(f); return l.cells[i].text() }
+	case list_:
+		o.list = func(f *frame) *list { l, i := find(f); return l.cells[i].list() }
+	case boxedAny:
+		o.value = func(f *frame) starlark.Value { l, i := find(f); return l.cells[i].value() }
+	case none:
+		o.do = func(f *frame) { find(f) }
+	case tuple, optional:
+		o.into = func(f *frame, to slot) {
+			l, i := find(f)
+			copy(f.slots[to:int(to)+width], l.at(i, width))
+		}
+	}
+	return o
+}
+
+// boxedIndex leaves an index to what the interpreter does.
+func (c *compiler) boxedIndex(x, y operand, line int32) operand {
+	a, b := c.box(x, line).value, c.box(y, line).value
+	return operand{typ: anyType, value: func(f *frame) starlark.Value {
+		u := a(f)
+		v := indexValue(u, b(f))
+		if v == nil {
+			f.bail(noKey, line)
+		}
+		return v
+	}}
+}
+
+// indexValue is x[y]; nil where that is an error.
+func indexValue(x, y starlark.Value) starlark.Value {
+	switch x := x.(type) {
+	case starlark.Mapping:
+		if v, found, err := x.Get(y); err == nil && found {
+			return v
+		}
+	case starlark.Indexable:
+		i, err := starlark.AsInt32(y)
+		if err != nil {
+			return nil
+		}
+		n := x.Len()
+		if i < 0 {
+			i += n
+		}
+		if i >= 0 && i < n {
+			return x.Index(i)
+		}
+	}
+	return nil
+}
+
+// slice compiles x[lo:hi:step].
+func (s *scope) slice(e *syntax.SliceExpr) operand {
+	line := e.Lbrack.Line
+	x := s.certain(s.expr(e.X), line)
+	lo, hi := s.bound(e.Lo, 0), s.bound(e.Hi, math.MaxInt32)
+	if e.Step != nil {
+		refuse(line, "uses a slice with a step")
+	}
+	switch x.typ.kind {
+	case unknown:
+		return never()
+	case str:
+		g := x.text
+		return operand{typ: strType, text: func(f *frame) string {
+			u := g(f)
+			from, to := lo(f, len(u)), hi(f, len(u))
+			if from >= to {
+				return ""
+			}
+			return u[from:to]
+		}}
+	case list_:
+		return s.sliceList(x, lo, hi)
+	case tuple:
+		return s.sliceTuple(x, e)
+	}
+	refuse(line, "slices a value of unknown type")
+	return operand{}
+}
+
+// bound is an end of a slice within a length, as the interpreter takes it: beyond 32 bits it is an error.
+func (s *scope) bound(e syntax.Expr, missing int) func(f *frame, n int) int {
+	if e == nil {
+		return func(_ *frame, n int) int { return min(missing, n) }
+	}
+	o := s.expr(e)
+	line := s.line
+	if k, ok := o.constantInt(); ok && k >= 0 && k < 1<<31 {
+		return func(_ *frame, n int) int { return min(int(k), n) }
+	}
+	if o.typ.kind == none {
+		return func(_ *frame, n int) int { return min(missing, n) }
+	}
+	g := s.ints(o, line)
+	return func(f *frame, n int) int {
+		i := g(f)
+		if i != int64(int32(i)) {
+			f.bail(outOfRange, line)
+		}
+		if i < 0 {
+			i += int64(n)
+		}
+		return int(max(0, min(i, int64(n))))
+	}
+}
+
+func (c *compiler) sliceList(x operand, lo, hi func(*frame, int) int) operand {
+	g, width := x.list, x.typ.elem.of().width
+	return operand{typ: x.typ, list: func(f *frame) *list {
+		l := g(f)
+		from, to := lo(f, l.n), hi(f, l.n)
+		r := f.newList()
+		if from < to {
+			r.n = to - from
+			r.cells = f.take(r.n * width)
+			copy(r.cells, l.cells[from*width:to*width])
+		}
+		return r
+	}}
+}
+
+// sliceTuple slices a tuple by numbers in the text.
+func (s *scope) sliceTuple(x operand, e *syntax.SliceExpr) operand {
+	n := len(x.typ.elems)
+	lo, hi := s.constantBound(e.Lo, 0, n), s.constantBound(e.Hi, n, n)
+	if lo >= hi {
+		return after(s.evaluate(x), s.constant(starlark.Tuple{}))
+	}
+	put, held := s.hold(x)
+	elems := make([]operand, 0, hi-lo)
+	for i := lo; i < hi; i++ {
+		elems = append(elems, held.element(i))
+	}
+	return after(put, s.tupleOf(elems))
+}
+
+func (s *scope) constantBound(e syntax.Expr, missing, n int) int {
+	if e == nil {
+		return missing
+	}
+	o := s.expr(e)
+	k, ok := o.constantInt()
+	if !ok || k != int64(int32(k)) {
+		refuseAt(e, "slices a tuple by what is no number in the text")
+	}
+	if k < 0 {
+		k += int64(n)
+	}
+	return int(max(0, min(k, int64(n))))
+}
+
+// column is the column that a path leads to.
+func column(f *frame, path []int) *chunk.Column {
+	c := &f.in.Column
+	for _, i := range path {
+		c = &c.Fields[i]
+	}
+	return c
+}
+
+// field is a field of a record of the input, read from its column.
+func (c *compiler) field(x operand, name string, line int32) operand {
+	if i := slices.Index(x.typ.row.names, name); i >= 0 {
+		x.typ.row.used[i] = true
+		return fromColumn(x.typ.row.elems[i], x.typ.row.under(i), x.int, line)
+	}
+	return never()
+}
+
+// under is the path of field i.
+func (r *rowType) under(i int) []int { return append(slices.Clone(r.path), i) }
+
+// fromColumn is row number g of the column that a path leads to.
+func fromColumn(t *Type, path []int, g func(*frame) int64, line int32) operand {
+	o := operand{typ: t}
+	switch t.kind {
+	case none:
+		o.do = func(f *frame) { g(f) }
+	case boolean:
+		o.truth = func(f *frame) bool { return column(f, path).Bools[g(f)] }
+	case integer:
+		o.int = func(f *frame) int64 { return column(f, path).Ints[g(f)] }
+	case float:
+		o.float = func(f *frame) float64 { return column(f, path).Floats[g(f)] }
+	case str, byteStr:
+		o.text = func(f *frame) string { return column(f, path).Strings[g(f)] }
+	case boxedAny:
+		o.value = func(f *frame) starlark.Value {
+			v := column(f, path).At(int(g(f)))
+			if v == nil {
+				f.bail(noKey, line) // the record lacks the key
+			}
+			return v
+		}
+	case row:
+		o.int = g
+	case tuple:
+		offset := slot(0)
+		stores := make([]func(*frame, slot), len(t.elems))
+		for i, e := range t.elems {
+			to := offset
+			put := store(fromColumn(e, append(slices.Clone(path), i), g, line))
+			stores[i] = func(f *frame, at slot) { put(f, at+to) }
+			offset += slot(e.width)
+		}
+		o.into = func(f *frame, to slot) {
+			for _, put := range stores {
+				put(f, to)
+			}
+		}
+	}
+	return o
+}

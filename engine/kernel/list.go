@@ -1,0 +1,202 @@
+package kernel
+
+import (
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+)
+
+// alter notes that a program changes lists or dicts with such elements after they were made.
+func (c *compiler) alter(e *elemType) {
+	if e = e.find(); !e.changed {
+		e.changed, c.moved = true, true
+	}
+}
+
+// checkAliases refuses a program that changes what it has copied into starlark.Values.
+func (e *elemType) checkAliases(line int32) {
+	if e = e.find(); e.changed && e.boxed {
+		refuse(line, "changes a list or dict that it also uses as a value of unknown type")
+	}
+}
+
+// writable gives the record up if a list may not be changed.
+func (l *list) writable(f *frame, line int32) {
+	if l.frozen || l.locks > 0 {
+		f.bail(frozenValue, line)
+	}
+}
+
+func (s *scope) listMethod(x operand, name string, args []operand, e *syntax.CallExpr) operand {
+	line := lineOf(e)
+	switch {
+	case name == "append" && len(args) == 1:
+		return s.appendTo(x, args[0], line)
+	case name == "index" && len(args) == 1:
+		return s.indexIn(x, args[0], line)
+	case name == "extend" && len(args) == 1:
+		return operand{typ: noneType, do: s.extend(x, args[0], line)}
+	}
+	refuse(line, "calls list.%s", name)
+	return operand{}
+}
+
+func (s *scope) appendTo(x, value operand, line int32) operand {
+	elems := x.typ.elem
+	if _, function := value.callee(); function {
+		refuse(line, "uses a function as a value")
+	}
+	s.alter(elems)
+	s.grow(elems, value.typ)
+	elems.checkAliases(line)
+	put, held := s.place(s.convert(value, elems.of(), line))
+	put = some(put)
+	g, width, at := x.list, elems.of().width, held.at
+	return operand{typ: noneType, do: func(f *frame) {
+		l := g(f)
+		put(f)
+		l.writable(f, line)
+		copy(l.push(&f.memory, width), f.slots[at:int(at)+width])
+	}}
+}
+
+// extend compiles x.extend(y) and x += y.
+func (s *scope) extend(x, y operand, line int32) code {
+	elems := x.typ.elem
+	s.alter(elems)
+	q := s.through(y)
+	s.grow(elems, q.elem)
+	elems.checkAliases(line)
+	width := elems.of().width
+	from, at := s.slots(q.elem.width), s.slots(1)
+	put, held := s.place(s.convert(heldIn(q.elem, from), elems.of(), line))
+	put = some(put)
+	loop := q.each(from, func(f *frame) bool {
+		put(f)
+		cells := f.slots[at&slotMask].list().push(&f.memory, width)
+		copy(cells, f.slots[held.at:int(held.at)+width])
+		return true
+	})
+	g := x.list
+	return func(f *frame) {
+		l := g(f)
+		l.writable(f, line)
+		added := f.newList() // l may be what is gone through
+		f.slots[at&slotMask].setList(added)
+		loop(f)
+		for i := range added.n {
+			copy(l.push(&f.memory, width), added.at(i, width))
+		}
+	}
+}
+
+func (s *scope) indexIn(x, value operand, line int32) operand {
+	elem := x.typ.elem.of()
+	if elem.kind >= tuple || !equal(elem, value.typ) && !(elem.kind == float && value.typ.kind == integer) {
+		refuse(line, "calls list.index")
+	}
+	put, held := s.hold(value)
+	put = some(put)
+	at, g := s.slots(1), x.list
+	same := s.compare(syntax.EQL, heldIn(elem, at), held, line).truth
+	return operand{typ: intType, int: func(f *frame) int64 {
+		l := g(f)
+		put(f)
+		f.spend(int64(l.n))
+		for i := range l.n {
+			f.slots[at&slotMask] = l.cells[i]
+			if same(f) {
+				return int64(i)
+			}
+		}
+		f.bail(errorRaised, line)
+		return 0
+	}}
+}
+
+// assignElement compiles x[y] = value and x.name = value.
+func (s *scope) assignElement(target syntax.Expr, value operand) code {
+	e, ok := unparen(target).(*syntax.IndexExpr)
+	if !ok {
+		refuseAt(target, "assigns to an attribute")
+	}
+	line := e.Lbrack.Line
+	put, held := s.place(value)
+	x := s.certain(s.expr(e.X), line)
+	y := s.expr(e.Y)
+	if x.typ.kind == unknown || y.typ.kind == unknown || value.typ.kind == unknown {
+		return fails
+	}
+	return s.setElement(x, y, some(put), held, line)
+}
+
+func (s *scope) setElement(x, y operand, put code, value operand, line int32) code {
+	switch x.typ.kind {
+	case list_:
+		elems := x.typ.elem
+		s.alter(elems)
+		s.grow(elems, value.typ)
+		elems.checkAliases(line)
+		convert, held := s.place(s.convert(value, elems.of(), line))
+		convert = some(convert)
+		g, h, width := x.list, s.ints(y, line), elems.of().width
+		return func(f *frame) {
+			put(f)
+			l := g(f)
+			i := at(f, h(f), l.n, line)
+			l.writable(f, line)
+			convert(f)
+			copy(l.at(i, width), f.slots[held.at:int(held.at)+width])
+		}
+	case dict_:
+		return s.setDictElement(x, y, put, value, line)
+	case boxedAny:
+		g, h, v := x.value, s.box(y, line).value, s.box(value, line).value
+		return func(f *frame) {
+			put(f)
+			d := g(f)
+			k := h(f)
+			to, ok := d.(starlark.HasSetKey)
+			if !ok || to.SetKey(k, v(f)) != nil {
+				f.bail(frozenValue, line)
+			}
+		}
+	}
+	refuse(line, "assigns to an element of %s", x.typ)
+	return nil
+}
+
+// augmentElement compiles x[y] += z and its like.
+func (s *scope) augmentElement(stmt *syntax.AssignStmt, op syntax.Token) code {
+	e, ok := unparen(stmt.LHS).(*syntax.IndexExpr)
+	if !ok {
+		refuseAt(stmt, "assigns to an attribute")
+	}
+	line := stmt.OpPos.Line
+	putX, x := s.place(s.certain(s.expr(e.X), line))
+	putY, y := s.place(s.expr(e.Y))
+	if x.typ.kind == unknown || y.typ.kind == unknown {
+		s.expr(stmt.RHS)
+		return fails
+	}
+	if x.typ.kind != list_ && x.typ.kind != dict_ {
+		refuse(line, "changes an element of %s", x.typ)
+	}
+	old := s.listElementOrDict(x, y, line)
+	if old.typ.kind == list_ || old.typ.kind == boxedAny {
+		refuse(line, "changes an element with %s", stmt.Op)
+	}
+	value := s.binary(op, old, s.expr(stmt.RHS), line)
+	if value.typ.kind == unknown {
+		return fails
+	}
+	put, held := s.place(value)
+	set := s.setElement(x, y, some(put), held, line)
+	return sequenceOf([]code{some(putX), some(putY), set})
+}
+
+func (s *scope) listElementOrDict(x, y operand, line int32) operand {
+	if x.typ.kind == dict_ {
+		return s.dictElement(x, y, line)
+	}
+	return s.listElement(x, y, line)
+}

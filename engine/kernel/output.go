@@ -1,0 +1,79 @@
+package kernel
+
+import (
+	"github.com/flowsh/flowsh/engine/chunk"
+)
+
+// appendTo appends an operand to a column of the output.
+func (b *builder) appendTo(o operand, to func(*frame) *chunk.Column) code {
+	b.transient++
+	defer func() { b.transient-- }()
+	switch o.typ.kind {
+	case unknown:
+		return fails
+	case str:
+		g := o.text
+		return func(f *frame) { to(f).AppendString(g(f)) }
+	case integer:
+		g := o.int
+		return func(f *frame) { to(f).AppendInt(g(f)) }
+	case boxedAny:
+		g := o.value
+		return func(f *frame) { to(f).Append(g(f)) }
+	}
+	put, held := b.place(o)
+	put = some(put)
+	add := b.appender(o.typ)
+	at, width := int(held.at), o.typ.width
+	return func(f *frame) {
+		put(f)
+		add(f, to(f), f.slots[at:at+width])
+	}
+}
+
+// An appender appends the value in cells to a column.
+type appender func(f *frame, to *chunk.Column, cells []cell)
+
+// appender appends values of a type. Tuples whose column is one of tuples go to its fields unboxed.
+func (b *builder) appender(t *Type) appender {
+	switch t.kind {
+	case str:
+		return func(_ *frame, to *chunk.Column, c []cell) { to.AppendString(c[0].text()) }
+	case integer:
+		return func(_ *frame, to *chunk.Column, c []cell) { to.AppendInt(c[0].n) }
+	case float:
+		return func(_ *frame, to *chunk.Column, c []cell) { to.AppendFloat(c[0].float()) }
+	case row:
+		path := t.row.path
+		return func(f *frame, to *chunk.Column, c []cell) { to.AppendFrom(column(f, path), int(c[0].n)) }
+	case tuple:
+		return b.tupleAppender(t)
+	}
+	box := b.boxer(t, b.line, 0)
+	return func(f *frame, to *chunk.Column, c []cell) {
+		v := box(f, c)
+		v.Freeze()
+		to.Append(v)
+	}
+}
+
+func (b *builder) tupleAppender(t *Type) appender {
+	fields := make([]appender, len(t.elems))
+	for i, e := range t.elems {
+		fields[i] = b.appender(e)
+	}
+	box := b.boxer(t, b.line, 0)
+	return func(f *frame, to *chunk.Column, c []cell) {
+		if !to.BeginTuple(len(fields)) {
+			v := box(f, c)
+			v.Freeze()
+			to.Append(v)
+			return
+		}
+		for i, add := range fields {
+			add(f, &to.Fields[i], c)
+			c = c[t.elems[i].width:]
+		}
+		to.N++
+	}
+}

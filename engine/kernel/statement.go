@@ -1,0 +1,350 @@
+package kernel
+
+import (
+	"go.starlark.net/resolve"
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+)
+
+// A signal says how a statement ended.
+type signal uint8
+
+const (
+	goOn signal = iota
+	breakLoop
+	continueLoop
+	returned
+)
+
+// A statement runs and says how it ended.
+type statement func(*frame) signal
+
+// block compiles statements. ends reports that control never comes out at their end.
+func (s *scope) block(stmts []syntax.Stmt) (run statement, ends bool) {
+	var list []statement
+	for i, stmt := range stmts {
+		run, ends := s.statement(stmt, i == 0)
+		if run != nil {
+			list = append(list, run)
+		}
+		if ends {
+			return inTurn(list), true
+		}
+	}
+	return inTurn(list), false
+}
+
+func inTurn(list []statement) statement {
+	switch len(list) {
+	case 0:
+		return func(*frame) signal { return goOn }
+	case 1:
+		return list[0]
+	case 2:
+		a, b := list[0], list[1]
+		return func(f *frame) signal {
+			if sig := a(f); sig != goOn {
+				return sig
+			}
+			return b(f)
+		}
+	case 3:
+		a, b, c := list[0], list[1], list[2]
+		return func(f *frame) signal {
+			if sig := a(f); sig != goOn {
+				return sig
+			}
+			if sig := b(f); sig != goOn {
+				return sig
+			}
+			return c(f)
+		}
+	}
+	return func(f *frame) signal {
+		for _, run := range list {
+			if sig := run(f); sig != goOn {
+				return sig
+			}
+		}
+		return goOn
+	}
+}
+
+// simple is a statement that always goes on.
+func simple(run code) statement {
+	return func(f *frame) signal { run(f); return goOn }
+}
+
+// statement compiles one; nil: there is nothing to do.
+func (s *scope) statement(stmt syntax.Stmt, first bool) (run statement, ends bool) {
+	s.visit(stmt)
+	switch stmt := stmt.(type) {
+	case *syntax.ExprStmt:
+		if _, doc := stmt.X.(*syntax.Literal); doc && first {
+			return nil, false
+		}
+		return simple(s.evaluate(s.expr(stmt.X))), false
+	case *syntax.AssignStmt:
+		return simple(s.assign(stmt)), false
+	case *syntax.ReturnStmt:
+		return s.returns(stmt), true
+	case *syntax.IfStmt:
+		return s.ifStmt(stmt)
+	case *syntax.ForStmt:
+		return s.forStmt(stmt), false
+	case *syntax.BranchStmt:
+		return branch(stmt)
+	}
+	refuseAt(stmt, "has a statement that is not compiled")
+	return nil, false
+}
+
+func branch(stmt *syntax.BranchStmt) (statement, bool) {
+	switch stmt.Token {
+	case syntax.BREAK:
+		return func(*frame) signal { return breakLoop }, true
+	case syntax.CONTINUE:
+		return func(*frame) signal { return continueLoop }, true
+	}
+	return nil, false
+}
+
+func (s *scope) returns(stmt *syntax.ReturnStmt) statement {
+	if s.emit != nil {
+		if stmt.Result == nil {
+			return func(f *frame) signal { fails(f); return returned }
+		}
+		run := s.emit(stmt.Result)
+		return func(f *frame) signal { run(f); return returned }
+	}
+	result := operand{typ: noneType}
+	if stmt.Result != nil {
+		result = s.expr(stmt.Result)
+	}
+	if _, function := result.callee(); function {
+		refuseAt(stmt, "returns a function")
+	}
+	s.widen(s.result, result.typ)
+	run := storeAt(s.convert(result, s.result.typ, s.line), s.result.at)
+	return func(f *frame) signal { run(f); return returned }
+}
+
+func (s *scope) ifStmt(stmt *syntax.IfStmt) (statement, bool) {
+	test := s.truth(stmt.Cond)
+	before := append([]bool(nil), s.assigned...)
+	yes, yesEnds := s.block(stmt.True)
+	afterYes := append([]bool(nil), s.assigned...)
+	copy(s.assigned, before)
+	if stmt.False == nil {
+		if !yesEnds {
+			intersect(s.assigned, afterYes)
+		}
+		return func(f *frame) signal {
+			if test(f) {
+				return yes(f)
+			}
+			return goOn
+		}, false
+	}
+	no, noEnds := s.block(stmt.False)
+	switch {
+	case noEnds:
+		copy(s.assigned, afterYes)
+	case !yesEnds:
+		intersect(s.assigned, afterYes)
+	}
+	return func(f *frame) signal {
+		if test(f) {
+			return yes(f)
+		}
+		return no(f)
+	}, yesEnds && noEnds
+}
+
+func intersect(a, b []bool) {
+	for i := range a {
+		a[i] = a[i] && b[i]
+	}
+}
+
+// assign compiles = and the operators with it.
+func (s *scope) assign(stmt *syntax.AssignStmt) code {
+	if stmt.Op != syntax.EQ {
+		return s.augment(stmt)
+	}
+	targets, unpacks := targetsOf(stmt.LHS)
+	if id, ok := unparen(stmt.LHS).(*syntax.Ident); ok {
+		return s.assignTo(id, s.expr(stmt.RHS))
+	}
+	value := s.expr(stmt.RHS)
+	if !unpacks {
+		return s.assignElement(stmt.LHS, value)
+	}
+	return s.unpack(targets, value, stmt.OpPos.Line)
+}
+
+// targetsOf is the targets of an assignment that takes a sequence apart.
+func targetsOf(e syntax.Expr) (targets []syntax.Expr, unpacks bool) {
+	switch e := unparen(e).(type) {
+	case *syntax.TupleExpr:
+		return e.List, true
+	case *syntax.ListExpr:
+		return e.List, true
+	}
+	return nil, false
+}
+
+// local is the variable that an assignment to a name changes.
+func (s *scope) local(id *syntax.Ident) (*variable, int) {
+	b, ok := id.Binding.(*resolve.Binding)
+	if !ok || b.Scope != resolve.Local && b.Scope != resolve.Cell {
+		refuseAt(id, "assigns to %s, which is not its own", id.Name)
+	}
+	return s.vars[b.Index], b.Index
+}
+
+// assignTo lets a variable be an operand. The operand may read the variable, so what has several parts is put
+// aside first.
+func (s *scope) assignTo(id *syntax.Ident, value operand) code {
+	if _, function := value.callee(); function {
+		refuseAt(id, "uses a function as a value")
+	}
+	v, i := s.local(id)
+	s.widen(v, value.typ)
+	value = s.convert(value, v.typ, lineOf(id))
+	s.assigned[i] = true
+	if value.typ.width > 1 && !value.held {
+		put, held := s.place(operand{typ: value.typ, into: store(value)})
+		move := storeAt(held, v.at)
+		return func(f *frame) { put(f); move(f) }
+	}
+	if value.typ.width == 0 {
+		return s.evaluate(value)
+	}
+	return storeAt(value, v.at)
+}
+
+// assignTarget assigns to any single target.
+func (s *scope) assignTarget(target syntax.Expr, value operand) code {
+	switch t := unparen(target).(type) {
+	case *syntax.Ident:
+		return s.assignTo(t, value)
+	case *syntax.TupleExpr:
+		return s.unpack(t.List, value, lineOf(t))
+	case *syntax.ListExpr:
+		return s.unpack(t.List, value, lineOf(t))
+	}
+	return s.assignElement(target, value)
+}
+
+// unpack assigns the elements of a sequence to targets, from left to right.
+func (s *scope) unpack(targets []syntax.Expr, value operand, line int32) code {
+	value = s.certain(value, line)
+	switch value.typ.kind {
+	case unknown:
+		for _, t := range targets {
+			s.assignTarget(t, never())
+		}
+		return fails
+	case tuple:
+		if len(value.typ.elems) != len(targets) {
+			for _, t := range targets {
+				s.assignTarget(t, never())
+			}
+			return fails
+		}
+		put, held := s.place(operand{typ: value.typ, into: store(value)})
+		if value.held {
+			put, held = s.copyOf(value, targets)
+		}
+		codes := []code{some(put)}
+		for i, t := range targets {
+			codes = append(codes, s.assignTarget(t, held.element(i)))
+		}
+		return sequenceOf(codes)
+	case list_:
+		return s.unpackList(targets, value, line)
+	}
+	return s.unpackBoxed(targets, value, line)
+}
+
+// copyOf leaves a held tuple where it is, unless it is taken apart into variables that it might be one of.
+func (s *scope) copyOf(value operand, targets []syntax.Expr) (code, operand) {
+	for _, t := range targets {
+		id, ok := unparen(t).(*syntax.Ident)
+		if !ok {
+			return nil, value
+		}
+		if v, _ := s.local(id); v.at <= value.at && int(value.at) < int(v.at)+max(v.typ.width, 1) {
+			at := s.slots(value.typ.width)
+			return storeAt(value, at), heldIn(value.typ, at)
+		}
+	}
+	return nil, value
+}
+
+func (s *scope) unpackList(targets []syntax.Expr, value operand, line int32) code {
+	at := s.slots(1)
+	put := storeAt(value, at)
+	n := len(targets)
+	codes := []code{func(f *frame) {
+		put(f)
+		if f.slots[at&slotMask].list().n != n {
+			f.bail(errorRaised, line)
+		}
+	}}
+	for i, t := range targets {
+		codes = append(codes, s.assignTarget(t, fromList(value.typ.elem.of(), func(f *frame) (*list, int) {
+			return f.slots[at&slotMask].list(), i
+		})))
+	}
+	return sequenceOf(codes)
+}
+
+func (s *scope) unpackBoxed(targets []syntax.Expr, value operand, line int32) code {
+	g := s.box(value, line).value
+	at := s.slots(len(targets))
+	codes := []code{func(f *frame) {
+		seq, ok := g(f).(starlark.Indexable)
+		if _, text := seq.(starlark.String); !ok || text || seq.Len() != len(targets) {
+			f.bail(errorRaised, line)
+		}
+		for i := range targets {
+			f.slots[int(at)+i].setValue(seq.Index(i))
+		}
+	}}
+	for i, t := range targets {
+		codes = append(codes, s.assignTarget(t, heldIn(anyType, at+slot(i))))
+	}
+	return sequenceOf(codes)
+}
+
+// augment compiles x += y and its like.
+func (s *scope) augment(stmt *syntax.AssignStmt) code {
+	op := stmt.Op - syntax.PLUS_EQ + syntax.PLUS
+	id, ok := unparen(stmt.LHS).(*syntax.Ident)
+	if !ok {
+		return s.augmentElement(stmt, op)
+	}
+	x := s.expr(id)
+	y := s.expr(stmt.RHS)
+	if x.typ.kind == list_ && op == syntax.PLUS {
+		return s.extend(x, y, stmt.OpPos.Line)
+	}
+	if x.typ.kind == boxedAny {
+		x = notList(x, stmt.OpPos.Line)
+	}
+	return s.assignTo(id, s.binary(op, x, y, stmt.OpPos.Line))
+}
+
+// notList is a boxed value that is no list: += changes a list in place.
+func notList(x operand, line int32) operand {
+	g := x.value
+	return operand{typ: anyType, value: func(f *frame) starlark.Value {
+		v := g(f)
+		if _, is := v.(*starlark.List); is {
+			f.bail(otherType, line)
+		}
+		return v
+	}}
+}
