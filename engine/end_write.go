@@ -37,6 +37,7 @@ func (w *writeEnd) work(n int, u *unit) error {
 // other outputs are still written.
 func (w *writeEnd) deliver(u *unit) error {
 	e := u.ready.(*connector.Encoded)
+	records := int64(e.Records) // Write takes e back
 	w.stage.waiting.Store(waitingOutput)
 	defer w.stage.waiting.Store(working)
 	err := w.sink.Write(e)
@@ -44,7 +45,7 @@ func (w *writeEnd) deliver(u *unit) error {
 		w.stage.run.closedOutput.Store(true)
 		return errStopped
 	}
-	w.stage.emitted.Add(int64(e.Records))
+	w.stage.emitted.Add(records)
 	return err
 }
 
