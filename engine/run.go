@@ -78,7 +78,15 @@ func newJobRun(p *Program, plan *Plan, o Options) *jobRun {
 	return r
 }
 
-func (r *jobRun) close() { _ = r.store.Close() } // scratch: nothing is lost with it
+// close removes what was spilled. What cannot be removed is scratch, and no reason to fail: but it takes up space.
+func (r *jobRun) close() {
+	if r.store.Close() == nil {
+		return
+	}
+	if err := r.store.Close(); err != nil {
+		r.host.Send(Warning{Text: err.Error()})
+	}
+}
 
 // A stepRun is one run of one step.
 type stepRun struct {
