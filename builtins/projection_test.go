@@ -84,6 +84,20 @@ job = jsonl("f").map(kind)`,
 	`job = jsonl("f").filter(lambda r: r["amount"] > 1, on_error = "dead.jsonl").count(by = lambda r: r["type"])`,
 	`job = jsonl("f", on_error = "dead.jsonl").map(lambda r: r.get("none"))`,
 	`job = jsonl("f").map("amount", on_error = "dead.jsonl")`,
+	`job = jsonl("f").reduce(0, lambda n, r: n + 1)`,
+	`job = jsonl("f").reduce(0, lambda n, r: n + 1, by = "type")`,
+	`job = jsonl("f").filter(lambda r: r.get("amount")).reduce(0, lambda n, r: n + r["amount"], by = "type")`,
+	`job = jsonl("f").reduce([], lambda ids, r: ids + [r["user"]["id"], r.get("id")], by = "type")`,
+	`job = jsonl("f").reduce(0, lambda n, r: n + len(r["user"]), by = "type", merge = lambda a, b: a + b)`,
+	`job = jsonl("f").partition("type", lanes = 3).reduce(lambda: [], lambda all, r: all + [r["user"]], emit = "state")`,
+	`job = jsonl("f").reduce([], lambda all, r: all + [r], by = "type")`,
+	`
+def initial(): return {}
+def from_enumerable(): return jsonl("f")
+def partition(r): return r["type"]
+def reduce(acc, r):
+    acc[r["type"]] = acc.get(r["type"], 0) + r.get("amount", 0)
+    return acc`,
 	`
 def pick(r):
     if r["type"] != "buy":
@@ -138,6 +152,8 @@ func TestErrorsShowTheWholeRecord(t *testing.T) {
 		`job = jsonl("f").map(lambda r: r["user"]["id"])`,
 		`job = jsonl("f").filter(lambda r: r["user"]["id"]).count()`,
 		`job = jsonl("f").filter(lambda r: r["type"]).count(by = lambda r: r["user"]["id"])`,
+		`job = jsonl("f").reduce(0, lambda n, r: n + len(r["user"]["id"]))`,
+		`job = jsonl("f").reduce(0, lambda n, r: n + len(r["user"]["id"]), by = "type")`,
 	} {
 		everywhere(t, script, map[string]string{"f": eventRows[0] + "\n" + oddRows[1] + "\n" + oddRows[0]}, "", "", whole)
 	}

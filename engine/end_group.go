@@ -104,6 +104,7 @@ func (g *groupEnd) columns() error {
 	s, op := g.stage, g.op
 	switch op.Kind {
 	case OpReduce:
+		s.chain.Into = s.run.function(op, "f")
 		s.column(op, "by", false)
 		if len(s.chain.Columns) == 0 && s.Laned {
 			g.lanes = lanesOf(s.run.graph, op.ID)
@@ -450,6 +451,9 @@ func (g *groupEnd) located(err error) error {
 	}
 	if e.Origin == nil {
 		e.Origin = g.stage.origin(r.Ordinal)
+	}
+	if e.Record != "" {
+		g.stage.showWhole(e, r.Ordinal)
 	}
 	return e
 }

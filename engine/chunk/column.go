@@ -156,6 +156,17 @@ func (c *Column) AppendMissing() {
 // Lacks reports whether some record lacks the key that the column belongs to.
 func (c *Column) Lacks() bool { return c.Kind == Any && slices.Contains(c.Values[:c.N], nil) }
 
+// Complete boxes records of which some lack keys, so that chunks can hold them.
+func (c *Column) Complete() {
+	if c.lacking() {
+		c.box()
+	}
+}
+
+func (c *Column) lacking() bool {
+	return c.Kind == Record && slices.ContainsFunc(c.Fields, func(f Column) bool { return f.Lacks() || f.lacking() })
+}
+
 // AppendFrom adds value i of another column, without boxing where the kinds agree.
 func (c *Column) AppendFrom(from *Column, i int) {
 	if c.Kind == from.Kind || c.N == 0 && c.Kind == Empty {

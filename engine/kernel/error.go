@@ -96,6 +96,7 @@ func (e *ScriptError) locate(calls starlark.CallStack) {
 	}
 }
 
-func (e *ScriptError) show(record starlark.Value) {
+// Show sets the record that the error struck.
+func (e *ScriptError) Show(record starlark.Value) {
 	e.Record = value.Cut(record, maxRecordText)
 }

@@ -28,7 +28,21 @@ func (c *Chain) Fields() (paths [][]string, ok bool) {
 	for i := range c.Columns {
 		f.function(c.Columns[i].Fn)
 	}
-	return f.paths, !f.whole && c.Discard
+	switch {
+	case c.Into != nil:
+		f.function(c.Into)
+	case !c.Discard:
+		f.whole = true
+	}
+	return f.paths, !f.whole
+}
+
+// Passes reports whether records leave the chain as they came.
+func (c *Chain) Passes() bool { return !c.Discard && c.changes() < 0 }
+
+// changes is the first step whose function makes other records, -1 if there is none.
+func (c *Chain) changes() int {
+	return slices.IndexFunc(c.Steps, func(s Step) bool { return s.Kind == Map || s.Kind == FlatMap || s.Kind == MapValues })
 }
 
 // How far functions that pass the record on are followed.

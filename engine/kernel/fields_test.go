@@ -166,6 +166,8 @@ f = lambda r: r["f"]
 g = lambda r: r["g"]
 k = lambda r: r["k"]
 whole = lambda r: r
+fold = lambda acc, r: acc + r["x"]
+keep = lambda acc, r: acc + [r]
 `)
 	steps := func(spec string) (all []Step) {
 		for _, name := range strings.Fields(spec) {
@@ -183,21 +185,33 @@ whole = lambda r: r
 	for _, c := range []struct {
 		steps, columns string
 		discard        bool
+		into           string
 		want           string
 	}{
-		{"filter:f map:g", "", false, "f g"},
-		{"filter:f reject:g sample lane:k map:f map:whole", "", false, "f g k"},
-		{"flat_map:g", "map:k", false, "g"},
-		{"map:whole filter:f", "", false, "whole"},
-		{"filter:f", "", false, "whole"},
-		{"filter:f", "map:k map:g", true, "f g k"},
-		{"filter:f", "map:k map:whole", true, "whole"},
-		{"filter:f", "map:k", false, "whole"},
-		{"", "", true, ""},
-		{"", "", false, "whole"},
-		{"values:f", "", true, "whole"},
+		{"filter:f map:g", "", false, "", "f g"},
+		{"filter:f reject:g sample lane:k map:f map:whole", "", false, "", "f g k"},
+		{"flat_map:g", "map:k", false, "", "g"},
+		{"map:whole filter:f", "", false, "", "whole"},
+		{"filter:f", "", false, "", "whole"},
+		{"filter:f", "map:k map:g", true, "", "f g k"},
+		{"filter:f", "map:k map:whole", true, "", "whole"},
+		{"filter:f", "map:k", false, "", "whole"},
+		{"", "", true, "", ""},
+		{"", "", false, "", "whole"},
+		{"filter:f", "map:k", false, "fold", "f k x"},
+		{"filter:f", "map:k", false, "keep", "whole"},
+		{"map:f", "map:k", false, "keep", "f"},
+		{"values:f", "", true, "", "whole"},
 	} {
 		chain := &Chain{Steps: steps(c.steps), Columns: steps(c.columns), Discard: c.discard}
+		if c.into != "" {
+			into, err := Bind(globals[c.into], Signature{Op: "reduce", Param: "f", Own: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			into.Recognise(source)
+			chain.Into = into
+		}
 		if got := describe(chain.Fields()); got != c.want {
 			t.Errorf("%s | %s: reads %q, want %q", c.steps, c.columns, got, c.want)
 		}

@@ -173,7 +173,7 @@ func (f *Folder) stateName() string {
 func (f *Folder) blame(err error, records *chunk.Column, i int) error {
 	err = f.fail(f.r.Name, f.r.At, f.r.Op, err)
 	if e, ok := err.(*ScriptError); ok {
-		e.show(records.At(i))
+		e.Show(records.At(i))
 	}
 	return err
 }

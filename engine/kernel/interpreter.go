@@ -32,8 +32,7 @@ type interpreter struct {
 // an argument.
 func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
 	it := &interpreter{caller: newCaller(env), chain: c, direct: direct, sibling: make([]uint32, len(c.Steps))}
-	it.fresh = slices.IndexFunc(c.Steps, func(s Step) bool { return s.Kind == Map || s.Kind == FlatMap || s.Kind == MapValues })
-	if it.fresh < 0 {
+	if it.fresh = c.changes(); it.fresh < 0 {
 		it.fresh = len(c.Steps) + len(c.Columns)
 	}
 	for _, s := range slices.Concat(c.Steps, c.Columns) {
@@ -321,7 +320,7 @@ func (it *interpreter) caught(k int, s *Step, v starlark.Value, err error) error
 func (it *interpreter) blame(s *Step, v starlark.Value, err error) error {
 	err = it.fail(s.Name, s.At, s.Op, err)
 	if e, ok := err.(*ScriptError); ok {
-		it.place(e).show(v)
+		it.place(e).Show(v)
 	}
 	return err
 }

@@ -42,6 +42,7 @@ type Chain struct {
 	Steps   []Step
 	Columns []Step // each of kind Map; its results fill one column of the Output
 	Discard bool   // the records themselves are not wanted, only Columns
+	Into    *Func  // the one that the records go to next, if there is no other way out for them; nil: not known
 }
 
 // An Env is what a runner shares with all others of the job.

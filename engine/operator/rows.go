@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -47,7 +48,7 @@ func (r *rows) appendTo(to, from *chunk.Column, i int) {
 		}
 		r.appendFields(to, from, i)
 	case chunk.Record:
-		if to.Kind != chunk.Record && !to.BecomeRecord(from.Names) || &to.Names[0] != &from.Names[0] {
+		if to.Kind != chunk.Record && !to.BecomeRecord(from.Names) || !slices.Equal(to.Names, from.Names) {
 			r.appendBoxed(to, from.At(i))
 			return
 		}
