@@ -49,7 +49,7 @@ job = from_enumerable(["a=12 b=3", "x"]).map(f)`, want: "true\t12\ta\t12\t[\"1\"
 x = from_enumerable([1e100, 1.0, -1e100, 0.1, 0.2, 0.3] * 50)
 job = x.sum().concat(x.mean(), x.sum(by = lambda v: 0), x.count())`, want: "80.0\n0.26666666666666666\n0\t80.0\n300\n"},
 		{name: "rule 21: sums of ints and floats", script: `job = from_enumerable([1, 2.0]).sum().concat(from_enumerable([1, 2]).sum(), from_enumerable([1 << 64, 0.5]).sum(), from_enumerable([1, 2]).mean(), from_enumerable([float("inf"), 1]).sum())`, want: "3.0\n3\n1.8446744073709552e+19\n1.5\n+inf\n"},
-		{name: "rule 21: a bool is no number", script: `job = from_enumerable([True]).sum()`, fails: `sum: want int or float, got bool`, loads: true},
+		{name: "rule 21: a bool is no number", script: `job = from_enumerable([True]).sum()`, fails: `job\.star:1:\d+: sum: want int or float, got bool`, loads: true},
 		{name: "rule 27: xxhash", script: `job = from_enumerable(["word", 1, None, ("a", 1)]).map(xxhash)`, want: "13976603303623720153\n3249660085180907677\n9962287286179718960\n2598648865181290783\n"},
 		{name: "rule 27: xxhash of a list", script: `job = from_enumerable([[1]]).map(xxhash)`, fails: `use a tuple`, loads: true},
 		{name: "rule 8: json in functions", script: `job = lines().map(json.decode).map(json.encode).concat(from_enumerable([{"b": 1, "a": 2}]).map(json.encode))`, stdin: "{\"b\":1.0,\"a\":\"\\u00e9\"}\n", want: "{\"a\":\"é\",\"b\":1.0}\n{\"a\":2,\"b\":1}\n"},

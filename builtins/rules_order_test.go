@@ -43,7 +43,7 @@ func TestRulesOfOrder(t *testing.T) {
 		{name: "rule 25: a wrong word for nulls", script: `job = lines().sort(nulls = "frist")`, fails: `did you mean first`},
 		{name: "rule 25: types that do not compare", script: `job = from_enumerable([("x", 1), ("y", "a")]).sort(1)`, fails: `(?s)sort: keys do not compare: .* number, this one is string; the first record is \("x", 1\)\n  record: \("y", "a"\)\n  from:   item 1 of the list`, loads: true},
 		{name: "rule 25: types that do not compare in take_sort", script: `job = from_enumerable([1, "a"]).take_sort(1)`, fails: `take_sort: .*do not compare`, loads: true},
-		{name: "rule 25: types that do not compare in min", script: `job = from_enumerable([1, "a"]).min()`, fails: `min: .*do not compare|min: .*compare`, loads: true},
+		{name: "rule 25: types that do not compare in min", script: `job = from_enumerable([1, "a"]).min()`, fails: `job\.star:1:\d+: min: string does not compare with number`, loads: true},
 		{name: "rule 25: bool is no number", script: `job = from_enumerable([True, 1]).sort()`, fails: `do not compare`, loads: true},
 		{name: "rule 25: tuples element by element", script: `job = from_enumerable([(2, "a"), (1, "b"), (1, "a")]).sort().concat(from_enumerable([(2, 1), (1, 2), (1,), (1, 1, 0), ()]).sort())`, want: "1\ta\n1\tb\n2\ta\n\n1\n1\t1\t0\n1\t2\n2\t1\n"},
 		{name: "rule 25: text by bytes", script: `job = from_enumerable(["é", "z", "Z", "", "za"]).sort()`, want: "\nZ\nz\nza\né\n"},

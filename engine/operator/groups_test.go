@@ -227,7 +227,7 @@ func TestFoldErrorsNameTheRecord(t *testing.T) {
 		record{starlark.String("a"), starlark.String("x"), at(2)},
 	))
 	var failed *RecordError
-	if !errors.As(err, &failed) || failed.Ordinal != at(2) || err.Error() != "sum: want int or float, got string" {
+	if !errors.As(err, &failed) || failed.Ordinal != at(2) || err.Error() != "want int or float, got string" {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -68,7 +68,7 @@ func (a *minMax) Fold(groups []int32, in *Keyed) error {
 	a.box()
 	for i, g := range groups {
 		if err := a.fold(g, in.Values.At(i), in.Ordinals[i], in.Ordinals[i]); err != nil {
-			return &RecordError{Ordinal: in.Ordinals[i], Err: fmt.Errorf("%s: %w", a.op, err)}
+			return &RecordError{Ordinal: in.Ordinals[i], Err: err}
 		}
 	}
 	return nil
@@ -211,7 +211,7 @@ func (a *minMax) check(g int32) error {
 		next, ok := value.JoinClass(joined, c.class)
 		if !ok {
 			return &RecordError{Ordinal: c.first, Err: fmt.Errorf(
-				"%s: %s does not compare with %s, which came before it", a.op, c.class, joined)}
+				"%s does not compare with %s, which came before it", c.class, joined)}
 		}
 		joined = next
 	}

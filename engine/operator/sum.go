@@ -104,8 +104,8 @@ func (s *sums) widen(g int32) *wideSum {
 	return w
 }
 
-// fold adds value i of each record to its group. op is the operator's name, for the error.
-func (s *sums) fold(op string, groups []int32, in *Keyed) error {
+// fold adds value i of each record to its group.
+func (s *sums) fold(groups []int32, in *Keyed) error {
 	switch in.Values.Kind {
 	case chunk.Int:
 		for i, g := range groups {
@@ -117,7 +117,7 @@ func (s *sums) fold(op string, groups []int32, in *Keyed) error {
 	default:
 		for i, g := range groups {
 			s.grow(g)
-			if err := s.addValue(op, g, in.Values.At(i)); err != nil {
+			if err := s.addValue(g, in.Values.At(i)); err != nil {
 				return &RecordError{Ordinal: in.Ordinals[i], Err: err}
 			}
 		}
@@ -137,7 +137,7 @@ func (s *sums) foldFloats(groups []int32, values []float64) {
 	}
 }
 
-func (s *sums) addValue(op string, g int32, v starlark.Value) error {
+func (s *sums) addValue(g int32, v starlark.Value) error {
 	switch v := v.(type) {
 	case starlark.Int:
 		if i, ok := v.Int64(); ok {
@@ -148,7 +148,7 @@ func (s *sums) addValue(op string, g int32, v starlark.Value) error {
 	case starlark.Float:
 		s.addFloat(g, float64(v))
 	default:
-		return fmt.Errorf("%s: want int or float, got %s", op, v.Type())
+		return fmt.Errorf("want int or float, got %s", v.Type())
 	}
 	return nil
 }
@@ -379,7 +379,7 @@ func NewSum() Aggregate { return new(sumAggregate) }
 
 type sumAggregate struct{ sums sums }
 
-func (a *sumAggregate) Fold(groups []int32, in *Keyed) error { return a.sums.fold("sum", groups, in) }
+func (a *sumAggregate) Fold(groups []int32, in *Keyed) error { return a.sums.fold(groups, in) }
 
 func (a *sumAggregate) Merge(groups []int32, in *Keyed) error {
 	return a.sums.merge(groups, &in.Values)
@@ -416,7 +416,7 @@ func (a *meanAggregate) Fold(groups []int32, in *Keyed) error {
 	for _, g := range groups {
 		a.counts = addCount(a.counts, g, 1)
 	}
-	return a.sums.fold("mean", groups, in)
+	return a.sums.fold(groups, in)
 }
 
 func (a *meanAggregate) Merge(groups []int32, in *Keyed) error {

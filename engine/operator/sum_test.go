@@ -154,7 +154,7 @@ func TestSumRefusesWhatIsNoNumber(t *testing.T) {
 		in.Values.Append(v)
 		in.Ordinals = []chunk.Ordinal{at(1), at(2)}
 		err := NewMean().Fold([]int32{0, 0}, &in)
-		if err == nil || err.Error() != "mean: want int or float, got "+v.Type() {
+		if err == nil || err.Error() != "want int or float, got "+v.Type() {
 			t.Errorf("got %v", err)
 		}
 	}
