@@ -140,8 +140,8 @@ func checkXzDictionary(start []byte) error {
 // decompressed is the text of a stream, with the name of its compression, "" if there is none.
 func decompressed(raw *counter) (text io.Reader, name string, err error) {
 	r := bufio.NewReaderSize(raw, readBuffer)
-	start, err := r.Peek(magicLen)
-	if err != nil && err != io.EOF {
+	start, err := peekMagic(r)
+	if err != nil {
 		return nil, "", err
 	}
 	c := compressionOf(start)
@@ -150,6 +150,37 @@ func decompressed(raw *counter) (text io.Reader, name string, err error) {
 	}
 	text, err = c.open(r, raw)
 	return text, c.name, err
+}
+
+// peekMagic looks at the first bytes, at no more than it takes to tell text from what is compressed: a stream may
+// give some now and the next ones much later.
+func peekMagic(r *bufio.Reader) ([]byte, error) {
+	for n := 1; ; n = min(max(n+1, r.Buffered()), magicLen) {
+		start, err := r.Peek(n)
+		switch {
+		case err == io.EOF:
+			return start, nil
+		case err != nil:
+			return nil, err
+		case n == magicLen || !mayBeCompressed(start):
+			return start, nil
+		}
+	}
+}
+
+// mayBeCompressed reports whether start, which is not empty, begins a compression or is the beginning of what does.
+func mayBeCompressed(start []byte) bool {
+	first := start[0]
+	if first&0xf0 == 0x50 { // see isZstd
+		first = 0x50
+	}
+	for _, magic := range []string{"\x1f\x8b\x08", "\x28\xb5\x2f\xfd", "\x50\x2a\x4d\x18", "BZh", "\xfd7zXZ\x00", "\x04\x22\x4d\x18"} {
+		n := min(len(start), len(magic))
+		if first == magic[0] && string(start[1:n]) == magic[1:n] {
+			return true
+		}
+	}
+	return false
 }
 
 // damaged says what an error of a decompressor means.

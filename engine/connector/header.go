@@ -39,7 +39,7 @@ func (s *fileSource) readHeader(ctx context.Context, split Split) error {
 	if split.End >= 0 {
 		split.End = 1 // the first record is the one that begins before
 	}
-	in, err := s.openInput(&split)
+	in, err := s.openInput(ctx, &split)
 	if err != nil {
 		return err
 	}

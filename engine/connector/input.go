@@ -2,6 +2,7 @@ package connector
 
 import (
 	"bytes"
+	"context"
 	"io"
 
 	"github.com/flowsh/flowsh/engine/host"
@@ -46,12 +47,13 @@ func (c *counter) remember(p []byte) {
 	c.zeros = min(len(p), 4*tailLen) - len(body)
 }
 
-// openInput opens the file of a split at its beginning. A file that is one split is decompressed.
-func (s *fileSource) openInput(split *Split) (*input, error) {
+// openInput opens the file of a split at its beginning. A file that is one split is decompressed. Where reading may
+// wait for others, it ends with ctx.
+func (s *fileSource) openInput(ctx context.Context, split *Split) (*input, error) {
 	in := &input{known: s.file(split.File)}
 	if split.File == stdin {
-		in.raw.from = s.host.Stdin
-	} else if err := in.open(s.host.FS); err != nil {
+		in.raw.from = newInterruptible(ctx, s.host.Stdin)
+	} else if err := in.open(ctx, s.host.FS); err != nil {
 		return nil, err
 	}
 	if split.End >= 0 {
@@ -68,15 +70,22 @@ func (s *fileSource) openInput(split *Split) (*input, error) {
 	return in, nil
 }
 
-func (in *input) open(files host.FS) error {
+func (in *input) open(ctx context.Context, files host.FS) error {
 	file, err := files.Open(in.known.path)
 	if err != nil {
 		return in.whole(cause(err))
 	}
 	in.file, in.raw.from = file, file
-	if err := in.unchanged(); err != nil {
+	info, err := file.Stat()
+	if err == nil {
+		err = in.known.check(info)
+	}
+	if err != nil {
 		file.Close()
-		return err
+		return in.whole(cause(err))
+	}
+	if !info.Mode().IsRegular() {
+		in.raw.from = newInterruptible(ctx, file)
 	}
 	return nil
 }

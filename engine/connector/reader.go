@@ -67,7 +67,7 @@ func (r *fileReader) Close() error {
 
 // openRun opens the file of some adjacent splits and goes to the first record that begins in them.
 func (s *fileSource) openRun(ctx context.Context, splits []Split) (blockReader, error) {
-	in, err := s.openInput(&splits[0])
+	in, err := s.openInput(ctx, &splits[0])
 	if err != nil {
 		return nil, err
 	}

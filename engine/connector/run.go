@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/scan"
@@ -87,6 +88,9 @@ func (r *runReader) fill() error {
 	p := r.room(atStart)
 	n, err := r.read(p, atStart)
 	r.buf = r.buf[:have+n]
+	if err != nil && r.ctx.Err() != nil {
+		return r.ctx.Err()
+	}
 	if atStart && bytes.HasPrefix(r.buf, []byte(scan.BOM)) {
 		r.cut.SkipBOM()
 		r.buf, r.offset = r.buf[len(scan.BOM):], int64(len(scan.BOM))
@@ -130,16 +134,18 @@ func (r *runReader) read(p []byte, atStart bool) (n int, err error) {
 	least := len(p)
 	if r.end < 0 && r.in.zip == "" {
 		least = 1
-		if atStart {
-			least = min(len(p), len(scan.BOM))
-		}
 	}
-	for n < least && err == nil {
+	for err == nil && (n < least || atStart && beginsBOM(p[:n])) {
 		var k int
 		k, err = r.in.text.Read(p[n:])
 		n += k
 	}
 	return n, err
+}
+
+// beginsBOM reports whether text may turn out to be a byte order mark.
+func beginsBOM(text []byte) bool {
+	return len(text) < len(scan.BOM) && strings.HasPrefix(scan.BOM, string(text))
 }
 
 // checkEnd is called at the end of the file.

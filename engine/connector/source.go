@@ -153,6 +153,9 @@ func runsOf(splits []Split) [][]Split {
 	return runs
 }
 
+// Name is how messages and records call the split's file.
+func (s Split) Name() string { return displayName(s.File) }
+
 // displayName is how messages and records call a file.
 func displayName(path string) string {
 	if path == stdin {
