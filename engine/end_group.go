@@ -469,5 +469,5 @@ func (s *stageRun) origin(o chunk.Ordinal) *chunk.Origin {
 	if i < 0 {
 		return nil
 	}
-	return &chunk.Origin{File: f.splits[i].File, Base: int64(o.Position & (1<<chunk.PositionBits - 1))}
+	return &chunk.Origin{File: f.splits[i].Name(), Base: int64(o.Position & (1<<chunk.PositionBits - 1))}
 }
