@@ -157,6 +157,10 @@ func TestErrorsShowTheWholeRecord(t *testing.T) {
 	} {
 		everywhere(t, script, map[string]string{"f": eventRows[0] + "\n" + oddRows[1] + "\n" + oddRows[0]}, "", "", whole)
 	}
+	script := `job = jsonl("FILE").reduce(0, lambda n, r: n + len(r["user"]["id"]), by = "type")`
+	files := map[string]string{"a.jsonl": eventRows[0] + "\n" + eventRows[1], "b.jsonl": oddRows[1]}
+	everywhere(t, strings.Replace(script, "FILE", "*.jsonl", 1), files, "", "", `"user": "u1", "amount": 1}`+"\n  from:   b.jsonl, byte 0")
+	everywhere(t, strings.Replace(script, "FILE", "-", 1), nil, oddRows[1], "", `"user": "u1", "amount": 1}`+"\n  from:   ")
 	everywhere(t, `job = jsonl("f").count(by = "none")`, map[string]string{"f": `{"a":1,"none":1}` + "\n" + `{"a":1,"b":2}`}, "", "",
 		`record has no field "none" \(it has a, b\)`)
 }

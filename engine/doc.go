@@ -29,6 +29,13 @@
 // key. An aggregate that can be merged is folded by every worker into a table of its own first; a user's reducer
 // without merge= folds its records in order, bucket by bucket.
 //
+// # Projection
+//
+// Where functions do nothing with the records of a JSON or CSV source but read members of constant names
+// (kernel/fields.go), the source decodes only those (projection.go, connector/project.go) and still checks the
+// rest. What a message or a dead letter shows is the whole record: it is decoded again from its block, or behind a
+// reducer, where the block is gone, read again from its file.
+//
 // # Memory
 //
 // Options.Memory is one budget for the process. Half of it is for state, divided among the stages of a step that
