@@ -25,6 +25,7 @@ type edge struct {
 	closed   bool      // no more will be pushed
 	stopped  bool      // no more will be read
 	err      error     // why it was closed
+	onStop   func()    // called when stopped is set
 
 	accepted, consumed int64 // records
 }
@@ -76,13 +77,27 @@ func (e *edge) close(err error) {
 func (e *edge) stop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !e.stopped && e.onStop != nil {
+		e.onStop()
+	}
 	e.stopped = true
 	e.queue = nil
 	e.changed.Broadcast()
 }
 
+// whenStopped calls f, which must not block, when no more will be read: now, if that is already so.
+func (e *edge) whenStopped(f func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.onStop = f
+	if e.stopped {
+		f()
+	}
+}
+
 // next is the next batch, io.EOF at the end, or the error with which the edge was closed.
 func (e *edge) next(ctx context.Context) (*chunk.Batch, error) {
+	defer context.AfterFunc(ctx, e.wake)()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for {

@@ -106,8 +106,22 @@ func TestCancelledEdge(t *testing.T) {
 		waiting <- err
 	}()
 	cancel(why)
-	e.wake()
 	if err := <-waiting; !errors.Is(err, why) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestStoppedEdgeTellsOnce(t *testing.T) {
+	told := 0
+	e := newEdge(1, nil)
+	e.whenStopped(func() { told++ })
+	e.stop()
+	e.stop()
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+	e.whenStopped(func() { told++ })
+	if told != 2 {
+		t.Error("not told of an edge that had stopped before")
 	}
 }

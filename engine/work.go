@@ -110,16 +110,27 @@ func (s *stageRun) work(ctx context.Context) error {
 	return err
 }
 
-// units takes all units through the chain, on all cores.
+// units takes all units through the chain, on all cores. What still waits for input when the stage fails, or when
+// nobody wants more of it, is called back.
 func (s *stageRun) units(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, s.seq.stop)
 	defer stop()
+	reading, quit := context.WithCancelCause(ctx)
+	defer quit(nil)
+	s.whenUnwanted(func() { quit(errStopped) })
 	errs := make([]error, s.run.cores)
 	var workers sync.WaitGroup
 	for w := range s.run.cores {
-		workers.Go(func() { errs[w] = s.worker(ctx, w) })
+		workers.Go(func() {
+			if errs[w] = s.worker(reading, w); errs[w] != nil {
+				quit(errs[w])
+			}
+		})
 	}
 	workers.Wait()
+	if ctx.Err() == nil && context.Cause(reading) == errStopped {
+		return errStopped
+	}
 	if err := errors.Join(errs...); err != nil {
 		return firstOf(errs)
 	}
@@ -127,6 +138,19 @@ func (s *stageRun) units(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// whenUnwanted calls f once no stage reads this one any more. A stage that writes is always wanted.
+func (s *stageRun) whenUnwanted(f func()) {
+	var left atomic.Int32
+	left.Store(int32(len(s.outs)))
+	for _, e := range s.outs {
+		e.whenStopped(func() {
+			if left.Add(-1) == 0 {
+				f()
+			}
+		})
+	}
 }
 
 func firstOf(errs []error) error {
