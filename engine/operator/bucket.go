@@ -14,7 +14,7 @@ type bucket struct {
 	table  *Table // nil: no group
 	agg    Aggregate
 	groups []int32
-	run    *keyRun
+	keys   *keyBatch // scratch of merges
 
 	bytes  atomic.Int64 // size of the table and the states, as last counted
 	frames []frame      // spilled, in order
@@ -31,16 +31,13 @@ func (b *bucket) open(g *Groups) error {
 		return err
 	}
 	b.table, b.agg = new(Table), agg
-	if b.run == nil {
-		b.run = new(keyRun)
-	}
 	return nil
 }
 
 // close gives the bucket's memory back.
 func (b *bucket) close(g *Groups) {
 	g.used.Add(-b.bytes.Swap(0))
-	b.table, b.agg, b.groups, b.run = nil, nil, nil, nil
+	b.table, b.agg, b.groups, b.keys = nil, nil, nil, nil
 }
 
 // account brings the size of the bucket up to date.
@@ -53,17 +50,16 @@ func (b *bucket) account(g *Groups) {
 }
 
 // fold adds records, or states if merge is set.
-func (b *bucket) fold(g *Groups, in *Keyed, keys *keyColumn, merge bool) error {
+func (b *bucket) fold(g *Groups, in *Keyed, keys *keyBatch, merge bool) error {
 	if err := b.open(g); err != nil {
 		return err
 	}
-	var failed error
-	b.groups, failed = b.table.insert(b.run, keys, in.Ordinals, b.groups[:0])
+	b.groups = b.table.insert(keys, in, b.groups[:0])
 	if err := b.aggregate(b.groups, in, merge); err != nil {
 		return err
 	}
 	b.account(g)
-	return failed
+	return nil
 }
 
 func (b *bucket) aggregate(groups []int32, in *Keyed, merge bool) error {
@@ -78,7 +74,10 @@ func (b *bucket) mergeTable(g *Groups, from *Table, which []int32, in *Keyed) er
 	if err := b.open(g); err != nil {
 		return err
 	}
-	b.groups = b.table.merge(b.run, from, which, b.groups[:0])
+	if b.keys == nil {
+		b.keys = new(keyBatch)
+	}
+	b.groups = b.table.merge(b.keys, from, which, in, b.groups[:0])
 	if err := b.agg.Merge(b.groups, in); err != nil {
 		return err
 	}
@@ -123,27 +122,20 @@ func (g *Groups) divisible(b *bucket) error {
 	case b.table.Len() > 1 && g.depth < maxDepth || bytes <= g.scratch.Share:
 		return nil
 	}
-	var buf [inline]byte
 	return &LimitError{
-		What: "state of key", Key: keyText(b.table.key(0, &buf)), Bytes: bytes, Share: g.scratch.Share,
+		What: "state of key", Key: keyText(b.table.appendKey(nil, 0)), Bytes: bytes, Share: g.scratch.Share,
 		Hint: "give the job more memory with --mem, or keep less for a key",
 	}
 }
 
 // record writes records after what was spilled.
-func (b *bucket) record(in *Keyed, keys *keyColumn) error {
-	run := new(keyRun)
-	for lo := 0; lo < keys.N; {
-		hi, err := run.encode(keys, lo)
-		for i := range run.n {
-			if werr := b.log.append(run.key(i), loose(run, keys, lo, i), in.Ordinals[lo+i], &in.Values, lo+i); werr != nil {
-				return werr
-			}
+func (b *bucket) record(in *Keyed, keys *keyBatch) error {
+	var key []byte
+	for i := range keys.keys {
+		key = keys.appendCanonical(key[:0], i)
+		if err := b.log.append(key, keys.original(i), in.Ordinals[i], &in.Values, i); err != nil {
+			return err
 		}
-		if err != nil {
-			return &RecordError{Ordinal: in.Ordinals[hi], Err: err}
-		}
-		lo = hi
 	}
 	return nil
 }

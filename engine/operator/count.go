@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"slices"
+
 	"github.com/flowsh/flowsh/engine/chunk"
 	"go.starlark.net/starlark"
 )
@@ -25,16 +27,21 @@ func NewCount() Aggregate { return new(countAggregate) }
 type countAggregate struct{ counts []int64 }
 
 func (a *countAggregate) Fold(groups []int32, _ *Keyed) error {
+	counts := a.counts
 	for _, g := range groups {
-		a.counts = addCount(a.counts, g, 1)
+		if int(g) == len(counts) {
+			counts = push(counts, 0)
+		}
+		counts[g]++
 	}
+	a.counts = counts
 	return nil
 }
 
 // addCount adds to the count of group g, which may be new.
 func addCount(counts []int64, g int32, n int64) []int64 {
 	if int(g) == len(counts) {
-		return append(counts, n)
+		return push(counts, n)
 	}
 	counts[g] += n
 	return counts
@@ -50,16 +57,26 @@ func (a *countAggregate) Merge(groups []int32, in *Keyed) error {
 	return nil
 }
 
-func (a *countAggregate) States(lo, hi int, out *chunk.Column) {
-	for _, n := range a.counts[lo:hi] {
-		out.AppendInt(n)
+func (a *countAggregate) States(groups []int32, out *chunk.Column) {
+	appendInts(out, a.counts, groups)
+}
+
+// appendInts appends the numbers of groups.
+func appendInts(out *chunk.Column, of []int64, groups []int32) {
+	out.Ints = slices.Grow(out.Ints, len(groups))
+	for _, g := range groups {
+		out.AppendInt(of[g])
 	}
 }
 
-func (a *countAggregate) Results(lo, hi int, out *chunk.Column) error {
-	a.States(lo, hi, out)
+func (a *countAggregate) Results(groups []int32, out *chunk.Column) error {
+	a.States(groups, out)
 	return nil
 }
+
+func (a *countAggregate) keeps(chunk.Kind) (chunk.Kind, bool) { return chunk.Empty, true }
+
+func (a *countAggregate) plain() bool { return true }
 
 func (a *countAggregate) Size() int64 { return int64(8 * cap(a.counts)) }
 

@@ -57,15 +57,22 @@ func (a *firstAggregate) compact() {
 	a.records = kept
 }
 
-func (a *firstAggregate) States(lo, hi int, out *chunk.Column) {
-	for _, at := range a.at[lo:hi] {
-		out.AppendFrom(&a.records.Column, int(at))
+func (a *firstAggregate) States(groups []int32, out *chunk.Column) {
+	for _, g := range groups {
+		out.AppendFrom(&a.records.Column, int(a.at[g]))
 	}
 }
 
-func (a *firstAggregate) Results(lo, hi int, out *chunk.Column) error {
-	a.States(lo, hi, out)
+func (a *firstAggregate) Results(groups []int32, out *chunk.Column) error {
+	a.States(groups, out)
 	return nil
+}
+
+func (a *firstAggregate) foldsOrdinals() {}
+
+// keeps is for uniq without a key: values of more than a number are not kept twice.
+func (a *firstAggregate) keeps(values chunk.Kind) (chunk.Kind, bool) {
+	return values, values == chunk.Empty
 }
 
 func (a *firstAggregate) Size() int64 {

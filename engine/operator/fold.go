@@ -32,7 +32,7 @@ type estimate struct {
 func (a *foldAggregate) Fold(groups []int32, in *Keyed) error {
 	for i, g := range groups {
 		if err := a.fold(g, &in.Values, i); err != nil {
-			return &RecordError{Ordinal: in.Ordinals[i], Err: err}
+			return &RecordError{Ordinal: in.Ordinal(i), Err: err}
 		}
 	}
 	return nil
@@ -89,7 +89,7 @@ func (a *foldAggregate) Merge(groups []int32, in *Keyed) error {
 		} else {
 			merged, err := a.folder.Merge(a.states[g], later)
 			if err != nil {
-				return &RecordError{Ordinal: in.Ordinals[i], Err: err}
+				return &RecordError{Ordinal: in.Ordinal(i), Err: err}
 			}
 			a.states[g] = merged
 		}
@@ -98,15 +98,15 @@ func (a *foldAggregate) Merge(groups []int32, in *Keyed) error {
 	return nil
 }
 
-func (a *foldAggregate) States(lo, hi int, out *chunk.Column) {
-	for _, s := range a.states[lo:hi] {
-		out.Append(s)
+func (a *foldAggregate) States(groups []int32, out *chunk.Column) {
+	for _, g := range groups {
+		out.Append(a.states[g])
 	}
 }
 
 // Results is States: what the user's function returns is the result.
-func (a *foldAggregate) Results(lo, hi int, out *chunk.Column) error {
-	a.States(lo, hi, out)
+func (a *foldAggregate) Results(groups []int32, out *chunk.Column) error {
+	a.States(groups, out)
 	return nil
 }
 

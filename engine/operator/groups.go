@@ -11,7 +11,11 @@ type GroupsConfig struct {
 	New func() (Aggregate, error)
 	// Ordered says that the aggregate needs its records, or states, in the order of the flow.
 	Ordered bool
-	Memory  Memory
+	// AnyOrder lets Emit give the groups in any order, which costs less.
+	AnyOrder bool
+	// Cores is how many goroutines Emit may use, by default as many as run at a time.
+	Cores  int
+	Memory Memory
 }
 
 // Groups is keyed state: an aggregate for each key, divided into Buckets by hash.
@@ -52,7 +56,7 @@ func (g *Groups) child() *Groups {
 // A key that cannot be one is a *RecordError. The records before it are routed all the same, to be added before
 // the error is reported, because one of them may fail too.
 func (g *Groups) Route(in *Keyed, out *Routed) error {
-	return out.fill(in, &keyColumn{Column: &in.Keys}, g.depth)
+	return out.fill(in, g.depth)
 }
 
 // Add folds the records that were routed to a bucket. It may be called concurrently, for different buckets and
@@ -64,14 +68,13 @@ func (g *Groups) add(bucket int, r *Routed, kind frameKind) error {
 		return nil
 	}
 	in, keys := r.bucket(bucket)
-	keys.Column = &in.Keys
 	if err := g.addLocked(&g.buckets[bucket], &in, &keys, kind); err != nil {
 		return err
 	}
 	return g.shrink()
 }
 
-func (g *Groups) addLocked(b *bucket, in *Keyed, keys *keyColumn, kind frameKind) error {
+func (g *Groups) addLocked(b *bucket, in *Keyed, keys *keyBatch, kind frameKind) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.log == nil {
@@ -140,11 +143,8 @@ func (g *Groups) replay(frames []frame) error {
 		if r.kind == frameRecords {
 			freeze(&r.values)
 		}
-		in := Keyed{Keys: r.keys, Values: r.values, Ordinals: r.ords}
-		keys := keyColumn{Column: &in.Keys, canonical: true, originals: &r.originals}
-		if err := routed.fill(&in, &keys, g.depth); err != nil {
-			return err
-		}
+		routed.loaded.loadCanonical(&r.keys, &r.originals)
+		routed.divide(&Keyed{Values: r.values, Ordinals: r.ords}, g.depth)
 		for b := range Buckets {
 			if err := g.add(b, &routed, r.kind); err != nil {
 				return err

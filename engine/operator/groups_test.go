@@ -251,7 +251,11 @@ func TestRunsOfResultsAreBounded(t *testing.T) {
 		sizes = append(sizes, len(k.Ordinals))
 		return nil
 	})
-	if err != nil || !slices.Equal(sizes, []int{emitRows, emitRows, emitRows}) {
+	total := 0
+	for _, n := range sizes {
+		total += n
+	}
+	if err != nil || total != 3*emitRows || slices.Max(sizes) > emitRows || len(sizes) > 8 {
 		t.Errorf("got %v, %v", sizes, err)
 	}
 }

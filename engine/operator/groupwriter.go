@@ -17,6 +17,7 @@ type groupWriter struct {
 	bytes     int64
 	frames    []frame
 	one       chunk.Column
+	key       []byte
 }
 
 // pieces is what an aggregate implements whose state for a group may be too large for a chunk.
@@ -36,23 +37,19 @@ func (w *groupWriter) appendGroup(b *bucket, group int32) error {
 	if p, ok := b.agg.(pieces); ok {
 		n = p.Pieces(int(group), &w.one)
 	} else {
-		b.agg.States(int(group), int(group)+1, &w.one)
+		b.agg.States([]int32{group}, &w.one)
 	}
-	var buf [inline]byte
-	key := b.table.key(group, &buf)
-	original, ok := b.table.originals[group]
-	if !ok {
-		original = starlark.None
-	}
+	w.key = b.table.appendKey(w.key[:0], group)
 	for i := range n {
-		if err := w.append(key, original, b.table.firsts[group], &w.one, i); err != nil {
+		if err := w.append(w.key, b.table.originals[group], b.table.firsts[group], &w.one, i); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// append writes a row whose value is value i of a column, or nothing if the column is empty.
+// append writes a row whose value is value i of a column, or nothing if the column is empty. original is nil for a
+// key that its canonical one gives back.
 func (w *groupWriter) append(key []byte, original starlark.Value, ord chunk.Ordinal, from *chunk.Column, i int) error {
 	bytes := int64(len(key)) + 16 + sizeAt(from, i)
 	if w.bytes+bytes > w.scratch.frameBytes() || len(w.ords) == frameRows {
@@ -61,6 +58,9 @@ func (w *groupWriter) append(key []byte, original starlark.Value, ord chunk.Ordi
 		}
 	}
 	w.keys.appendBytes(key)
+	if original == nil {
+		original = starlark.None
+	}
 	w.originals.Append(original)
 	w.ords = append(w.ords, ord)
 	w.bytes += bytes
@@ -111,16 +111,6 @@ func (w *groupWriter) flush() error {
 func (w *groupWriter) finish() ([]frame, error) {
 	err := w.flush()
 	return w.frames, err
-}
-
-// loose is the original of key i of a run, None if its canonical key gives it back.
-func loose(run *keyRun, keys *keyColumn, lo, i int) starlark.Value {
-	if run.inexact[i] {
-		if v, ok := keys.original(lo + i); ok {
-			return keep(v)
-		}
-	}
-	return starlark.None
 }
 
 // A groupReader reads the rows of frames in order.

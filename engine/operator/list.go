@@ -36,7 +36,7 @@ const maxRecords = 1<<31 - 1
 func (a *listAggregate) Fold(groups []int32, in *Keyed) error {
 	for i, g := range groups {
 		if err := a.add(g, &in.Values, i); err != nil {
-			return &RecordError{Ordinal: in.Ordinals[i], Err: err}
+			return &RecordError{Ordinal: in.Ordinal(i), Err: err}
 		}
 	}
 	return nil
@@ -115,8 +115,9 @@ func (a *listAggregate) Pieces(g int, out *chunk.Column) (n int) {
 	return n
 }
 
-func (a *listAggregate) States(lo, hi int, out *chunk.Column) {
-	for _, l := range a.lists[lo:hi] {
+func (a *listAggregate) States(groups []int32, out *chunk.Column) {
+	for _, g := range groups {
+		l := a.lists[g]
 		out.Append(frozenList(slices.AppendSeq(make([]starlark.Value, 0, l.n), a.values(l))))
 	}
 }
@@ -138,8 +139,8 @@ func frozenList(values []starlark.Value) *starlark.List {
 	return l
 }
 
-func (a *listAggregate) Results(lo, hi int, out *chunk.Column) error {
-	a.States(lo, hi, out)
+func (a *listAggregate) Results(groups []int32, out *chunk.Column) error {
+	a.States(groups, out)
 	return nil
 }
 

@@ -44,7 +44,7 @@ func show(b *strings.Builder, k *Keyed) {
 	}
 }
 
-func emit(t testing.TB, g *Groups) string {
+func emit(t fataler, g *Groups) string {
 	t.Helper()
 	var b strings.Builder
 	if err := g.Emit(t.Context(), func(k *Keyed) error { show(&b, k); return nil }); err != nil {

@@ -74,6 +74,12 @@ func (a *minMax) Fold(groups []int32, in *Keyed) error {
 	return nil
 }
 
+func (a *minMax) foldsOrdinals() {}
+
+func (a *minMax) keeps(values chunk.Kind) (chunk.Kind, bool) { return keepsNumbers(values) }
+
+func (a *minMax) plain() bool { return a.kind != chunk.Any }
+
 func (a *minMax) become(k chunk.Kind) bool {
 	if a.kind == chunk.Empty {
 		a.kind = k
@@ -228,15 +234,18 @@ func (a *minMax) at(g int32) starlark.Value {
 	return a.values[g].value
 }
 
-func (a *minMax) Results(lo, hi int, out *chunk.Column) error {
-	for g := int32(lo); g < int32(hi); g++ {
+func (a *minMax) Results(groups []int32, out *chunk.Column) error {
+	for _, g := range groups {
 		if err := a.check(g); err != nil {
 			return err
 		}
-		if a.kind == chunk.Int {
+		switch a.kind {
+		case chunk.Int:
 			out.AppendInt(a.ints[g])
-		} else {
-			out.Append(a.at(g))
+		case chunk.Float:
+			out.AppendFloat(a.floats[g])
+		default:
+			out.Append(a.values[g].value)
 		}
 	}
 	return nil
@@ -253,8 +262,8 @@ const (
 	minMaxWidth
 )
 
-func (a *minMax) States(lo, hi int, out *chunk.Column) {
-	for g := int32(lo); g < int32(hi); g++ {
+func (a *minMax) States(groups []int32, out *chunk.Column) {
+	for _, g := range groups {
 		fields := tupleFields(out, minMaxWidth)
 		fields[stateValue].Append(a.at(g))
 		o := a.places[g].at

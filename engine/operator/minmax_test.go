@@ -40,7 +40,7 @@ func TestMinMaxReportsTheFirstRecordThatDoesNotCompare(t *testing.T) {
 			}
 		}
 		var out chunk.Column
-		err := total.Results(0, 1, &out)
+		err := total.Results([]int32{0}, &out)
 		if orderedErr == nil && err == nil {
 			if out.At(0).String() != ordered.String() {
 				t.Fatalf("got %v, want %v", out.At(0), ordered)
@@ -68,7 +68,7 @@ func resultOf(a Aggregate, values []starlark.Value) (starlark.Value, error) {
 		}
 	}
 	var out chunk.Column
-	if err := a.Results(0, 1, &out); err != nil {
+	if err := a.Results([]int32{0}, &out); err != nil {
 		return nil, err
 	}
 	return out.At(0), nil
@@ -82,7 +82,7 @@ func foldOne(a Aggregate, v starlark.Value, ord chunk.Ordinal) error {
 
 func mergeOne(t fataler, into, from Aggregate) {
 	var in Keyed
-	from.States(0, 1, &in.Values)
+	from.States([]int32{0}, &in.Values)
 	in.Ordinals = []chunk.Ordinal{from.(*minMax).places[0].first}
 	if err := into.Merge([]int32{0}, &in); err != nil {
 		t.Fatal(err)

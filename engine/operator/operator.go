@@ -12,10 +12,14 @@ import (
 
 // Keyed is a run of records on their way into keyed state: one key, one value and one ordinal per record. For
 // aggregates that need no value (count, and uniq without a key) Values is empty.
+//
+// Instead of Ordinals, which take time to write down and are rarely looked at, there may be a Batch of as many
+// records that has their positions; of Batch nothing else is used.
 type Keyed struct {
 	Keys     chunk.Column
 	Values   chunk.Column
-	Ordinals []chunk.Ordinal
+	Ordinals []chunk.Ordinal // nil if Batch is not
+	Batch    *chunk.Batch
 }
 
 // Memory is the share of the budget that one operator may hold, and where it goes when that is used up.
@@ -42,17 +46,30 @@ type Folder interface {
 //
 // The columns that States appends to and Merge reads are private to the aggregate and can be encoded as chunks.
 type Aggregate interface {
-	// Fold folds in.Values[i] (and in.Ordinals[i]) into group groups[i], for each i in order. A group number
-	// equal to the count of groups so far is a new group.
+	// Fold folds in.Values[i] (and in.Ordinal(i)) into group groups[i], for each i in order. A group number equal
+	// to the count of groups so far is a new group.
 	Fold(groups []int32, in *Keyed) error
 	// Merge does the same with states in place of values.
 	Merge(groups []int32, in *Keyed) error
-	// States appends the states of groups lo to hi.
-	States(lo, hi int, out *chunk.Column)
-	// Results appends the final values of groups lo to hi.
-	Results(lo, hi int, out *chunk.Column) error
+	// States appends the states of groups.
+	States(groups []int32, out *chunk.Column)
+	// Results appends the final values of groups. Of an error, those before the group in error are appended.
+	Results(groups []int32, out *chunk.Column) error
 	// Size is the heap size of the states in bytes.
 	Size() int64
 	// Reset forgets all groups and keeps memory.
 	Reset()
 }
+
+// A placedAggregate is one whose Fold looks at the ordinals of most records.
+type placedAggregate interface{ foldsOrdinals() }
+
+// A patientAggregate is one whose records may be kept for a while before they are folded.
+type patientAggregate interface {
+	// keeps says of what kind the values to be kept are, Empty if none are needed. ok is false for values whose
+	// Fold may fail: of several errors the first is to be reported, so none may wait.
+	keeps(values chunk.Kind) (kind chunk.Kind, ok bool)
+}
+
+// A plainAggregate is one whose results are small, cannot fail, and may be taken by several goroutines at a time.
+type plainAggregate interface{ plain() bool }

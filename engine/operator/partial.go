@@ -1,5 +1,7 @@
 package operator
 
+import "github.com/flowsh/flowsh/engine/chunk"
+
 // A Partial combines the records of one worker before they reach the buckets, which saves most of the work where
 // keys repeat. Where they do not it notices, and passes records on.
 //
@@ -10,29 +12,39 @@ type Partial struct {
 	g       *Groups
 	table   Table
 	agg     Aggregate
-	run     keyRun
+	placed  bool // the aggregate looks at ordinals
+	keys    keyBatch
+	ords    []chunk.Ordinal
 	groups  []int32
 	order   []int32
 	states  Keyed
 	routed  Routed
-	bytes   int64 // as counted in g.used
-	records int   // since the last flush
-	direct  int   // records that are still to be passed on uncombined
+	waiting waiting
+	waited  keyBatch
+	patient patientAggregate // tells what may wait; nil: not made yet
+	bytes   int64            // as counted in g.used
+	most    int              // groups
+	records int              // since the last flush
+	direct  int              // records that are still to be passed on uncombined
+	pause   int              // how many pass when combining does not pay next
 }
 
 const (
 	partialGroups = 64 << 10
-	partialBytes  = 8 << 20
-	// A table that took fewer records for each group did not pay.
+	partialBytes  = 256 << 20
+	// A full table that took so many records for each group may grow.
+	partialThrives = 8
+	// One that took fewer than these did not pay.
 	partialRepeats = 2
-	// After that so many records pass before it is tried again.
-	partialPause = 16 * partialGroups
+	// After that so many records pass before it is tried again, twice as many after each failure.
+	firstPause = 16 * partialGroups
+	mostPause  = 64 * firstPause
 )
 
 // NewPartial makes an empty Partial.
 func (g *Groups) NewPartial() *Partial {
 	g.partials.Add(1)
-	return &Partial{g: g}
+	return &Partial{g: g, most: partialGroups, pause: firstPause}
 }
 
 // Add folds records. Their strings are not referred to afterwards. Errors of records are *RecordError.
@@ -45,7 +57,9 @@ func (p *Partial) Add(in *Keyed) error {
 	}
 	p.account()
 	if !p.g.Ordered && p.full() {
-		p.judge()
+		if p.judge() {
+			return p.g.shrink()
+		}
 		return p.Flush()
 	}
 	return p.g.shrink()
@@ -58,9 +72,13 @@ func (p *Partial) fold(in *Keyed) error {
 			return err
 		}
 		p.agg = agg
+		_, p.placed = agg.(placedAggregate)
+	}
+	if p.placed {
+		in = in.expand(&p.ords)
 	}
 	var failed error
-	p.groups, failed = p.table.insert(&p.run, &keyColumn{Column: &in.Keys}, in.Ordinals, p.groups[:0])
+	p.groups, failed = p.table.insertColumn(&p.keys, in, p.groups[:0])
 	if err := p.agg.Fold(p.groups, in); err != nil {
 		return err
 	}
@@ -69,27 +87,48 @@ func (p *Partial) fold(in *Keyed) error {
 }
 
 func (p *Partial) account() {
-	bytes := p.table.Size() + p.agg.Size()
+	bytes := p.table.Size() + p.waiting.size()
+	if p.agg != nil {
+		bytes += p.agg.Size()
+	}
 	p.g.used.Add(bytes - p.bytes)
 	p.bytes = bytes
 }
 
-// full reports whether the table outgrew what pays, or its part of the share: half of that is for all partials.
-func (p *Partial) full() bool {
-	most := min(partialBytes, p.g.scratch.Share/(2*max(8, p.g.partials.Load())))
-	return p.table.Len() >= partialGroups || p.bytes > most
+// mostBytes is the part of the share that a partial may have: half of the share is for all of them.
+func (p *Partial) mostBytes() int64 {
+	return min(partialBytes, p.g.scratch.Share/(2*max(8, p.g.partials.Load())))
 }
 
-// judge decides whether to go on combining.
-func (p *Partial) judge() {
-	if p.records < partialRepeats*p.table.Len() {
-		p.direct = partialPause
+// full reports whether the table outgrew what was found to pay, or its part of the share.
+func (p *Partial) full() bool {
+	return p.table.Len() >= p.most || p.bytes > p.mostBytes()
+}
+
+// judge decides what to do with a full table: whether it may grow, and if not whether to go on combining.
+func (p *Partial) judge() (grow bool) {
+	switch {
+	case p.records >= partialThrives*p.table.Len() && 2*p.bytes <= p.mostBytes():
+		p.most = 2 * p.table.Len()
+		return true
+	case p.records < partialRepeats*p.table.Len():
+		p.direct = p.pause
+		p.pause = min(2*p.pause, mostPause)
 	}
+	return false
 }
 
 // pass adds records to the buckets without combining them.
 func (p *Partial) pass(in *Keyed) error {
-	p.direct -= len(in.Ordinals)
+	p.direct -= in.Keys.N
+	in = in.expand(&p.ords)
+	if kind, ok := p.keeps(in); ok {
+		if err := p.wait(in, kind); err != nil {
+			return err
+		}
+		p.account()
+		return p.g.shrink()
+	}
 	failed := p.g.Route(in, &p.routed)
 	for b := range Buckets {
 		if err := p.g.Add(b, &p.routed); err != nil {
@@ -102,12 +141,18 @@ func (p *Partial) pass(in *Keyed) error {
 // Flush moves all groups into the buckets and leaves the Partial empty, to be used again. It must be called
 // before Emit.
 func (p *Partial) Flush() error {
+	if err := p.flushWaiting(); err != nil {
+		return err
+	}
 	if p.table.Len() == 0 {
 		return nil
 	}
-	ends := p.arrange()
+	if cap(p.order) < p.table.Len() {
+		p.order = make([]int32, p.table.Len())
+	}
+	p.order = p.order[:p.table.Len()]
 	lo := 0
-	for b, hi := range ends {
+	for b, hi := range arrangeByBucket(p.order, p.table.entries, p.g.depth) {
 		if lo < hi {
 			if err := p.flushBucket(&p.g.buckets[b], p.order[lo:hi]); err != nil {
 				return err
@@ -119,50 +164,22 @@ func (p *Partial) Flush() error {
 	return p.g.shrink()
 }
 
-// reset empties the table. After a table that grew beyond what it needs its memory is given back too.
+// reset empties the table. After one that did not pay, or grew large, its memory is given back too.
 func (p *Partial) reset() {
 	p.table.Reset()
 	p.agg.Reset()
-	if p.direct > 0 || p.table.Size()+p.agg.Size() > 2*partialBytes {
-		p.release()
-	} else {
-		p.account()
+	if p.direct > 0 || p.table.Size()+p.agg.Size() > 64<<20 {
+		p.table, p.agg = Table{}, nil
 	}
-	p.records = 0
-}
-
-// arrange orders the groups by bucket, keeping their order in each, and gives the end of each bucket.
-func (p *Partial) arrange() (ends [Buckets]int) {
-	var next [Buckets]int
-	for i := range p.table.entries {
-		next[bucketOf(p.table.entries[i].hash, p.g.depth)]++
-	}
-	at := 0
-	for b, n := range next {
-		next[b] = at
-		at += n
-		ends[b] = at
-	}
-	if cap(p.order) < at {
-		p.order = make([]int32, at)
-	}
-	p.order = p.order[:at]
-	for i := range p.table.entries {
-		to := &next[bucketOf(p.table.entries[i].hash, p.g.depth)]
-		p.order[*to] = int32(i)
-		*to++
-	}
-	return ends
+	p.account()
+	p.records, p.most = 0, partialGroups
 }
 
 func (p *Partial) flushBucket(b *bucket, which []int32) error {
 	s := &p.states
 	s.Values.Reset()
-	s.Ordinals = s.Ordinals[:0]
-	for _, group := range which {
-		p.agg.States(int(group), int(group)+1, &s.Values)
-		s.Ordinals = append(s.Ordinals, p.table.firsts[group])
-	}
+	p.agg.States(which, &s.Values)
+	s.Ordinals = gather(s.Ordinals[:0], p.table.firsts, which)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.log == nil {
@@ -187,7 +204,6 @@ func (p *Partial) log(b *bucket, which []int32) error {
 
 // release gives the memory of an empty Partial back.
 func (p *Partial) release() {
-	p.table, p.agg = Table{}, nil
-	p.g.used.Add(-p.bytes)
-	p.bytes = 0
+	p.table, p.agg, p.waiting = Table{}, nil, waiting{}
+	p.account()
 }

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"github.com/flowsh/flowsh/engine/chunk"
-	"github.com/flowsh/flowsh/engine/value"
 )
 
 // Buckets is the number of parts that Groups divides its keys into, by hash.
@@ -14,9 +13,10 @@ const (
 	maxDepth = 9
 )
 
-// bucketOf is the bucket of a key in a table that was divided depth times.
+// bucketOf is the bucket of a key in a table that was divided depth times. It takes the lowest bits of the hash,
+// for tables take the highest.
 func bucketOf(hash uint64, depth int) int {
-	return int(hash << (bucketBits * depth) >> (64 - bucketBits))
+	return int(hash >> (bucketBits * depth) % Buckets)
 }
 
 // Routed is a run of records divided by bucket, in their order within each. It is filled by Groups.Route and
@@ -25,13 +25,13 @@ func bucketOf(hash uint64, depth int) int {
 //
 // It is used by one goroutine at a time, but for Add, which only reads it.
 type Routed struct {
-	records Keyed
-	keys    keyColumn
-	ends    [Buckets]int
-	order   []int32
-	hashes  []uint64
-	route   []uint64 // hashes in the order of arrival
-	key     []byte
+	records   Keyed // without Keys
+	keys      keyBatch
+	loaded    keyBatch // keys in the order of arrival
+	originals chunk.Column
+	ords      []chunk.Ordinal
+	ends      [Buckets]int
+	order     []int32
 }
 
 // span gives the places of a bucket's records.
@@ -49,86 +49,67 @@ func (r *Routed) Len(bucket int) int {
 }
 
 // fill divides records. Of an error, a *RecordError, the records before it are divided all the same.
-func (r *Routed) fill(in *Keyed, keys *keyColumn, depth int) error {
-	n, err := r.hash(keys)
+func (r *Routed) fill(in *Keyed, depth int) error {
+	err := r.loaded.load(&in.Keys, 0, in.Keys.N)
 	if err != nil {
-		err = &RecordError{Ordinal: in.Ordinals[n], Err: err}
+		err = &RecordError{Ordinal: in.Ordinal(len(r.loaded.keys)), Err: err}
 	}
-	r.arrange(n, depth)
-	r.gather(in, keys)
+	r.divide(in.expand(&r.ords), depth)
 	return err
 }
 
-// hash takes the hashes of all keys up to one that is in error.
-func (r *Routed) hash(keys *keyColumn) (n int, err error) {
-	r.route = r.route[:0]
-	for i := range keys.N {
-		switch {
-		case keys.canonical:
-			r.key = append(r.key[:0], keys.Strings[i]...)
-		case keys.Kind == chunk.String:
-			r.key = value.AppendKeyString(r.key[:0], keys.Strings[i])
-		default:
-			if r.key, _, err = appendKey(r.key[:0], keys.Column, i); err != nil {
-				return i, err
-			}
-		}
-		r.route = append(r.route, value.HashKey(r.key))
+// divide divides the records whose keys were loaded.
+func (r *Routed) divide(in *Keyed, depth int) {
+	keys := r.loaded.keys
+	if cap(r.order) < len(keys) {
+		r.order = make([]int32, len(keys))
 	}
-	return keys.N, nil
+	r.order = r.order[:len(keys)]
+	r.ends = arrangeByBucket(r.order, keys, depth)
+	r.gather(in)
 }
 
-// arrange orders the first n records by bucket.
-func (r *Routed) arrange(n, depth int) {
+// arrangeByBucket gives the indexes of keys by bucket, in their order within each, and the end of each bucket.
+func arrangeByBucket(order []int32, keys []entry, depth int) (ends [Buckets]int) {
 	var next [Buckets]int
-	for _, h := range r.route[:n] {
-		next[bucketOf(h, depth)]++
+	for i := range keys {
+		next[bucketOf(keys[i].hash, depth)]++
 	}
 	at := 0
 	for b, count := range next {
 		next[b] = at
 		at += count
-		r.ends[b] = at
+		ends[b] = at
 	}
-	if cap(r.order) < n {
-		r.order, r.hashes = make([]int32, n), make([]uint64, n)
-	}
-	r.order, r.hashes = r.order[:n], r.hashes[:n]
-	for i, h := range r.route[:n] {
-		to := &next[bucketOf(h, depth)]
-		r.order[*to], r.hashes[*to] = int32(i), h
+	for i := range keys {
+		to := &next[bucketOf(keys[i].hash, depth)]
+		order[*to] = int32(i)
 		*to++
 	}
+	return ends
 }
 
 // gather copies the records in their new order.
-func (r *Routed) gather(in *Keyed, keys *keyColumn) {
-	r.records.Keys.Reset()
+func (r *Routed) gather(in *Keyed) {
+	r.keys.arrange(&r.loaded, r.order)
+	if r.keys.inexact != nil {
+		r.originals.Reset()
+		gatherColumn(&r.originals, r.loaded.originals, r.order)
+		r.keys.originals = &r.originals
+	}
 	r.records.Values.Reset()
-	r.records.Ordinals = r.records.Ordinals[:0]
-	gatherColumn(&r.records.Keys, keys.Column, r.order)
 	if in.Values.Kind != chunk.Empty {
 		gatherColumn(&r.records.Values, &in.Values, r.order)
 	}
-	r.records.Ordinals = gather(r.records.Ordinals, in.Ordinals, r.order)
-	r.keys = keyColumn{Column: &r.records.Keys, canonical: keys.canonical, hashes: r.hashes}
-	if keys.canonical {
-		r.keys.originals = new(chunk.Column)
-		gatherColumn(r.keys.originals, keys.originals, r.order)
-	}
+	r.records.Ordinals = gather(r.records.Ordinals[:0], in.Ordinals, r.order)
 }
 
 // bucket is a view of the records that go to a bucket.
-func (r *Routed) bucket(b int) (Keyed, keyColumn) {
+func (r *Routed) bucket(b int) (Keyed, keyBatch) {
 	lo, hi := r.span(b)
-	in := Keyed{Keys: r.records.Keys.Slice(lo, hi), Ordinals: r.records.Ordinals[lo:hi]}
+	in := Keyed{Ordinals: r.records.Ordinals[lo:hi]}
 	if r.records.Values.Kind != chunk.Empty {
 		in.Values = r.records.Values.Slice(lo, hi)
 	}
-	keys := keyColumn{canonical: r.keys.canonical, hashes: r.keys.hashes[lo:hi]}
-	if keys.canonical {
-		originals := r.keys.originals.Slice(lo, hi)
-		keys.originals = &originals
-	}
-	return in, keys
+	return in, r.keys.slice(lo, hi)
 }

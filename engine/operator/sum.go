@@ -43,9 +43,9 @@ func (s *sums) grow(g int32) {
 	if int(g) < len(s.ints) {
 		return
 	}
-	s.ints = append(s.ints, 0)
+	s.ints = push(s.ints, 0)
 	if len(s.floats) > 0 {
-		s.floats = append(s.floats, window{})
+		s.floats = push(s.floats, window{})
 	}
 }
 
@@ -108,21 +108,33 @@ func (s *sums) widen(g int32) *wideSum {
 func (s *sums) fold(groups []int32, in *Keyed) error {
 	switch in.Values.Kind {
 	case chunk.Int:
-		for i, g := range groups {
-			s.grow(g)
-			s.addInt(g, in.Values.Ints[i])
-		}
+		s.foldInts(groups, in.Values.Ints)
 	case chunk.Float:
 		s.foldFloats(groups, in.Values.Floats)
 	default:
 		for i, g := range groups {
 			s.grow(g)
 			if err := s.addValue(g, in.Values.At(i)); err != nil {
-				return &RecordError{Ordinal: in.Ordinals[i], Err: err}
+				return &RecordError{Ordinal: in.Ordinal(i), Err: err}
 			}
 		}
 	}
 	return nil
+}
+
+func (s *sums) foldInts(groups []int32, values []int64) {
+	for i, g := range groups {
+		if int(g) == len(s.ints) {
+			s.grow(g)
+		}
+		old, v := s.ints[g], values[i]
+		sum := old + v
+		if (old^sum)&(v^sum) < 0 {
+			s.addInt(g, v)
+			continue
+		}
+		s.ints[g] = sum
+	}
 }
 
 func (s *sums) foldFloats(groups []int32, values []float64) {
@@ -256,11 +268,18 @@ const (
 	stateWidth
 )
 
-func (s *sums) states(lo, hi int, out *chunk.Column) {
-	for g := lo; g < hi; g++ {
-		s.appendState(int32(g), out)
+func (s *sums) states(groups []int32, out *chunk.Column) {
+	if s.onlyInts() {
+		appendInts(out, s.ints, groups)
+		return
+	}
+	for _, g := range groups {
+		s.appendState(g, out)
 	}
 }
+
+// onlyInts reports whether all sums are what ints says.
+func (s *sums) onlyInts() bool { return len(s.floats) == 0 && len(s.wide) == 0 }
 
 func (s *sums) appendState(g int32, out *chunk.Column) {
 	wide := s.wide[g]
@@ -385,18 +404,27 @@ func (a *sumAggregate) Merge(groups []int32, in *Keyed) error {
 	return a.sums.merge(groups, &in.Values)
 }
 
-func (a *sumAggregate) States(lo, hi int, out *chunk.Column) { a.sums.states(lo, hi, out) }
+func (a *sumAggregate) States(groups []int32, out *chunk.Column) { a.sums.states(groups, out) }
 
-func (a *sumAggregate) Results(lo, hi int, out *chunk.Column) error {
-	for g := lo; g < hi; g++ {
-		if a.sums.kinds(int32(g)) == 0 && a.sums.wide == nil {
-			out.AppendInt(a.sums.ints[g])
-			continue
-		}
-		out.Append(a.sums.result(int32(g)))
+func (a *sumAggregate) Results(groups []int32, out *chunk.Column) error {
+	if a.sums.onlyInts() {
+		appendInts(out, a.sums.ints, groups)
+		return nil
+	}
+	for _, g := range groups {
+		out.Append(a.sums.result(g))
 	}
 	return nil
 }
+
+func (a *sumAggregate) keeps(values chunk.Kind) (chunk.Kind, bool) { return keepsNumbers(values) }
+
+// keepsNumbers is keeps of an aggregate that cannot fail at numbers.
+func keepsNumbers(values chunk.Kind) (chunk.Kind, bool) {
+	return values, values == chunk.Int || values == chunk.Float
+}
+
+func (a *sumAggregate) plain() bool { return true }
 
 func (a *sumAggregate) Size() int64 { return a.sums.size() }
 
@@ -441,21 +469,25 @@ func (a *meanAggregate) Merge(groups []int32, in *Keyed) error {
 	return nil
 }
 
-func (a *meanAggregate) States(lo, hi int, out *chunk.Column) {
-	for g := lo; g < hi; g++ {
+func (a *meanAggregate) States(groups []int32, out *chunk.Column) {
+	for _, g := range groups {
 		fields := tupleFields(out, 2)
 		fields[0].AppendInt(a.counts[g])
-		a.sums.appendState(int32(g), &fields[1])
+		a.sums.appendState(g, &fields[1])
 		out.N++
 	}
 }
 
-func (a *meanAggregate) Results(lo, hi int, out *chunk.Column) error {
-	for g := lo; g < hi; g++ {
-		out.Append(starlark.Float(a.sums.mean(int32(g), a.sums.kinds(int32(g)), a.counts[g])))
+func (a *meanAggregate) Results(groups []int32, out *chunk.Column) error {
+	for _, g := range groups {
+		out.AppendFloat(a.sums.mean(g, a.sums.kinds(g), a.counts[g]))
 	}
 	return nil
 }
+
+func (a *meanAggregate) keeps(values chunk.Kind) (chunk.Kind, bool) { return keepsNumbers(values) }
+
+func (a *meanAggregate) plain() bool { return true }
 
 func (a *meanAggregate) Size() int64 { return a.sums.size() + int64(8*cap(a.counts)) }
 

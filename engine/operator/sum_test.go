@@ -62,7 +62,7 @@ func fed(t *rapid.T, newAggregate func() Aggregate, values []starlark.Value) Agg
 			continue
 		}
 		var in Keyed
-		p.States(0, 1, &in.Values)
+		p.States([]int32{0}, &in.Values)
 		in.Ordinals = []chunk.Ordinal{at(i)}
 		if err := total.Merge([]int32{0}, &in); err != nil {
 			t.Fatal(err)
@@ -74,7 +74,7 @@ func fed(t *rapid.T, newAggregate func() Aggregate, values []starlark.Value) Agg
 func result(t fataler, a Aggregate) starlark.Value {
 	t.Helper()
 	var out chunk.Column
-	if err := a.Results(0, 1, &out); err != nil {
+	if err := a.Results([]int32{0}, &out); err != nil {
 		t.Fatal(err)
 	}
 	return out.At(0)

@@ -1,8 +1,7 @@
 package operator
 
 import (
-	"encoding/binary"
-	"slices"
+	"math/bits"
 	"unsafe"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -21,27 +20,24 @@ type Table struct {
 	entries []entry
 	firsts  []chunk.Ordinal
 	high    chunk.Ordinal // no first is above it
-	arena   []byte        // keys longer than inline
-	// originals holds the keys that their canonical keys do not give back.
+	arena   []byte        // texts longer than inline
+	// originals holds the keys that their entries do not give back.
 	originals map[int32]starlark.Value
-	run       *keyRun // of Insert
-}
-
-// An entry is a key. One of up to inline bytes stands in head; of a longer one head has the first 8 bytes and
-// the place in the arena.
-type entry struct {
-	hash   uint64
-	head   [2]uint64
-	length uint32
+	scratch   *insertion
+	sink      uint64 // what touched memory added up to
 }
 
 const (
-	inline       = 16
 	minSlots     = 16
 	sizeOriginal = 96 // of a map entry and the boxed key
-	mixer        = 0x9e3779b97f4a7c15
-	groupMask    = 1<<32 - 1 // of a slot
+	halfBits     = 32 // of a slot
 )
+
+// An insertion is what Insert works with.
+type insertion struct {
+	in   Keyed
+	keys keyBatch
+}
 
 // Len is the number of groups.
 func (t *Table) Len() int { return len(t.entries) }
@@ -66,116 +62,174 @@ func (t *Table) Reset() {
 // Insert appends the groups of all keys, in order; ords are their ordinals. A key that cannot be one is a
 // *RecordError: the groups of those before it were appended.
 func (t *Table) Insert(keys *chunk.Column, ords []chunk.Ordinal, groups []int32) ([]int32, error) {
-	if t.run == nil {
-		t.run = new(keyRun)
+	if t.scratch == nil {
+		t.scratch = new(insertion)
 	}
-	return t.insert(t.run, &keyColumn{Column: keys}, ords, groups)
+	t.scratch.in = Keyed{Keys: *keys, Ordinals: ords}
+	groups, err := t.insertColumn(&t.scratch.keys, &t.scratch.in, groups)
+	t.scratch.in = Keyed{}
+	return groups, err
 }
 
-// insert appends the groups of all keys, in order; ords are their ordinals. A key that cannot be one is a
-// *RecordError: the groups of those before it were appended.
-func (t *Table) insert(r *keyRun, keys *keyColumn, ords []chunk.Ordinal, groups []int32) ([]int32, error) {
-	for lo := 0; lo < keys.N; {
-		hi, err := r.encode(keys, lo)
-		groups = t.lookup(r, ords[lo:hi], groups)
-		if r.loose {
-			t.keepOriginals(r, keys, ords, lo, groups[len(groups)-r.n:])
-		}
+// insertColumn is Insert of in.Keys; k is scratch.
+func (t *Table) insertColumn(k *keyBatch, in *Keyed, groups []int32) ([]int32, error) {
+	for lo := 0; lo < in.Keys.N; lo += runKeys {
+		err := k.load(&in.Keys, lo, min(lo+runKeys, in.Keys.N))
+		groups = t.insertRun(k, in, lo, groups)
 		if err != nil {
-			return groups, &RecordError{Ordinal: ords[hi], Err: err}
+			return groups, &RecordError{Ordinal: in.Ordinal(lo + len(k.keys)), Err: err}
 		}
-		lo = hi
 	}
 	return groups, nil
 }
 
-// lookup finds or adds the groups of a run.
-func (t *Table) lookup(r *keyRun, ords []chunk.Ordinal, groups []int32) []int32 {
-	t.reserve(r.n)
-	r.sink += t.touch(r.hashes[:r.n])
-	settled := t.settled(ords)
-	start := 0
-	for i := range r.n {
-		p := r.probe(i, start)
-		start = r.ends[i]
-		g := t.find(&p, ords[i])
-		if !settled {
-			t.lower(g, ords[i])
-		}
-		groups = append(groups, g)
+// insert appends the groups of all keys of a batch. in has their ordinals.
+func (t *Table) insert(k *keyBatch, in *Keyed, groups []int32) []int32 {
+	for lo := 0; lo < len(k.keys); lo += runKeys {
+		run := k.slice(lo, min(lo+runKeys, len(k.keys)))
+		groups = t.insertRun(&run, in, lo, groups)
 	}
 	return groups
 }
 
-// touch loads what lookups of these hashes will need, one load after another without waiting for any. The sum
-// keeps the compiler from leaving the loads out.
-func (t *Table) touch(hashes []uint64) (sum uint64) {
-	if len(t.slots) < 1<<12 {
-		return 0
+// insertRun is insert of at most runKeys keys, the first of which has ordinal lo of in.
+func (t *Table) insertRun(k *keyBatch, in *Keyed, lo int, groups []int32) []int32 {
+	if len(k.keys) == 0 {
+		return groups
 	}
-	var groups [runKeys]uint32
-	for i, h := range hashes {
-		groups[i] = uint32(t.slots[h*mixer>>t.shift])
+	before := t.Len()
+	start := len(groups)
+	groups = t.lookup(k, groups)
+	t.place(in, lo, groups[start:], before)
+	if k.inexact != nil {
+		t.keepOriginals(k, in, lo, groups[start:])
 	}
-	for _, g := range groups[:len(hashes)] {
-		if g > 0 {
-			sum += t.entries[g-1].hash
-		}
-	}
-	return sum
+	return groups
 }
 
-// settled reports whether no record of the run comes before the first of a group that is there, so that firsts
-// need not be looked at.
-func (t *Table) settled(ords []chunk.Ordinal) bool {
+// lookup finds or adds the groups of a run. Groups that it adds have no first ordinals yet.
+func (t *Table) lookup(k *keyBatch, groups []int32) []int32 {
+	t.reserve(len(k.keys))
+	t.touch(k.keys)
+	slots, shift, mask := t.slots, t.shift, uint64(len(t.slots)-1)
+	for i := range k.keys {
+		key := &k.keys[i]
+		at := key.hash >> shift
+		for {
+			slot := slots[at&mask]
+			if uint32(slot) == 0 {
+				slots[at&mask] = key.hash>>halfBits<<halfBits | uint64(len(t.entries)+1)
+				t.add(k, i)
+				groups = append(groups, int32(len(t.entries)-1))
+				break
+			}
+			group := int32(uint32(slot) - 1)
+			if (slot^key.hash)>>halfBits == 0 && t.has(group, k, i) {
+				groups = append(groups, group)
+				break
+			}
+			at++
+		}
+	}
+	return groups
+}
+
+// has reports whether key i of a batch is that of a group.
+func (t *Table) has(group int32, k *keyBatch, i int) bool {
+	e, key := &t.entries[group], &k.keys[i]
+	if e.a != key.a || e.size != key.size {
+		return false
+	}
+	if key.short() {
+		return e.b == key.b
+	}
+	return t.longText(e) == k.texts[i]
+}
+
+// longText is the text of an entry, if the entry does not hold it.
+func (t *Table) longText(e *entry) string {
+	if e.short() {
+		return ""
+	}
+	return view(t.arena[e.b:][:e.length()])
+}
+
+func (t *Table) add(k *keyBatch, i int) {
+	e := k.keys[i]
+	if !e.short() {
+		e.b = uint64(len(t.arena))
+		t.arena = append(t.arena, k.texts[i]...)
+	}
+	t.entries = append(t.entries, e)
+}
+
+// touchSlots is the size from which on a table is not in the nearest cache, so that touching it pays.
+const touchSlots = 1 << 11
+
+// touch loads what lookups of these keys will need, one load after another without waiting for any. The sum
+// keeps the compiler from leaving the loads out.
+func (t *Table) touch(keys []entry) {
+	if len(t.slots) < touchSlots {
+		return
+	}
+	var groups [runKeys]uint32
+	slots, shift := t.slots, t.shift
+	for i := range keys {
+		groups[i%runKeys] = uint32(slots[keys[i].hash>>shift])
+	}
+	sum := t.sink
+	for _, g := range groups[:len(keys)] {
+		if g > 0 {
+			sum += t.entries[g-1].a
+		}
+	}
+	t.sink = sum
+}
+
+// place gives groups that are new, those from before on, their first ordinals, and lowers those of others.
+func (t *Table) place(in *Keyed, lo int, groups []int32, before int) {
+	settled := t.settled(in, lo, len(groups))
+	if settled && t.Len() == before {
+		return
+	}
+	for i, g := range groups {
+		switch {
+		case int(g) == len(t.firsts):
+			t.firsts = push(t.firsts, in.Ordinal(lo+i))
+		case !settled:
+			t.lower(g, in.Ordinal(lo+i))
+		}
+	}
+}
+
+// settled reports whether the ordinals of n records from lo on never decrease and come after those of all groups,
+// so that firsts need not be looked at.
+func (t *Table) settled(in *Keyed, lo, n int) bool {
+	if in.ascending() {
+		first, last := in.Ordinal(lo), in.Ordinal(lo+n-1)
+		settled := t.high.Compare(first) <= 0
+		t.high = later(t.high, last)
+		return settled
+	}
+	settled := true
 	high := t.high
-	ascending := true
-	for _, o := range ords {
+	for i := range n {
+		o := in.Ordinal(lo + i)
 		if o.Position > high.Position && o.Lane == high.Lane || o.Compare(high) >= 0 {
 			high = o
 		} else {
-			ascending = false
+			settled = false
 		}
 	}
 	t.high = high
-	return ascending
+	return settled
 }
 
-// find gives the group of a key, which may be new.
-func (t *Table) find(p *probe, ord chunk.Ordinal) int32 {
-	slots, mask := t.slots, uint64(len(t.slots)-1)
-	for at := p.hash * mixer >> t.shift; ; at++ {
-		s := slots[at&mask]
-		if s>>32 != p.hash>>32 || s == 0 {
-			if s != 0 {
-				continue
-			}
-			slots[at&mask] = p.hash&^groupMask | uint64(len(t.entries)+1)
-			return t.add(p, ord)
-		}
-		e := &t.entries[s&groupMask-1]
-		if e.head[0] != p.head[0] || int(e.length) != len(p.key) {
-			continue
-		}
-		if e.length <= inline && e.head[1] == p.head[1] || e.length > inline && t.hasLong(e, p.key) {
-			return int32(s&groupMask - 1)
-		}
+func later(x, y chunk.Ordinal) chunk.Ordinal {
+	if x.Compare(y) < 0 {
+		return y
 	}
-}
-
-func (t *Table) hasLong(e *entry, key []byte) bool {
-	return string(t.arena[e.head[1]:][:e.length]) == string(key)
-}
-
-func (t *Table) add(p *probe, ord chunk.Ordinal) int32 {
-	e := entry{hash: p.hash, head: p.head, length: uint32(len(p.key))}
-	if len(p.key) > inline {
-		e.head[1] = uint64(len(t.arena))
-		t.arena = append(t.arena, p.key...)
-	}
-	t.entries = append(t.entries, e)
-	t.firsts = append(t.firsts, ord)
-	return int32(len(t.entries) - 1)
+	return x
 }
 
 // lower makes ord the first ordinal of g if it comes before the one that is. The original of the key that was
@@ -191,48 +245,51 @@ func (t *Table) lower(g int32, ord chunk.Ordinal) {
 
 // reserve makes room for n more groups, with at most half of the slots taken.
 func (t *Table) reserve(n int) {
+	t.entries = reserve(t.entries, n)
 	want := len(t.slots)
 	for want < 2*(len(t.entries)+n) {
 		want = max(minSlots, 2*want)
 	}
-	if want == len(t.slots) {
-		return
+	if want > len(t.slots) {
+		t.rehash(want)
 	}
-	t.slots = make([]uint64, want)
-	t.shift = 64
-	for ; want > 1; want /= 2 {
-		t.shift--
-	}
-	mask := uint64(len(t.slots) - 1)
-	for g := range t.entries {
-		h := t.entries[g].hash
-		at := h * mixer >> t.shift
-		for t.slots[at] != 0 {
-			at = (at + 1) & mask
+}
+
+// rehash moves the groups to a larger array of slots. A slot has as much of the hash as its place takes, and the
+// order of the slots is that of the hashes, so both arrays are gone through from the beginning to the end.
+func (t *Table) rehash(size int) {
+	old := t.slots
+	t.slots = make([]uint64, size)
+	t.shift = uint(64 - bits.Len(uint(size-1)))
+	mask := uint64(size - 1)
+	for _, slot := range old {
+		if slot == 0 {
+			continue
 		}
-		t.slots[at] = h&^groupMask | uint64(g+1)
+		at := slot >> t.shift
+		for t.slots[at&mask] != 0 {
+			at++
+		}
+		t.slots[at&mask] = slot
 	}
 }
 
-// key returns the canonical key of a group. buf holds it if it is short.
-func (t *Table) key(g int32, buf *[inline]byte) []byte {
+// appendKey appends the canonical key of a group.
+func (t *Table) appendKey(dst []byte, g int32) []byte {
 	e := &t.entries[g]
-	if e.length > inline {
-		return t.arena[e.head[1]:][:e.length]
+	if e.short() {
+		var text [inline]byte
+		return appendCanonical(dst, view(e.appendText(text[:0])), e.size)
 	}
-	binary.LittleEndian.PutUint64(buf[:], e.head[0])
-	binary.LittleEndian.PutUint64(buf[8:], e.head[1])
-	return buf[:e.length]
+	return appendCanonical(dst, t.longText(e), e.size)
 }
 
-// keepOriginals keeps the keys of a run's records that are first of their groups and not what their canonical
-// keys decode to.
-func (t *Table) keepOriginals(r *keyRun, keys *keyColumn, ords []chunk.Ordinal, lo int, groups []int32) {
+// keepOriginals keeps the keys of a run's records that are first of their groups and that their entries do not
+// give back.
+func (t *Table) keepOriginals(k *keyBatch, in *Keyed, lo int, groups []int32) {
 	for i, g := range groups {
-		if r.inexact[i] && t.firsts[g] == ords[lo+i] {
-			if v, ok := keys.original(lo + i); ok {
-				t.keepOriginal(g, v)
-			}
+		if k.inexact[i] && t.firsts[g] == in.Ordinal(lo+i) {
+			t.keepOriginal(g, k.original(i))
 		}
 	}
 }
@@ -241,40 +298,27 @@ func (t *Table) keepOriginal(g int32, v starlark.Value) {
 	if t.originals == nil {
 		t.originals = map[int32]starlark.Value{}
 	}
-	t.originals[g] = keep(v)
+	t.originals[g] = v
 }
 
-// merge appends the groups that the given groups of another table have in this one.
-func (t *Table) merge(r *keyRun, from *Table, which, groups []int32) []int32 {
-	for run := range slices.Chunk(which, runKeys) {
-		groups = t.mergeRun(r, from, run, groups)
+// merge appends the groups that the given groups of another table have in this one; in has their first ordinals.
+// k is scratch.
+func (t *Table) merge(k *keyBatch, from *Table, which []int32, in *Keyed, groups []int32) []int32 {
+	start := len(groups)
+	for lo := 0; lo < len(which); lo += runKeys {
+		k.loadGroups(from, which[lo:min(lo+runKeys, len(which))])
+		groups = t.insertRun(k, in, lo, groups)
+	}
+	if len(from.originals) > 0 {
+		t.mergeOriginals(from, which, groups[start:])
 	}
 	return groups
 }
 
-func (t *Table) mergeRun(r *keyRun, from *Table, which, groups []int32) []int32 {
-	t.reserve(len(which))
+func (t *Table) mergeOriginals(from *Table, which, groups []int32) {
 	for i, g := range which {
-		r.hashes[i] = from.entries[g].hash
-	}
-	r.sink += t.touch(r.hashes[:len(which)])
-	var buf [inline]byte
-	for _, g := range which {
-		e := &from.entries[g]
-		into := t.find(&probe{hash: e.hash, head: e.head, key: from.key(g, &buf)}, from.firsts[g])
-		t.high = later(t.high, from.firsts[g])
-		t.lower(into, from.firsts[g])
-		if v := from.originals[g]; v != nil && t.firsts[into] == from.firsts[g] {
-			t.keepOriginal(into, v)
+		if v := from.originals[g]; v != nil && t.firsts[groups[i]] == from.firsts[g] {
+			t.keepOriginal(groups[i], v)
 		}
-		groups = append(groups, into)
 	}
-	return groups
-}
-
-func later(a, b chunk.Ordinal) chunk.Ordinal {
-	if a.Compare(b) < 0 {
-		return b
-	}
-	return a
 }

@@ -35,8 +35,7 @@ func TestTableNumbersKeysInOrderOfArrival(t *testing.T) {
 					t.Fatalf("first of group %d is %v, want %v", want, table.First(want), ords[i])
 				}
 			}
-			var buf [inline]byte
-			if g != want || string(table.key(g, &buf)) != string(key) {
+			if g != want || string(table.appendKey(nil, g)) != string(key) {
 				t.Fatalf("key %v is in group %d, want %d", keys.At(i), g, want)
 			}
 		}

@@ -55,6 +55,8 @@ func (a *topAggregate) grow(g int32) {
 	}
 }
 
+func (a *topAggregate) foldsOrdinals() {}
+
 // before orders the records of a group.
 func (a *topAggregate) before(xKey, yKey string, x, y chunk.Ordinal) bool {
 	if xKey == yKey {
@@ -116,7 +118,7 @@ func (a *topAggregate) down(h []ranked) {
 }
 
 // sorted gives a group's records in order.
-func (a *topAggregate) sorted(g int) []ranked {
+func (a *topAggregate) sorted(g int32) []ranked {
 	h := slices.Clone(a.heaps[g])
 	slices.SortFunc(h, func(x, y ranked) int {
 		if a.worse(&y, &x) {
@@ -127,8 +129,8 @@ func (a *topAggregate) sorted(g int) []ranked {
 	return h
 }
 
-func (a *topAggregate) Results(lo, hi int, out *chunk.Column) error {
-	for g := lo; g < hi; g++ {
+func (a *topAggregate) Results(groups []int32, out *chunk.Column) error {
+	for _, g := range groups {
 		sorted := a.sorted(g)
 		records := make([]starlark.Value, len(sorted))
 		for i := range sorted {
@@ -139,8 +141,8 @@ func (a *topAggregate) Results(lo, hi int, out *chunk.Column) error {
 	return nil
 }
 
-func (a *topAggregate) States(lo, hi int, out *chunk.Column) {
-	for g := lo; g < hi; g++ {
+func (a *topAggregate) States(groups []int32, out *chunk.Column) {
+	for _, g := range groups {
 		list := make([]starlark.Value, len(a.heaps[g]))
 		for i, r := range a.heaps[g] {
 			list[i] = r.state()

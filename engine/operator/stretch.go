@@ -1,0 +1,110 @@
+package operator
+
+import (
+	"encoding/binary"
+	"slices"
+	"sync"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+)
+
+// A stretch is some groups that stand together in the order in which groups come out.
+type stretch struct {
+	owners []uint8 // number of the bucket of each group
+	groups []int32
+	ords   []chunk.Ordinal
+	order  []int32 // indexes of the groups in order; nil: as they are
+	sorter ordinalSort
+	// values has the results of the groups, as they are.
+	values chunk.Column
+}
+
+var stretches = sync.Pool{New: func() any { return new(stretch) }}
+
+// gather finds the groups of a stretch.
+func (m *inMemory) gather(number int) *stretch {
+	s := stretches.Get().(*stretch)
+	s.owners, s.groups, s.ords = s.owners[:0], s.groups[:0], s.ords[:0]
+	for i, b := range m.buckets {
+		lo, hi := m.span(i, number)
+		for place := lo; place < hi; place++ {
+			group := m.group(i, place)
+			s.owners = append(s.owners, uint8(i))
+			s.groups = append(s.groups, group)
+			s.ords = append(s.ords, b.table.firsts[group])
+		}
+	}
+	s.order = nil
+	if !m.g.AnyOrder {
+		s.order = s.sorter.sort(s.ords)
+	}
+	return s
+}
+
+// results makes the runs of a stretch whose results are plain.
+func (m *inMemory) results(number int) (runs []*Keyed) {
+	s := m.gather(number)
+	defer stretches.Put(s)
+	s.values.Reset()
+	for lo := 0; lo < len(s.groups); {
+		owner, hi := s.owners[lo], lo+1
+		for hi < len(s.groups) && s.owners[hi] == owner {
+			hi++
+		}
+		if err := m.buckets[owner].agg.Results(s.groups[lo:hi], &s.values); err != nil {
+			panic("operator: a plain aggregate failed: " + err.Error())
+		}
+		lo = hi
+	}
+	order := s.order
+	if order == nil {
+		order = s.asTheyAre()
+	}
+	for part := range slices.Chunk(order, emitRows) {
+		runs = append(runs, m.run(s, part))
+	}
+	return runs
+}
+
+// asTheyAre numbers the groups.
+func (s *stretch) asTheyAre() []int32 {
+	s.sorter.order = sized(s.sorter.order, len(s.groups))
+	for i := range s.sorter.order {
+		s.sorter.order[i] = int32(i)
+	}
+	return s.sorter.order
+}
+
+// run makes a run of some of the groups.
+func (m *inMemory) run(s *stretch, order []int32) *Keyed {
+	run := new(Keyed)
+	gatherColumn(&run.Values, &s.values, order)
+	run.Ordinals = gather(run.Ordinals, s.ords, order)
+	m.appendKeys(&run.Keys, s, order)
+	return run
+}
+
+// appendKeys appends the keys of groups. Their texts are copied into one piece of memory.
+func (m *inMemory) appendKeys(keys *chunk.Column, s *stretch, order []int32) {
+	bytes := inline // beyond the last text, because short ones are copied whole
+	for _, at := range order {
+		bytes += m.buckets[s.owners[at]].table.entries[s.groups[at]].length()
+	}
+	texts := make([]byte, bytes)
+	keys.Strings = make([]string, 0, len(order))
+	for _, at := range order {
+		t := m.buckets[s.owners[at]].table
+		e := &t.entries[s.groups[at]]
+		n := e.length()
+		if e.short() {
+			binary.LittleEndian.PutUint64(texts, e.a)
+			binary.LittleEndian.PutUint64(texts[8:], e.b)
+		} else {
+			copy(texts, t.longText(e))
+		}
+		if err := appendText(keys, view(texts[:n:n]), e.size); err != nil {
+			panic("operator: a key of a table is not canonical: " + err.Error())
+		}
+		texts = texts[n:]
+	}
+}
