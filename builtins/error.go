@@ -40,6 +40,11 @@ func (e *LoadError) Error() string {
 
 func (e *LoadError) Unwrap() error { return e.Err }
 
+// A FormError is in the chain of a LoadError about a script that is well but no job.
+type FormError struct{ Form string } // test or process
+
+func (e *FormError) Error() string { return "a script of the " + e.Form + " form is not a job" }
+
 // LoadErrors are several errors of one script, in the order of the text. It is never empty.
 type LoadErrors []*LoadError
 

@@ -79,7 +79,9 @@ func (u *unit) flags(tree syntax.Node) {
 // otherForm refuses scripts that are no jobs, by their name or by what they define.
 func otherForm(path string, tree *syntax.File) error {
 	if strings.HasSuffix(path, "_test.star") {
-		return &LoadError{Message: path + " is a test, not a job", Hint: "this build cannot run tests of scripts"}
+		return &LoadError{
+			Message: path + " is a test, not a job", Hint: "this build cannot run tests of scripts", Err: &FormError{Form: "test"},
+		}
 	}
 	if tree == nil {
 		return nil
@@ -87,7 +89,9 @@ func otherForm(path string, tree *syntax.File) error {
 	for _, stmt := range tree.Stmts {
 		def, ok := stmt.(*syntax.DefStmt)
 		if ok && (def.Name.Name == "handle_call" || def.Name.Name == "handle_cast" || def.Name.Name == "handle_info") {
-			return mistakeAt(def.Name.NamePos, "this build runs jobs only", "%s makes this a process, not a job", def.Name.Name)
+			e := mistakeAt(def.Name.NamePos, "this build runs jobs only", "%s makes this a process, not a job", def.Name.Name)
+			e.Err = &FormError{Form: "process"}
+			return e
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
 )
 
@@ -32,6 +33,9 @@ func (c *cli) check(before, rest []string) error {
 
 func (c *cli) checkOne(before []string, path string, args []string) error {
 	job, _, err := c.load(before, slices.Concat([]string{path}, args))
+	if other := new(builtins.FormError); errors.As(err, &other) {
+		return c.print(fmt.Sprintf("%s: ok, %s form, which this version does not run\n", path, other.Form))
+	}
 	if err != nil {
 		return err
 	}
