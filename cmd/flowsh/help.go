@@ -79,7 +79,7 @@ Everywhere:
 A job's own flags follow the script: --name value, --name=value, --switch, --no-switch. After -- everything is a FILE.
 Results go to stdout; progress, warnings, print() and errors to stderr. A first word that is a command is a command: write ./check for a script called check.
 
-Exit status: 0 done, 1 the script or its data failed, 2 usage or a script that does not load, 3 machine or disk, 4 a limit, 130/143 interrupted, 141 stdout closed early.
+Exit status: 0 done, 1 the script or its data failed, 2 usage or a script that does not load, 3 machine or disk, 4 a limit, 130/143/129 interrupted, 141 stdout closed early.
 `
 
 var commandHelp = map[string]string{

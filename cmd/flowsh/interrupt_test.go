@@ -116,8 +116,9 @@ const (
 )
 
 func TestInterruptRemovesOutput(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		t.Run(signal.String(), func(t *testing.T) {
+	for _, s := range fatalSignals() {
+		signal := s.(syscall.Signal)
+		t.Run(signalNames[signal], func(t *testing.T) {
 			t.Parallel()
 			e := startEndless(t, 16<<20, copyJob, "-o", "out/result.txt", "job.star")
 			<-e.eaten
@@ -126,7 +127,7 @@ func TestInterruptRemovesOutput(t *testing.T) {
 			if got := e.status(t); got != 128+int(signal) {
 				t.Errorf("exit status %d\n%s", got, &e.stderr)
 			}
-			if !strings.Contains(e.stderr.String(), "interrupted") {
+			if !strings.Contains(e.stderr.String(), "interrupted by SIG") {
 				t.Errorf("stderr %q", &e.stderr)
 			}
 			e.leavesNothing(t)

@@ -18,7 +18,7 @@ const cleanUpTime = 3 * time.Second
 type interruption struct{ signal syscall.Signal }
 
 func (e *interruption) Error() string {
-	return fmt.Sprintf("interrupted by %v; nothing was written", e.signal)
+	return fmt.Sprintf("interrupted by %s; what was not complete is removed", signalNames[e.signal])
 }
 
 // status is what a shell reports for a process that died of the signal.
@@ -28,14 +28,27 @@ func (e *interruption) status() int { return 128 + int(e.signal) }
 // end the process before its other outputs are committed.
 func surviveClosedPipes() { signal.Ignore(syscall.SIGPIPE) }
 
-// interruptible returns a context that the first SIGINT or SIGTERM cancels, with an *interruption as its cause.
+// signalNames are the signals that end a job: Ctrl-C, kill, and a terminal that goes away.
+var signalNames = map[syscall.Signal]string{
+	syscall.SIGINT: "SIGINT", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP",
+}
+
+// fatalSignals leaves out the end of the terminal where nohup says that it does not matter.
+func fatalSignals() []os.Signal {
+	if signal.Ignored(syscall.SIGHUP) {
+		return []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	}
+	return []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+}
+
+// interruptible returns a context that the first of these signals cancels, with an *interruption as its cause.
 // The second one, or three seconds without stop, ends the process through exit. stop gives the signals back.
 func interruptible(clock host.Clock, exit func(status int)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	done := make(chan struct{})
 	finished := make(chan struct{})
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(signals, fatalSignals()...)
 	go func() {
 		defer close(finished)
 		watch(clock, signals, done, cancel, exit)
