@@ -14,14 +14,20 @@ func TestFailuresDoNotDependOnSizes(t *testing.T) {
 		{"an earlier record fails later in the chain", `job = lines("n.txt").map(int).map(lambda n: 1 // (n - 3))`, "", "division by zero"},
 		{"an earlier record fails at the end", `job = lines("n.txt").map(int).reduce(0, lambda acc, n: 1 // (n - 3), by = lambda n: n)`, "", "division by zero"},
 		{"an earlier record fails in a later stage", `job = lines("n.txt").map(int).with_index().map(lambda i, n: 1 // (n - 3))`, "", "division by zero"},
-		{"of two keys that fail that of the first record", `job = from_enumerable(range(100, 0, -1)).reduce(0, lambda acc, n: 1 // (n % 10), by = lambda n: n)`,
-			"", `record: 100\b`},
-		{"of two lanes that fail that of the first record", `job = from_enumerable(range(100, 0, -1)).partition(lambda n: n).reduce(0, lambda acc, n: 1 // (n % 10))`,
-			"", `record: 100\b`},
-		{"a flow in using= is not what fails", `
+		{
+			"of two keys that fail that of the first record", `job = from_enumerable(range(100, 0, -1)).reduce(0, lambda acc, n: 1 // (n % 10), by = lambda n: n)`,
+			"", `record: 100\b`,
+		},
+		{
+			"of two lanes that fail that of the first record", `job = from_enumerable(range(100, 0, -1)).partition(lambda n: n).reduce(0, lambda acc, n: 1 // (n % 10))`,
+			"", `record: 100\b`,
+		},
+		{
+			"a flow in using= is not what fails", `
 some = from_enumerable(range(10000)).map(lambda x: x + 1)
 job = [lines("n.txt").map(int).map(lambda n: n).write("out.txt"), from_enumerable([1]).map(lambda x, all: len(all), using = some)]`,
-			"", `invalid literal[^\n]*\n  record: "x"`},
+			"", `invalid literal[^\n]*\n  record: "x"`,
+		},
 		{"none of none", `job = from_enumerable([3, 1, 2]).take_sort(0)`, "", ""},
 		{"none of none by key", `job = from_enumerable([3, 1, 2]).take_sort(0, by = lambda x: x)`, "", ""},
 		{"a sample of none", `job = from_enumerable([3, 1, 2]).sample(n = 0)`, "", ""},

@@ -301,10 +301,6 @@ func (g *generator) partitioned(f randomFlow) randomFlow {
 		unknown.known = false
 		return unknown
 	}
-	var want []starlark.Value
-	for range lanes {
-		want = append(want, starlark.MakeInt(0))
-	}
 	total := starlark.Value(length(f.want))
 	return f.then(ofNumbers, []starlark.Value{total}, ".partition(%s, lanes = %d).map(lambda x: 1).reduce(0, lambda acc, x: acc + x).sum()", key, lanes)
 }

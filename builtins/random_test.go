@@ -221,7 +221,7 @@ func (g *generator) pipeline() *pipeline {
 		}
 		f = g.name(f)
 		if g.IntN(6) == 0 {
-			f = g.step(f)
+			g.step(f)
 		}
 	}
 	p := &pipeline{files: g.files, known: map[string]string{}}

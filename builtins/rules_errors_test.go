@@ -16,10 +16,12 @@ func TestRulesOfFunctionsInJobs(t *testing.T) {
 	testRules(t, []rule{
 		{name: "rule 10: time.now is the start of the job", script: `job = from_enumerable([1, 2]).map(lambda x: time.now()).uniq()`, want: "2026-01-02T03:04:05.678Z\n"},
 		{name: "rule 10: UTC", script: `job = from_enumerable([0]).map(time.from_timestamp)`, want: "1970-01-01T00:00:00Z\n"},
-		{name: "rule 10: time.floor", script: `
+		{
+			name: "rule 10: time.floor", script: `
 t = time.parse_time("2024-03-31T01:30:00Z")
 job = from_enumerable(["15m", "1h", "day", "week", "month", "year"]).map(lambda u: time.floor(t, u)).concat(from_enumerable([1]).map(lambda x: time.floor(t, "day", location = "Europe/Berlin")))`,
-			want: "2024-03-31T01:30:00Z\n2024-03-31T01:00:00Z\n2024-03-31T00:00:00Z\n2024-03-25T00:00:00Z\n2024-03-01T00:00:00Z\n2024-01-01T00:00:00Z\n2024-03-31T00:00:00+01:00\n"},
+			want: "2024-03-31T01:30:00Z\n2024-03-31T01:00:00Z\n2024-03-31T00:00:00Z\n2024-03-25T00:00:00Z\n2024-03-01T00:00:00Z\n2024-01-01T00:00:00Z\n2024-03-31T00:00:00+01:00\n",
+		},
 		{name: "rule 10: C's layouts", script: `job = from_enumerable(["2024-01-02"]).map(lambda s: time.parse_time(s, format = "%Y-%m-%d"))`, fails: `2006-01-02`, loads: true},
 		{name: "rule 10: in a record", script: `job = from_enumerable([{"t": time.from_timestamp(1), "d": 90 * time.second}])`, want: "{\"t\":\"1970-01-01T00:00:01Z\",\"d\":\"1m30s\"}\n"},
 		{name: "rule 13: recursion", script: "def depth(x): return 1 + max([0] + [depth(y) for y in x]) if type(x) == 'list' else 0\njob = jsonl().map(depth)", stdin: "[[[1], []], 2]\n", want: "3\n"},

@@ -29,13 +29,17 @@ job = pairs.reduce(0, lambda acc, k, v, n: acc + v * n[0], using = n).concat(pai
 		{name: "rule 4: one parameter and using", script: pairs + `job = pairs.map(lambda p, all: p[1] + len(all), using = pairs)`, want: "6\n5\n7\n5\n"},
 		{name: "rule 4: sort and take_sort", script: pairs + `job = pairs.sort(lambda k, v: (v, k)).take_sort(3, lambda k, v: (-v, k))`, want: "b\t3\nb\t2\na\t1\n"},
 		{name: "rule 4: take_sort by", script: pairs + `job = pairs.take_sort(1, lambda k, v: -v, by = lambda k, v: k)`, want: "b\t3\na\t1\nc\t1\n"},
-		{name: "rule 4: uniq, group_by, count, sum", script: pairs + `
+		{
+			name: "rule 4: uniq, group_by, count, sum", script: pairs + `
 job = pairs.uniq(lambda k, v: v).concat(pairs.group_by(lambda k, v: k, value = lambda k, v: v), pairs.count(by = lambda k, v: v), pairs.sum(lambda k, v: v * v, by = lambda k, v: k))`,
-			want: "b\t2\na\t1\nb\t3\n" + "[\"b\",[2,3]]\n[\"a\",[1]]\n[\"c\",[1]]\n" + "2\t1\n1\t2\n3\t1\n" + "b\t13\na\t1\nc\t1\n"},
+			want: "b\t2\na\t1\nb\t3\n" + "[\"b\",[2,3]]\n[\"a\",[1]]\n[\"c\",[1]]\n" + "2\t1\n1\t2\n3\t1\n" + "b\t13\na\t1\nc\t1\n",
+		},
 		{name: "rule 4: min, max, mean", script: pairs + `job = pairs.min(lambda k, v: v).concat(pairs.max(lambda k, v: k), pairs.mean(lambda k, v: v))`, want: "1\nc\n1.75\n"},
 		{name: "rule 4: partition", script: pairs + `job = pairs.partition(lambda k, v: k, lanes = 1).reduce(0, lambda acc, k, v: acc + v)`, want: "7\n"},
-		{name: "rule 4: take by and write by", script: pairs + `job = [pairs.take(1, by = lambda k, v: v), pairs.write("{}.txt", by = lambda k, v: v)]`,
-			want: "b\t2\na\t1\nb\t3\n", wrote: map[string]string{"1.txt": "a\t1\nc\t1\n", "2.txt": "b\t2\n"}},
+		{
+			name: "rule 4: take by and write by", script: pairs + `job = [pairs.take(1, by = lambda k, v: v), pairs.write("{}.txt", by = lambda k, v: v)]`,
+			want: "b\t2\na\t1\nb\t3\n", wrote: map[string]string{"1.txt": "a\t1\nc\t1\n", "2.txt": "b\t2\n"},
+		},
 		{name: "rule 4: the wrong width", script: pairs + `job = pairs.map(lambda a, b, c: a)`, fails: `map takes 3 fields \(a, b, c\); this record is`, loads: true},
 		{name: "rule 4: no tuple", script: `job = from_enumerable([[1, 2]]).map(lambda a, b: a)`, fails: `map takes 2 fields \(a, b\); this record is`, loads: true},
 		{name: "rule 4: the wrong width in reduce", script: pairs + `job = pairs.reduce(0, lambda acc, a, b, c: a)`, fails: `reduce takes 3 fields \(a, b, c\); this record is`, loads: true},
@@ -54,10 +58,12 @@ func TestRulesOfSelectors(t *testing.T) {
 		{name: "rule 8: a field everywhere", script: rows + `
 job = rows.map("u").concat(rows.filter("n").map("n"), rows.sort("n").map("n"), rows.take_sort(1, "n", by = "u").map("n"), rows.uniq("u").map("n"),
     rows.sum("n"), rows.min("n"), rows.max("n"), rows.mean("n"))`, want: "b\na\nb\n2\n1\n3\n1\n2\n3\n2\n1\n2\n1\n6\n1\n3\n2.0\n"},
-		{name: "rule 8: by a field", script: rows + `
+		{
+			name: "rule 8: by a field", script: rows + `
 job = rows.count(by = "u").concat(rows.sum("n", by = "u"), rows.min("n", by = "u"), rows.max("n", by = "u"), rows.mean("n", by = "u"), rows.group_by("u", value = "n"),
     rows.reduce(0, lambda acc, r: acc + r["n"], by = "u"), rows.take(1, by = "u").map("n"), rows.scan(0, lambda acc, r: ([acc], acc + 1), by = "u"))`,
-			want: "b\t2\na\t1\n" + "b\t5\na\t1\n" + "b\t2\na\t1\n" + "b\t3\na\t1\n" + "b\t2.5\na\t1.0\n" + "[\"b\",[2,3]]\n[\"a\",[1]]\n" + "b\t5\na\t1\n" + "2\n1\n" + "0\n0\n1\n"},
+			want: "b\t2\na\t1\n" + "b\t5\na\t1\n" + "b\t2\na\t1\n" + "b\t3\na\t1\n" + "b\t2.5\na\t1.0\n" + "[\"b\",[2,3]]\n[\"a\",[1]]\n" + "b\t5\na\t1\n" + "2\n1\n" + "0\n0\n1\n",
+		},
 		{name: "rule 8: an index, also from the end", script: pairs + `job = pairs.map(-1).concat(pairs.map(-2), pairs.sum(-1), pairs.sum(-1, by = -2))`, want: "2\n1\n3\n1\nb\na\nb\nc\n7\nb\t5\na\t1\nc\t1\n"},
 		{name: "rule 8: an index of a list", script: `job = from_enumerable([[1, 2], [3, 4]]).map(-1)`, want: "2\n4\n"},
 		{name: "rule 8: a tuple of selectors", script: rows + `job = rows.map(("n", "u")).concat(rows.count(by = ("u", "n")).take(2), rows.sort(("u", "n")).map("n"))`, want: "2\tb\n1\ta\n3\tb\nb\t2\t1\na\t1\t1\n1\n2\n3\n"},
@@ -152,11 +158,13 @@ job = pairs.reduce(list, f, by = 0).concat(pairs.reduce(lambda: [9], f, by = 0))
 		{name: "rule 20: no initial", script: `job = from_enumerable(["a"]).reduce(f = lambda acc, x: acc | {x: 1})`, want: "a\t1\n"},
 		{name: "rule 20: no initial with by", script: `job = from_enumerable(["a"]).reduce(f = lambda acc, x: acc, by = 0)`, fails: `needs initial`},
 		{name: "rule 20: initial and f in the wrong order", script: `job = from_enumerable(["a"]).reduce(lambda acc, x: acc, 0)`, fails: `initial state comes first`},
-		{name: "rule 20: merge gives what folding gives", script: `
+		{
+			name: "rule 20: merge gives what folding gives", script: `
 n = from_enumerable(range(1000))
 f = lambda acc, x: acc + x
 job = n.reduce(0, f, merge = lambda a, b: a + b).concat(n.reduce(0, f), n.reduce(0, f, by = lambda x: x % 3, merge = lambda a, b: a + b), n.reduce(0, f, by = lambda x: x % 3))`,
-			want: "499500\n499500\n0\t166833\n1\t166167\n2\t166500\n0\t166833\n1\t166167\n2\t166500\n"},
+			want: "499500\n499500\n0\t166833\n1\t166167\n2\t166500\n0\t166833\n1\t166167\n2\t166500\n",
+		},
 		{name: "rule 20: merge joins in the order of the flow", script: `
 def f(acc, x):
     acc.append(x)
@@ -168,8 +176,10 @@ def last(acc, l):
     acc.append(l[:3])
     return acc[-2:]
 job = lines().reduce([], last, by = lambda l: l[0])`, stdin: "a long line that is a view of its block\nb\nanother such line\na third of them\n", want: "[\"a\",[\"ano\",\"a t\"]]\n[\"b\",[\"b\"]]\n"},
-		{name: "rule 2: states of an unkeyed reduce hold the input's strings", script: `job = lines().reduce([], lambda acc, l: acc + [l], emit = "state").map(len).concat(lines("p").reduce({}, lambda acc, l: acc | {l: len(l)}))`, stdin: "a\nb\nc\n",
-			files: map[string]string{"p": "first line of the file\nsecond line of the file\n"}, want: "3\nfirst line of the file\t22\nsecond line of the file\t23\n"},
+		{
+			name: "rule 2: states of an unkeyed reduce hold the input's strings", script: `job = lines().reduce([], lambda acc, l: acc + [l], emit = "state").map(len).concat(lines("p").reduce({}, lambda acc, l: acc | {l: len(l)}))`, stdin: "a\nb\nc\n",
+			files: map[string]string{"p": "first line of the file\nsecond line of the file\n"}, want: "3\nfirst line of the file\t22\nsecond line of the file\t23\n",
+		},
 		{name: "rule 20: flush comes for keys in order", script: `job = from_enumerable(["b", "a", "c", "a", "b"]).scan(lambda: [], lambda acc, x: ([], acc + [x]), by = lambda x: x, flush = lambda acc: [(acc[0], len(acc))])`, want: "b\t2\na\t2\nc\t1\n"},
 		{name: "rule 20: flush after the last record", script: `job = from_enumerable([1, 2, 3]).scan(0, lambda acc, x: ([x], acc + x), flush = lambda acc: ["sum", acc])`, want: "1\n2\n3\nsum\n6\n"},
 		{name: "rule 20: the state of scan changes", script: `

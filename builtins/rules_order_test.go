@@ -31,8 +31,10 @@ job = from_enumerable([t, t.in_location("Asia/Tokyo"), time.parse_duration("1s")
 
 func TestRulesOfOrder(t *testing.T) {
 	testRules(t, []rule{
-		{name: "rule 25: numbers by their exact value, nan last", script: `job = from_enumerable([float("nan"), 1 << 53, float(1 << 53), (1 << 53) + 1, float("inf"), -1.5, float("-inf"), 0]).sort()`,
-			want: "-inf\n-1.5\n0\n9007199254740992\n9.007199254740992e+15\n9007199254740993\n+inf\nnan\n"},
+		{
+			name: "rule 25: numbers by their exact value, nan last", script: `job = from_enumerable([float("nan"), 1 << 53, float(1 << 53), (1 << 53) + 1, float("inf"), -1.5, float("-inf"), 0]).sort()`,
+			want: "-inf\n-1.5\n0\n9007199254740992\n9.007199254740992e+15\n9007199254740993\n+inf\nnan\n",
+		},
 		{name: "rule 25: stable", script: pairs + `job = pairs.sort(1)`, want: "a\t1\nc\t1\nb\t2\nb\t3\n"},
 		{name: "rule 25: stable in reverse", script: pairs + `job = pairs.sort(1, reverse = True)`, want: "b\t3\nb\t2\na\t1\nc\t1\n"},
 		{name: "rule 25: nulls first", script: `job = from_enumerable([2, None, 1, None]).sort(nulls = "first").map(repr)`, want: "None\nNone\n1\n2\n"},
@@ -67,10 +69,12 @@ job = pairs.take_sort(0).concat(pairs.take_sort(0, 1, by = 0), pairs.sort(1).tak
 		{name: "map_batch keeps the order", script: `job = lines().map_batch(lambda b: b, size = 3).with_index().filter(lambda i, l: int(l) != i).count()`, stdin: numbers(100), want: "0\n"},
 		{name: "map_batch that returns no list", script: `job = from_enumerable([1]).map_batch(len)`, fails: `map_batch must return a list`, loads: true},
 		{name: "batch of nothing", script: `job = lines().batch(0)`, fails: `0 is out of range: at least 1`},
-		{name: "concat in order", script: `
+		{
+			name: "concat in order", script: `
 a = lines("a").map(lambda l: "a" + l)
 job = a.concat(lines("b"), a.filter(lambda l: l == "a7"), from_enumerable(["end"])).with_index().filter(lambda i, l: i in (0, 49, 50, 99, 100, 101))`,
-			files: map[string]string{"a": numbers(50), "b": numbers(50)}, want: "0\ta0\n49\ta49\n50\t0\n99\t49\n100\ta7\n101\tend\n"},
+			files: map[string]string{"a": numbers(50), "b": numbers(50)}, want: "0\ta0\n49\ta49\n50\t0\n99\t49\n100\ta7\n101\tend\n",
+		},
 		{name: "rule 3: from_enumerables", script: `job = from_enumerables([[1], lines(), {"k": 2}])`, stdin: "l\n", want: "1\nl\nk\t2\n"},
 		{name: "rule 27: a sample is the same in every run", script: `job = from_enumerable(range(20)).sample(0.3).concat(from_enumerable(range(20)).sample(n = 4), from_enumerable(range(20)).sample(n = 4, seed = 1))`, want: sampled},
 		{name: "rule 27: a shuffle is the same in every run", script: `job = from_enumerable(range(8)).shuffle().batch(8).concat(from_enumerable(range(8)).shuffle(seed = 1).batch(8))`, want: shuffled},

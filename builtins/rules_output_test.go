@@ -12,11 +12,15 @@ import (
 func TestRulesOfSources(t *testing.T) {
 	table := map[string]string{"t.csv": "id,name,n\n007,\"Smith, \"\"Bob\"\"\",1.5\nNO,\"two\nlines\",\n"}
 	testRules(t, []rule{
-		{name: "rule 18: fields are text, never guessed", script: `job = csv("t.csv")`, files: table,
-			want: "{\"id\":\"007\",\"name\":\"Smith, \\\"Bob\\\"\",\"n\":\"1.5\"}\n{\"id\":\"NO\",\"name\":\"two\\nlines\",\"n\":\"\"}\n"},
+		{
+			name: "rule 18: fields are text, never guessed", script: `job = csv("t.csv")`, files: table,
+			want: "{\"id\":\"007\",\"name\":\"Smith, \\\"Bob\\\"\",\"n\":\"1.5\"}\n{\"id\":\"NO\",\"name\":\"two\\nlines\",\"n\":\"\"}\n",
+		},
 		{name: "rule 18: types", script: `job = csv("t.csv", types = {"n": float}).map("n").map(repr)`, files: table, want: "1.5\nNone\n"},
-		{name: "rule 18: all types", script: `job = csv(types = {"i": int, "b": "bool", "s": str, "f": float})`, stdin: "i,b,s,f\n-7,true,x,1e3\n,,,\n",
-			want: "{\"i\":-7,\"b\":true,\"s\":\"x\",\"f\":1000.0}\n{\"i\":null,\"b\":null,\"s\":null,\"f\":null}\n"},
+		{
+			name: "rule 18: all types", script: `job = csv(types = {"i": int, "b": "bool", "s": str, "f": float})`, stdin: "i,b,s,f\n-7,true,x,1e3\n,,,\n",
+			want: "{\"i\":-7,\"b\":true,\"s\":\"x\",\"f\":1000.0}\n{\"i\":null,\"b\":null,\"s\":null,\"f\":null}\n",
+		},
 		{name: "rule 18: a wrong type", script: `job = csv("t.csv", types = {"id": int})`, files: table, fails: `t\.csv:3, field id.*NO`, loads: true},
 		{name: "rule 18: types of a column that is not there", script: `job = csv("t.csv", types = {"amount": int})`, files: table, fails: `amount`, loads: true},
 		{name: "rule 18: columns", script: `job = csv("t.csv", columns = ["n", "id"])`, files: table, want: "{\"n\":\"1.5\",\"id\":\"007\"}\n{\"n\":\"\",\"id\":\"NO\"}\n"},
@@ -33,15 +37,19 @@ func TestRulesOfSources(t *testing.T) {
 		{name: "rule 18: tsv escapes", script: `job = tsv().map("a")`, stdin: "a\tb\nx\\ty\\n\\\\\t\"q\n", want: "x\ty\n\\\n"},
 		{name: "rule 18: tsv without a header", script: `job = tsv(header = False).map(lambda w, n: (w, int(n) + 1))`, stdin: "a\t1\nb\t2\n", want: "a\t2\nb\t3\n"},
 		{name: "rule 18: files with other columns", script: `job = csv(["a.csv", "b.csv"])`, files: map[string]string{"a.csv": "x\n1\n", "b.csv": "y\n1\n"}, fails: `b\.csv`, loads: true},
-		{name: "rule 8: jsonl is lines and json.decode", script: `job = jsonl("j").map(repr).concat(lines("j").map(json.decode).map(repr))`,
+		{
+			name: "rule 8: jsonl is lines and json.decode", script: `job = jsonl("j").map(repr).concat(lines("j").map(json.decode).map(repr))`,
 			files: map[string]string{"j": "{\"b\":1,\"a\":[1.0,null,true,\"\\u00e9\"]}\n12345678901234567890\n{\"a\":1,\"a\":2}\n"},
-			want:  strings.Repeat("{\"b\": 1, \"a\": [1.0, None, True, \"é\"]}\n12345678901234567890\n{\"a\": 2}\n", 2)},
+			want:  strings.Repeat("{\"b\": 1, \"a\": [1.0, None, True, \"é\"]}\n12345678901234567890\n{\"a\": 2}\n", 2),
+		},
 		{name: "rule 8: a bad line", script: `job = jsonl()`, stdin: "{}\n{\"a\":}\n", fails: `stdin:2: json\.decode: .*'}'`, loads: true},
 		{name: "rule 8: an empty line is no JSON", script: `job = jsonl()`, stdin: "1\n\n2\n", fails: `stdin`, loads: true},
 		{name: "rule 19: text", script: `job = text(["a", "b"]).map(lambda file, content: (file, len(content)))`, files: map[string]string{"a": "x\ny\n", "b": ""}, want: "a\t4\nb\t0\n"},
 		{name: "rule 19: origin of rows", script: `job = csv("t.csv", origin = True).map(lambda at, r: (at.file, at.line, at.offset, r["id"]))`, files: table, want: "t.csv\t2\t10\t007\nt.csv\t3\t35\tNO\n"},
-		{name: "rule 19: origin of JSON over files", script: `job = jsonl("*.jsonl", origin = True).flat_map(lambda at, r: [(at.file, at.line, at.offset, r)])`,
-			files: map[string]string{"b.jsonl": "1\n22\n", "a.jsonl": "333\n4"}, want: "a.jsonl\t1\t0\t333\na.jsonl\t2\t4\t4\nb.jsonl\t1\t0\t1\nb.jsonl\t2\t2\t22\n"},
+		{
+			name: "rule 19: origin of JSON over files", script: `job = jsonl("*.jsonl", origin = True).flat_map(lambda at, r: [(at.file, at.line, at.offset, r)])`,
+			files: map[string]string{"b.jsonl": "1\n22\n", "a.jsonl": "333\n4"}, want: "a.jsonl\t1\t0\t333\na.jsonl\t2\t4\t4\nb.jsonl\t1\t0\t1\nb.jsonl\t2\t2\t22\n",
+		},
 		{name: "rule 19: origin after a filter and a shuffle", script: `job = lines("a", origin = True).filter(lambda at, l: l != "x").shuffle().map(lambda at, l: (l, at.line)).sort()`, files: map[string]string{"a": "x\ny\nx\nz\n"}, want: "y\t2\nz\t4\n"},
 		{name: "lines of many kinds", script: `job = lines().map(repr)`, stdin: "\xef\xbb\xbfa\r\nb\r\r\n\n\x00\xff\nlast", want: "\"a\"\n\"b\\r\"\n\"\"\n\"\\x00\\xff\"\n\"last\"\n"},
 		{name: "files of a glob come sorted", script: `job = lines("d/**/{b,a}.txt")`, files: map[string]string{"d/b.txt": "3\n", "d/a.txt": "1\n", "d/c/a.txt": "2\n", "d/x.txt": "no\n"}, want: "1\n3\n2\n", fails: ""},
@@ -53,11 +61,13 @@ func TestRulesOfSources(t *testing.T) {
 
 func TestRulesOfText(t *testing.T) {
 	testRules(t, []rule{
-		{name: "rule 17: by record", script: `
+		{
+			name: "rule 17: by record", script: `
 job = from_enumerable(["a\tb", 7, -1 << 70, 1.0, 1e100, float("nan"), float("-inf"), True, None, b"\xff", time.from_timestamp(0, 5), time.parse_duration("90m"), ("a\tb\n\r\\", (1, None), 2.5, True),
     {"b": 1, "a": [(1, 2)]}, [1, "x"], set([1]), (1, [2]), struct(b = 1, a = 2), (), ("",)])`,
 			want: "a\tb\n7\n-1180591620717411303424\n1.0\n1e+100\nnan\n-inf\ntrue\n\n\xff\n1970-01-01T00:00:00.000000005Z\n1h30m0s\na\\tb\\n\\r\\\\\t1\t\t2.5\ttrue\n" +
-				"{\"b\":1,\"a\":[[1,2]]}\n[1,\"x\"]\n[1]\n[1,[2]]\n{\"a\":2,\"b\":1}\n\n\n"},
+				"{\"b\":1,\"a\":[[1,2]]}\n[1,\"x\"]\n[1]\n[1,[2]]\n{\"a\":2,\"b\":1}\n\n\n",
+		},
 		{name: "rule 17: count by a tuple", script: `job = from_enumerable([{"s": 200, "p": "/a"}] * 7).count(by = ("s", "p"))`, want: "200\t/a\t7\n"},
 		{name: "rule 17: JSON holds no nan", script: `job = from_enumerable([{"x": float("nan")}])`, fails: `x.*nan|nan.*x`, loads: true},
 		{name: "rule 17: JSON holds no bytes", script: `job = from_enumerable([{"x": b"a"}])`, fails: `bytes`, loads: true},
@@ -94,10 +104,12 @@ job = [n.write("a"), n.write("b.csv"), n]`, stdin: "x\ny\n", want: "x\ny\n", wro
 		{name: "rule 6: an empty list", script: `job = []`, fails: `nothing to do`},
 		{name: "rule 6: write ends a flow", script: `job = lines().write("x").map(len)`, fails: `write ends a flow`},
 		{name: "rule 6: two writes to one file", script: `job = [from_enumerable([1]).write("x"), from_enumerable([2]).write("x")]`, fails: `two flows are written to x`},
-		{name: "rule 23: compressions", script: `
+		{
+			name: "rule 23: compressions", script: `
 n = lines()
 job = [n.write("x.txt.gz"), n.write("x.txt.zst"), n.write("x.txt.xz"), n.write("x.txt.lz4")]`, stdin: numbers(200),
-			wrote: map[string]string{"x.txt.gz": numbers(200), "x.txt.zst": numbers(200), "x.txt.xz": numbers(200), "x.txt.lz4": numbers(200)}},
+			wrote: map[string]string{"x.txt.gz": numbers(200), "x.txt.zst": numbers(200), "x.txt.xz": numbers(200), "x.txt.lz4": numbers(200)},
+		},
 		{name: "rule 23: what is written is read back", script: `
 n = lines().map(int)
 step("out", [n.write("o/x.jsonl.gz"), n.write("o/x.txt.zst"), n.write("o/x.txt.lz4"), n.write("o/x.txt.xz")])

@@ -42,7 +42,7 @@ const (
 	escaped    = 0xff
 )
 
-var errNull = errors.New(`None has no order: pass nulls = "first" or nulls = "last", or leave such records out`)
+var errNull = errors.New(`the value None has no order: pass nulls = "first" or nulls = "last", or leave such records out`)
 
 // AppendOrder appends the order key of v to dst: bytes.Compare of two order keys is Starlark's comparison of the
 // values, where it has one. Numbers compare exactly, ints of any size with floats, and nan is the greatest;
