@@ -31,6 +31,8 @@ job = [lines("n.txt").map(int).map(lambda n: n).write("out.txt"), from_enumerabl
 		{"none of none", `job = from_enumerable([3, 1, 2]).take_sort(0)`, "", ""},
 		{"none of none by key", `job = from_enumerable([3, 1, 2]).take_sort(0, by = lambda x: x)`, "", ""},
 		{"a sample of none", `job = from_enumerable([3, 1, 2]).sample(n = 0)`, "", ""},
+		{"none of a sort", `job = from_enumerable([3, 1, 2]).sort().take(0)`, "", ""},
+		{"a few of a sort", `job = from_enumerable([3, 1, 2, 1.0]).sort(reverse = True).take(3)`, "3\n2\n1\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) { everywhere(t, c.script, files, "", c.want, c.wantErr) })
 	}

@@ -49,6 +49,7 @@ type groupEnd struct {
 	prints   printLog
 	state    starlark.Value // what an unkeyed op emits for no records at all; nil: nothing
 	seen     bool
+	ledger   groupLedger
 }
 
 type groupWorker struct {
@@ -179,13 +180,17 @@ func (g *groupEnd) work(n int, u *unit) error {
 	if err := g.keyed(w, u); err != nil || len(w.keyed.Ordinals) == 0 {
 		return err
 	}
-	switch {
-	case w.partial != nil:
-		return g.located(w.partial.Add(&w.keyed))
-	case combines(g.op):
-		p := g.groups.NewPartial()
-		u.ready = p
-		return g.located(p.Add(&w.keyed))
+	if combines(g.op) {
+		p := w.partial
+		if p == nil {
+			p = g.groups.NewPartial()
+			u.ready = p
+		}
+		err := p.Add(&w.keyed)
+		if err == nil {
+			g.ledger.folded.Add(int64(len(w.keyed.Ordinals)))
+		}
+		return g.located(err)
 	}
 	r, ok := g.pool.Get().(*routed)
 	if !ok {
@@ -295,7 +300,9 @@ func (g *groupEnd) fold(b int, r *routed) {
 	}
 	if g.failures[b] = g.groups.Add(b, &r.Routed); g.failures[b] != nil {
 		g.broken.Store(true)
+		return
 	}
+	g.ledger.folded.Add(int64(r.Len(b)))
 }
 
 // finish emits the results in order of the first occurrence of their keys.
@@ -310,6 +317,7 @@ func (g *groupEnd) finish(ctx context.Context) error {
 			}
 		}
 	}
+	g.ledger.settled = true
 	for _, text := range g.prints.lines {
 		g.stage.run.host.Send(Printed{Text: text})
 	}
@@ -319,7 +327,14 @@ func (g *groupEnd) finish(ctx context.Context) error {
 	if !g.seen && g.state != nil && g.op.Funcs["by"] == "" {
 		return g.emitEmpty(ctx)
 	}
-	return g.located(g.groups.Emit(ctx, func(k *operator.Keyed) error { return g.emit(ctx, k) }))
+	err := g.groups.Emit(ctx, func(k *operator.Keyed) error { return g.emit(ctx, k) })
+	g.ledger.emitted = err == nil
+	return g.located(err)
+}
+
+// balance tests that no record was lost on its way into the groups.
+func (g *groupEnd) balance(came int64) error {
+	return g.ledger.check(g.stage.run.opName(g.op.ID), came, g.op.Kind == OpCount)
 }
 
 // lowest is the failure with the lowest ordinal.
@@ -348,6 +363,7 @@ func (g *groupEnd) emit(ctx context.Context, k *operator.Keyed) error {
 	if g.perLane && k.Keys.Kind == chunk.Tuple {
 		k.Keys = k.Keys.Fields[1]
 	}
+	g.ledger.count(&k.Values)
 	b := new(chunk.Batch)
 	switch {
 	case g.op.Kind == OpUniq:

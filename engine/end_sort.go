@@ -29,8 +29,8 @@ type sortWorker struct {
 func newSortEnd(s *stageRun, op *Op) *sortEnd {
 	e := &sortEnd{stage: s, op: op, keys: orderKeys{op: op, nulls: nullsOf(op)}}
 	limit := int64(0)
-	if op.Kind == OpTakeSort || op.Kind == OpSample {
-		limit = max(op.N, 1) // 0 would be all
+	if s.First != nil {
+		limit = max(*s.First, 1) // 0 would be all
 	}
 	e.sorter = operator.NewSorter(operator.SorterConfig{Reverse: op.Reverse, Limit: limit, Memory: s.memory("sort")})
 	for range s.run.cores {
@@ -69,7 +69,7 @@ func (e *sortEnd) finish(ctx context.Context) error {
 		}
 	}
 	switch {
-	case (e.op.Kind == OpTakeSort || e.op.Kind == OpSample) && e.op.N == 0:
+	case e.stage.First != nil && *e.stage.First == 0:
 		return nil
 	case e.op.Kind == OpSample:
 		return e.inInputOrder(ctx)

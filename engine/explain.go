@@ -150,6 +150,9 @@ func (e *Explanation) end(s *Stage) string {
 		if op.Kind == OpPartition {
 			return fmt.Sprintf("in the order of %d lanes", op.Lanes)
 		}
+		if op.Kind == OpSort && s.First != nil {
+			return fmt.Sprintf("%s%s, the first %d kept", op.Name(), functions, *s.First)
+		}
 		return op.Name() + functions + ", sorted runs merged"
 	case InOrder:
 		return op.Name() + functions + ", in order"

@@ -3,7 +3,9 @@ package engine
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 
+	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/kernel"
 )
@@ -129,6 +131,32 @@ func (s *Summary) Audit() string {
 	return b.String()
 }
 
+// A groupLedger counts what happens to records that meet in groups.
+type groupLedger struct {
+	folded  atomic.Int64 // records
+	sum     int64        // of results that are ints
+	settled bool         // all records were folded
+	emitted bool         // all results were handed on
+}
+
+// count adds up results.
+func (l *groupLedger) count(results *chunk.Column) {
+	for _, n := range results.Ints {
+		l.sum += n
+	}
+}
+
+// check tests that every record that came was folded, and that counts add up to them.
+func (l *groupLedger) check(name string, came int64, counts bool) error {
+	if folded := l.folded.Load(); l.settled && folded != came {
+		return &LedgerError{Law: fmt.Sprintf("%s: %d records came, %d were folded", name, came, folded)}
+	}
+	if counts && l.emitted && l.sum != came {
+		return &LedgerError{Law: fmt.Sprintf("%s: %d records came, the counts add up to %d", name, came, l.sum)}
+	}
+	return nil
+}
+
 // A LedgerError says that records were lost or made between two places: a bug of flowsh. The outputs of the step
 // are not committed.
 type LedgerError struct{ Law string }
@@ -136,7 +164,8 @@ type LedgerError struct{ Law string }
 func (e *LedgerError) Error() string { return "the ledger does not balance: " + e.Law }
 
 // check tests the laws of a stage: what it read went into the chain; what one op let out went into the next; map
-// loses only dead records, a filter only filtered and dead ones; what left the stage was consumed or left unread.
+// loses only dead records, a filter only filtered and dead ones; what came to groups was folded into them; what left
+// the stage was consumed or left unread.
 func (s *stageRun) check() error {
 	l := &s.ledger.total
 	in := l.Read
@@ -152,6 +181,11 @@ func (s *stageRun) check() error {
 	}
 	if l.Emitted != in {
 		return &LedgerError{Law: fmt.Sprintf("%s: %d records left its last op, %d were delivered", s.name, in, l.Emitted)}
+	}
+	if g, ok := s.end.(*groupEnd); ok {
+		if err := g.balance(l.Emitted); err != nil {
+			return err
+		}
 	}
 	for _, e := range s.outs {
 		accepted, consumed, unread := e.balance()

@@ -27,6 +27,8 @@ type Stage struct {
 	End    End
 	Op     int   // the op of the end; -1 for Pass
 	Sides  []int // stages whose collected records functions of this one take
+	// First is how many records a sort hands on; nil: all.
+	First *int64
 	// Laned says that the records have lanes when they reach the end.
 	Laned bool
 	// Outputs are the stages that read this one; filled in when the plan is complete.
@@ -189,16 +191,32 @@ func (b *planner) build(o *Op) (*Stage, error) {
 			s.Chain = append(s.Chain, o.ID)
 			return s, nil
 		}
+		s = b.inLaneOrder(s)
+	case OpTake:
+		if b.takesSorted(o) {
+			b.stage(s.Inputs[0]).First = &o.N
+			return s, nil
+		}
 	}
 	end := endOf(o)
-	if end == InOrder || end == Sort && o.Kind == OpSample {
+	if end == InOrder {
 		s = b.inLaneOrder(s)
 	}
-	s = b.after(b.close(s, end, o.ID))
+	closed := b.close(s, end, o.ID)
+	if o.Kind == OpTakeSort || o.Kind == OpSample {
+		closed.First = &o.N
+	}
+	s = b.after(closed)
 	if o.Kind == OpMapBatch {
 		s.Chain = append(s.Chain, o.ID)
 	}
 	return s, nil
+}
+
+// takesSorted says that a take is all that reads a sort, which then needs to keep no more than the take wants.
+func (b *planner) takesSorted(take *Op) bool {
+	in := take.In[0]
+	return take.Funcs["by"] == "" && b.graph.Ops[in].Kind == OpSort && b.readers[in] == 1
 }
 
 // endOf says where the records of a stateful op meet.
