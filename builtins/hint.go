@@ -30,6 +30,8 @@ var syntaxLessons = []lesson{
 	{"not an identifier", "a parameter cannot be a tuple: write `lambda k, v: ...`, a pair is spread over both"},
 	{"got ':', want ')'", "parameters have no types"},
 	{"got '**'", "Starlark has no power operator: write math.pow(x, y), or x * x"},
+	{"got def, want", "a def stands on lines of its own: write a lambda here"},
+	{"after expression, want EOF", "-e is one expression, whose value is the job: write lambdas, or put the rest into a script"},
 	{"unexpected input character '!'", "write not"},
 	{"got '&', want primary", "write and"},
 	{"does not associate", "write a < b and b < c"},

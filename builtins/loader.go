@@ -3,6 +3,7 @@ package builtins
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,8 +85,11 @@ func (l *loader) flagHint(flag string) string {
 	for _, a := range l.args {
 		names = append(names, "--"+a.Name)
 	}
-	if hint := didYouMean(flag, names); hint != "" {
+	switch hint := didYouMean(flag, names); {
+	case hint != "":
 		return hint
+	case slices.Contains(l.options.EarlyFlags, flag):
+		return flag + " stands before the script"
 	}
 	if len(names) == 0 {
 		return "this job declares no flags"

@@ -15,6 +15,10 @@ func nearest(x string, candidates []string) string {
 	return best
 }
 
+// DidYouMean is the question after an unknown name, which candidate was meant, or "" if none is near. Case and
+// underscores do not count; of equally near ones the first wins.
+func DidYouMean(x string, candidates []string) string { return didYouMean(x, candidates) }
+
 // didYouMean is the question after an unknown name, or "".
 func didYouMean(x string, candidates []string) string {
 	if n := nearest(x, candidates); n != "" {

@@ -1,10 +1,17 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
-	"time"
+	"syscall"
+
+	"github.com/flowsh/flowsh/builtins"
+	"github.com/flowsh/flowsh/engine/connector"
 )
 
 // messageFlags are understood everywhere.
@@ -21,14 +28,14 @@ type messageFlags struct {
 type runFlags struct {
 	Output    string       `short:"o"`
 	Format    outputFormat `short:"f"`
-	Cores     int          `short:"j"`
+	Cores     coreCount    `short:"j"`
 	Mem       budget       `short:"m"`
 	Spill     string
 	OnError   string
 	MaxErrors errorBound
-	MaxRecord size
+	MaxRecord recordSize
 	DryRun    bool `short:"n"`
-	Timeout   time.Duration
+	Timeout   period
 }
 
 // loadFlags govern loading itself and so stand only before the script.
@@ -104,8 +111,27 @@ func (c *cli) dispatch(args []string) error {
 		if cmd, ok := findCommand(rest[0]); ok {
 			return c.command(cmd, before, rest[1:])
 		}
+		if err := cmp.Or(g.check(before), c.neither(rest[0])); err != nil {
+			return err
+		}
 	}
 	return c.run(before, rest)
+}
+
+// neither is the error for a bare word that is no command and no script.
+func (c *cli) neither(word string) error {
+	if word == "-" || filepath.Ext(word) != "" || filepath.Base(word) != word {
+		return nil
+	}
+	if _, err := c.host.FS.Stat(word); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var names []string
+	for _, cmd := range commands() {
+		names = append(names, cmd.name)
+	}
+	hint := cmp.Or(builtins.DidYouMean(word, names), "flowsh --help lists the commands")
+	return usagef("%s is not a command, and no script of this name exists; %s", word, hint)
 }
 
 func (c *cli) command(cmd command, before, rest []string) error {
@@ -124,9 +150,12 @@ func (c *cli) nothing(flags []string) error {
 	return &usageError{text: strings.TrimRight(usageText, "\n"), plain: true}
 }
 
-// print puts text on stdout, with a newline at its end.
+// print puts text on stdout, with a newline at its end. A reader of stdout that has gone has seen enough.
 func (c *cli) print(text string) error {
 	_, err := fmt.Fprintln(c.host.Stdout, strings.TrimRight(text, "\n"))
+	if errors.Is(err, syscall.EPIPE) {
+		return connector.ErrClosedOutput
+	}
 	return err
 }
 

@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/flowsh/flowsh/builtins"
 )
 
 // A grammar is a set of flags. kong fills them in; where they end in an argument list, which is at the first
@@ -39,10 +42,41 @@ func newGrammar(line any) *grammar {
 
 // parse fills in the struct; all of args must be flags. It may be called once.
 func (g *grammar) parse(args []string) error {
+	if err := g.check(args); err != nil {
+		return err
+	}
 	if _, err := g.parser.Parse(args); err != nil {
 		return usagef("%v; flowsh --help lists the flags", err)
 	}
 	return nil
+}
+
+// check finds flags that are unknown or lack their value.
+func (g *grammar) check(args []string) error {
+	for i := 0; i < len(args); i++ {
+		name, _, _ := strings.Cut(args[i], "=")
+		if !strings.HasPrefix(name, "--") {
+			name = name[:min(2, len(name))]
+		}
+		if _, known := g.known(name); !known {
+			return g.unknown(name)
+		}
+		if g.wantsNext(args[i]) {
+			if i++; i == len(args) {
+				return usagef("%s needs a value; flowsh --help lists the flags", args[i-1])
+			}
+		}
+	}
+	return nil
+}
+
+func (g *grammar) unknown(name string) error {
+	names := slices.DeleteFunc(g.names(), func(n string) bool { return len(n) < len("--x") })
+	hint := builtins.DidYouMean(name, names)
+	if hint == "" {
+		hint = "flowsh --help lists the flags; those of a job follow its script"
+	}
+	return usagef("unknown flag %s; %s", name, hint)
 }
 
 // split divides args where the flags end. A "--" between them is dropped.
@@ -59,6 +93,9 @@ func (g *grammar) split(args []string) (flags, rest []string) {
 	}
 	return args, nil
 }
+
+// names lists the flags, as they are written, in order.
+func (g *grammar) names() []string { return slices.Sorted(maps.Keys(g.flags)) }
 
 // known reports whether name, with or without dashes, is a flag, and whether a value follows it.
 func (g *grammar) known(name string) (takesValue, known bool) {

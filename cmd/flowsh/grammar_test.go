@@ -68,7 +68,7 @@ func TestParseRunLine(t *testing.T) {
 	if err != nil || rules.File != "bad.jsonl" || rules.MaxShare != 0.01 {
 		t.Errorf("rules %+v, %v", rules, err)
 	}
-	if line.Cores != 3 || line.Mem.share != 0.25 || line.MaxRecord != 1<<20 || !line.DryRun || !line.Quiet || line.Kernels != "off" {
+	if line.Cores != 3 || line.Mem.share != 0.25 || line.MaxRecord.size != 1<<20 || !line.DryRun || !line.Quiet || line.Kernels != "off" {
 		t.Errorf("%+v", line)
 	}
 }
@@ -85,7 +85,14 @@ func TestParseRefuses(t *testing.T) {
 		"--max-errors 200%": "is not a share of the records",
 		"--color blue":      "--color must be one of",
 		"--kernels maybe":   "--kernels must be one of",
-		"--timeout soon":    "--timeout",
+		"--max-record 2GiB": "at most 1GiB",
+		"--timeout soon":    `"soon" is not a duration: write 30s`,
+		"--timeout -5s":     `"-5s" is not a duration`,
+		"--cores x":         `"x" is not a number of cores`,
+		"--cores -1":        `"-1" is not a number of cores`,
+		"--cores":           "--cores needs a value",
+		"-qn --limit 3":     "unknown flag --limit; flowsh --help lists the flags; those of a job follow its script",
+		"-qx":               "unknown flag -x",
 	} {
 		err := newGrammar(new(runLine)).parse(strings.Fields(args))
 		if err == nil || !strings.Contains(err.Error(), want) {

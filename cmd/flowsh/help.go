@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/flowsh/flowsh/builtins"
 )
@@ -20,13 +22,24 @@ func (c *cli) help(before, rest []string) error {
 	for _, word := range words {
 		text, ok := explainWord(word)
 		if !ok {
-			return usagef("no command and no word of the language is called %s", word)
+			hint := cmp.Or(builtins.DidYouMean(word, shortNames()), "lang-spec.md explains the language")
+			return usagef("no command and no word of the language is called %s; %s", word, hint)
 		}
 		if err := c.print(text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// shortNames are the words of the language, each without what stands before its last dot.
+func shortNames() []string {
+	var short []string
+	for _, name := range builtins.Names() {
+		name = strings.TrimPrefix(name, "def ")
+		short = append(short, name[strings.LastIndexByte(name, '.')+1:])
+	}
+	return short
 }
 
 func explainWord(word string) (string, bool) {

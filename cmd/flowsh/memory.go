@@ -36,6 +36,23 @@ func (s *size) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a size: write 4096, 256MiB or 2GiB", text)
 }
 
+// maxRecordSize is the longest record that can be asked for: positions in a block have 32 bits.
+const maxRecordSize = 1 << 30
+
+// A recordSize is the size of the longest record.
+type recordSize struct{ size }
+
+// UnmarshalText parses a size.
+func (s *recordSize) UnmarshalText(text []byte) error {
+	if err := s.size.UnmarshalText(text); err != nil {
+		return err
+	}
+	if s.size > maxRecordSize {
+		return fmt.Errorf("%s is too long for a record; give at most 1GiB", text)
+	}
+	return nil
+}
+
 // A budget is an amount of memory: bytes, or a share of what the machine has. Zero is half of it.
 type budget struct {
 	bytes size

@@ -147,6 +147,9 @@ func (p *progress) current() (stageProgress, bool) {
 // describe says records, share done, speed and time left, as far as they are known.
 func (s *stageProgress) describe(now time.Time) string {
 	var b strings.Builder
+	if s.Records == 0 && s.Bytes == 0 {
+		return "flowsh: " + s.Name + ": no records yet"
+	}
 	fmt.Fprintf(&b, "flowsh: %s: %s records", s.Name, grouped(s.Records))
 	seconds := now.Sub(s.since).Seconds()
 	if seconds <= 0 {

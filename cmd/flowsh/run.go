@@ -6,9 +6,10 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
@@ -86,12 +87,13 @@ func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
 		return nil, nil, err
 	}
 	job, err := builtins.Load(script.path, script.text, builtins.Options{
-		Host:     c.host,
-		Args:     args,
-		Now:      c.host.Clock.Now().UTC(),
-		MaxSteps: line.MaxSteps,
-		RunFlags: newGrammar(new(afterLine)).known,
-		Expr:     line.Expr != nil,
+		Host:       c.host,
+		Args:       args,
+		Now:        c.host.Clock.Now().UTC(),
+		MaxSteps:   line.MaxSteps,
+		RunFlags:   newGrammar(new(afterLine)).known,
+		EarlyFlags: newGrammar(new(loadFlags)).names(),
+		Expr:       line.Expr != nil,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -117,6 +119,8 @@ type script struct {
 // script finds the script and the arguments behind it.
 func (c *cli) script(line *runLine, rest []string) (script, []string, error) {
 	switch {
+	case line.Expr != nil && strings.TrimSpace(*line.Expr) == "":
+		return script{}, nil, usagef("the expression of -e is empty; write a flow, such as 'lines().count()'")
 	case line.Expr != nil:
 		return script{"-e", []byte(*line.Expr)}, rest, nil
 	case len(rest) == 0:
@@ -149,14 +153,10 @@ func readScript(r io.Reader, path string) ([]byte, error) {
 	return text, nil
 }
 
-// unreadable words the error of a script that cannot be read; a bare word was perhaps meant as a command.
 func unreadable(path string, err error) error {
 	var reason *os.PathError
 	if errors.As(err, &reason) {
 		err = reason.Err
-	}
-	if filepath.Ext(path) == "" && filepath.Base(path) == path {
-		return usagef("%s is not a command, and as a script it cannot be read: %v; flowsh --help lists the commands", path, err)
 	}
 	return usagef("cannot read the script %s: %v", path, err)
 }
@@ -172,21 +172,18 @@ func (line *runLine) options(job *builtins.Job) (engine.Options, error) {
 	if err != nil {
 		return engine.Options{}, err
 	}
-	if line.Cores < 0 {
-		return engine.Options{}, usagef("--cores is %d; give 1 or more", line.Cores)
-	}
 	return engine.Options{
-		Cores:     line.Cores,
+		Cores:     int(line.Cores),
 		Memory:    memory,
 		SpillDir:  line.Spill,
 		Kernels:   line.Kernels,
 		MaxSteps:  line.MaxSteps,
-		MaxRecord: int64(line.MaxRecord),
+		MaxRecord: int64(line.MaxRecord.size),
 		OnError:   rules,
 		Output:    line.Output,
 		Format:    cmp.Or(string(line.Format), job.Settings.Format),
 		DryRun:    line.DryRun,
-		Timeout:   line.Timeout,
+		Timeout:   time.Duration(line.Timeout),
 	}, nil
 }
 

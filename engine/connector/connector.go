@@ -78,9 +78,9 @@ func (e *RecordError) Error() string {
 		at = ", field " + e.Column
 	}
 	if e.Where.Line > 0 {
-		return fmt.Sprintf("%s:%d%s: %v", e.Where.File, e.Where.Line, at, e.Err)
+		return fmt.Sprintf("%s:%d%s: %v", chunk.FileName(e.Where.File), e.Where.Line, at, e.Err)
 	}
-	return fmt.Sprintf("%s: at byte %d%s: %v", e.Where.File, e.Where.Base, at, e.Err)
+	return fmt.Sprintf("%s: at byte %d%s: %v", chunk.FileName(e.Where.File), e.Where.Base, at, e.Err)
 }
 
 func (e *RecordError) Unwrap() error { return e.Err }
@@ -94,9 +94,9 @@ type ReadError struct {
 
 func (e *ReadError) Error() string {
 	if e.Offset < 0 {
-		return fmt.Sprintf("%s: %v", e.File, e.Err)
+		return fmt.Sprintf("%s: %v", chunk.FileName(e.File), e.Err)
 	}
-	return fmt.Sprintf("%s: at byte %d: %v", e.File, e.Offset, e.Err)
+	return fmt.Sprintf("%s: at byte %d: %v", chunk.FileName(e.File), e.Offset, e.Err)
 }
 
 func (e *ReadError) Unwrap() error { return e.Err }

@@ -22,7 +22,7 @@ func (e *EncodeError) Error() string {
 	if e.Field != "" {
 		field = "field " + e.Field + ": "
 	}
-	return fmt.Sprintf("%s: cannot write the record %s: %s%v", e.Target, e.Text, field, e.Err)
+	return fmt.Sprintf("%s: cannot write the record %s: %s%v", outputName(e.Target), e.Text, field, e.Err)
 }
 
 func (e *EncodeError) Unwrap() error { return e.Err }

@@ -115,11 +115,21 @@ func (s *fileSource) layOut(h *header) error {
 	for _, name := range h.names {
 		i := slices.Index(h.fields, name)
 		if i < 0 {
-			return fmt.Errorf("has no column %q; there are %s", name, list(h.fields))
+			return s.missing(name, h)
 		}
 		h.pick = append(h.pick, i)
 	}
 	return s.setTypes(h)
+}
+
+// missing is the error for a column that columns = [...] names and the first line does not. As many columns as that
+// line has fields are perhaps meant to name them.
+func (s *fileSource) missing(name string, h *header) error {
+	hint := ""
+	if len(s.spec.Columns) == len(h.fields) {
+		hint = "; if that line is a record, give header = False"
+	}
+	return fmt.Errorf("has no column %q; its first line names %s%s", name, list(h.fields), hint)
 }
 
 func (s *fileSource) setTypes(h *header) error {

@@ -50,6 +50,14 @@ func resolvePath(files host.FS, path string) ([]inputPath, error) {
 	return glob(files, path)
 }
 
+// errNoMatch is an fs.ErrNotExist.
+var errNoMatch error = noMatch{}
+
+type noMatch struct{}
+
+func (noMatch) Error() string { return "no file matches this pattern" }
+func (noMatch) Unwrap() error { return fs.ErrNotExist }
+
 func glob(files host.FS, pattern string) ([]inputPath, error) {
 	slashed := filepath.ToSlash(pattern)
 	if !doublestar.ValidatePattern(slashed) {
@@ -62,7 +70,7 @@ func glob(files host.FS, pattern string) ([]inputPath, error) {
 		return nil, cause(err)
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("no file matches this pattern: %w", fs.ErrNotExist)
+		return nil, errNoMatch
 	}
 	slices.Sort(names)
 	var found []inputPath

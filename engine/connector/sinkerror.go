@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"syscall"
+
+	"github.com/flowsh/flowsh/engine/chunk"
 )
 
 // A WriteError is an output that cannot be written: no permission, a full disk, a folder in the way. The sink
@@ -16,9 +18,17 @@ type WriteError struct {
 
 func (e *WriteError) Error() string {
 	if errors.Is(e.Err, syscall.ENOSPC) {
-		return fmt.Sprintf("%s: the disk is full: %v", e.Target, e.Err)
+		return fmt.Sprintf("%s: the disk is full: %v", outputName(e.Target), e.Err)
 	}
-	return fmt.Sprintf("%s: cannot be written: %v", e.Target, e.Err)
+	return fmt.Sprintf("%s: cannot be written: %v", outputName(e.Target), e.Err)
+}
+
+// outputName is how messages call an output.
+func outputName(target string) string {
+	if target == "-" {
+		return "stdout"
+	}
+	return chunk.FileName(target)
 }
 
 func (e *WriteError) Unwrap() error { return e.Err }

@@ -103,7 +103,8 @@ func TestBadHeaders(t *testing.T) {
 		{SourceSpec{}, "a,b,a\n", `t: its first line names the column "a" twice; rename one there, or leave that line out and give header = False, columns = [...]`},
 		{SourceSpec{}, "\na,b\n", "t: its first line, which must name the columns, is empty"},
 		{SourceSpec{}, "\xef\xbb\xbfa,\"b\n", `t: at byte 5: a quote (") is opened here and never closed`},
-		{SourceSpec{Columns: []string{"c"}}, "a,b\n", `t: has no column "c"; there are a, b`},
+		{SourceSpec{Columns: []string{"c"}}, "a,b\n", `t: has no column "c"; its first line names a, b`},
+		{SourceSpec{Columns: []string{"x", "y"}}, "1,2\n", `t: has no column "x"; its first line names 1, 2; if that line is a record, give header = False`},
 		{SourceSpec{Types: []Typed{{"c", "int"}}}, "a,b\n", `t: types names a column "c"; there are a, b`},
 	}
 	for _, test := range tests {

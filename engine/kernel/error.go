@@ -58,7 +58,7 @@ func (e *ScriptError) From() string {
 	case e.Origin.File == "":
 		return fmt.Sprintf("item %d of the list", e.Origin.Base)
 	default:
-		return fmt.Sprintf("%s, byte %d", e.Origin.File, e.Origin.Base)
+		return fmt.Sprintf("%s, byte %d", chunk.FileName(e.Origin.File), e.Origin.Base)
 	}
 }
 
