@@ -3,8 +3,15 @@ package builtins
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.starlark.net/starlark"
+)
+
+// Bounds of what becomes text, counting what is shared each time that it occurs.
+const (
+	maxValues       = 1 << 25
+	maxCyclicValues = 1 << 18 // fewer, because each is looked for among those around it
 )
 
 // maxNesting is how deep lists, dicts and the like may stand in each other where a builtin walks through them.
@@ -12,6 +19,8 @@ const maxNesting = 1000
 
 var (
 	errNesting = fmt.Errorf("nested more than %d deep, or contains itself", maxNesting)
+	errDeep    = fmt.Errorf("nested more than %d deep", maxNesting)
+	errValues  = errors.New("too many values, counting shared ones each time")
 	errText    = errors.New("the text would be longer than 1 GiB")
 )
 
@@ -22,22 +31,43 @@ func checkText(v starlark.Value) error {
 	case starlark.String, starlark.Int, starlark.Float, starlark.Bool, starlark.NoneType:
 		return nil
 	}
-	m := measure{left: maxText}
+	m := measure{left: maxText, values: maxValues}
 	return m.value(v, 0)
 }
 
 // A measure counts down from the longest allowed text. Each byte of a string counts as its longest escape.
-type measure struct{ left int }
+type measure struct {
+	left   int
+	values int              // how many more there may be
+	cycles bool             // a list or dict inside itself is written as ..., and so no error
+	path   []starlark.Value // with cycles: the lists and dicts around the value
+}
 
 const longestEscape = len(`\u001f`)
 
 func (m *measure) value(v starlark.Value, depth int) error {
 	if depth > maxNesting {
+		if m.cycles {
+			return errDeep
+		}
 		return errNesting
+	}
+	if m.values--; m.values < 0 {
+		return errValues
 	}
 	m.left -= len("0,")
 	if m.left < 0 {
 		return errText
+	}
+	if m.cycles {
+		switch v.(type) {
+		case *starlark.List, *starlark.Dict:
+			if slices.Contains(m.path, v) {
+				return nil
+			}
+			m.path = append(m.path, v)
+			defer func() { m.path = m.path[:len(m.path)-1] }()
+		}
 	}
 	switch v := v.(type) {
 	case starlark.String:
