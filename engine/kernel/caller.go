@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -27,6 +28,13 @@ type caller struct {
 }
 
 func newCaller(env *Env) *caller {
+	c := newLooseCaller(env)
+	env.stopping.threads.Add(c.thread)
+	return c
+}
+
+// newLooseCaller makes a caller for a short time, which Env.Stop does not reach before the next quantum.
+func newLooseCaller(env *Env) *caller {
 	c := &caller{env: env, random: random{seed: env.Seed}}
 	c.thread = &starlark.Thread{
 		Name:       "job",
@@ -94,6 +102,9 @@ func (c *caller) call(fn starlark.Callable, args starlark.Tuple) (starlark.Value
 func (c *caller) fail(name, at string, op int, err error) error {
 	if stop := c.env.Interrupt.Load(); stop != nil {
 		c.thread.Uncancel()
+		if errors.Is(*stop, ErrLimit) {
+			return c.limited(name, at, op, *stop, err)
+		}
 		return *stop
 	}
 	e := (&ScriptError{Op: op, Name: name}).describe(err)
@@ -106,6 +117,17 @@ func (c *caller) fail(name, at string, op int, err error) error {
 	if e.Position == "" {
 		e.Position = at
 	}
+	return e
+}
+
+// limited is the error of the record that ran when a limit of the whole job was met.
+func (c *caller) limited(name, at string, op int, limit, err error) error {
+	e := (&ScriptError{Op: op, Name: name}).describe(err)
+	e.Message, e.Err, e.Backtrace = limit.Error(), limit, shorten(e.Backtrace)
+	if e.Position == "" {
+		e.Position = at
+	}
+	c.env.stopping.blamed.Store(e)
 	return e
 }
 

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/value"
@@ -32,12 +33,17 @@ type Folder struct {
 	args arguments
 	pair starlark.Tuple
 	one  starlark.Tuple
+
+	step   *Step                // the reducer, for Env.Inside
+	inside atomic.Pointer[Step] // step, while a function runs
 }
 
 // NewFolder makes a folder for one goroutine.
 func NewFolder(r *Reducer, env *Env) *Folder {
 	f := &Folder{caller: newCaller(env), r: r, pair: make(starlark.Tuple, 2), one: make(starlark.Tuple, 1)}
 	f.args = newArguments(r.Fn)
+	f.step = &Step{Op: r.Op, Name: r.Name, At: r.At}
+	env.observe(&f.inside)
 	return f
 }
 
@@ -151,8 +157,10 @@ func (f *Folder) invoke(fn starlark.Callable, args starlark.Tuple) (v starlark.V
 		return nil, *stop
 	}
 	f.begin()
+	f.inside.Store(f.step)
 	f.random.drawn = 0
 	v, err = f.guarded(fn, args)
+	f.inside.Store(nil)
 	if len(f.prints) > 0 {
 		for _, text := range f.prints {
 			f.r.Prints(text)

@@ -33,7 +33,7 @@ func (c *caller) locate(fn starlark.Callable, args starlark.Tuple, cause any, st
 	if steps == 0 {
 		return err
 	}
-	again := newCaller(c.env)
+	again := newLooseCaller(c.env)
 	again.random = c.random
 	again.random.drawn = 0
 	again.trap = &trap{}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/value"
@@ -22,10 +23,14 @@ type interpreter struct {
 	lanes bool // records have lanes when they leave
 	fresh int  // up to this step records are as the source gave them
 
-	in   *chunk.Batch
-	out  *Output
-	row  int    // of in
+	in  *chunk.Batch
+	out *Output
+	row int // of in
+
 	lane uint32 // of the current record
+
+	entered *Step                // whose function was called last
+	inside  atomic.Pointer[Step] // the same, for others to see; nil between batches
 }
 
 // NewInterpreter makes a runner for one goroutine. Without direct it calls even the functions that only return
@@ -38,12 +43,14 @@ func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
 	for _, s := range slices.Concat(c.Steps, c.Columns) {
 		it.args = append(it.args, newArguments(s.Fn))
 	}
+	env.observe(&it.inside)
 	return it
 }
 
 // Run has one recover for the whole batch. If a builtin panics, the batch is run again with a guard around each
 // call, and the panic becomes the error of its record. Functions are pure, so running them again is harmless.
 func (it *interpreter) Run(in *chunk.Batch, out *Output) error {
+	defer it.leaveFunctions()
 	err, panicked := it.run(in, out)
 	if panicked {
 		it.guard = true
@@ -256,12 +263,21 @@ func (it *interpreter) apply(k int, s *Step, v starlark.Value) (starlark.Value, 
 	if f.Using {
 		args[len(args)-1] = s.Using
 	}
+	if it.entered != s {
+		it.entered = s
+		it.inside.Store(s)
+	}
 	it.random.op, it.random.drawn = s.Op, 0
 	if k < len(it.sibling) {
 		it.random.sibling = it.sibling[k]
 		it.sibling[k]++
 	}
 	return it.call(f.Callable, args)
+}
+
+func (it *interpreter) leaveFunctions() {
+	it.entered = nil
+	it.inside.Store(nil)
 }
 
 func (it *interpreter) selected(k int, s *Step, v starlark.Value) (starlark.Value, error) {

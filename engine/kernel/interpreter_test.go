@@ -252,7 +252,7 @@ func TestInterrupt(t *testing.T) {
 	r := NewRunner(&Chain{Steps: []Step{step(t, Map, g["f"])}}, e, "on")
 	done := make(chan error)
 	go func() { done <- r.Run(records(t, "[1]"), new(Output)) }()
-	e.Interrupt.Store(&stop)
+	e.Stop(stop)
 	if err := <-done; !errors.Is(err, stop) {
 		t.Errorf("got %v", err)
 	}

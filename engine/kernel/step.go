@@ -52,9 +52,10 @@ type Env struct {
 	MaxDepth int    // of calls; 0: 1000
 	// Prepare sets up each new thread, with the job's time for instance; may be nil.
 	Prepare func(*starlark.Thread)
-	// Interrupt, once set, stops every runner within a few microseconds of Starlark work: the job was
+	// Interrupt, once Stop has set it, stops every runner at the next step of Starlark work: the job was
 	// cancelled, or memory is used up. The error is what Run returns.
 	Interrupt atomic.Pointer[error]
+	stopping  stopping
 	// Moves counts pieces of work done: it changes at least once in a few milliseconds while a function runs.
 	Moves atomic.Int64
 }
