@@ -3,24 +3,20 @@ package engine
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"path/filepath"
-	"runtime/debug"
-	"runtime/metrics"
-	"time"
 
-	"github.com/flowsh/flowsh/engine/operator"
+	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/spill"
 )
 
 // The memory budget: state may take half of it (each stage that holds state a part of that half), blocks in
 // flight a part of the rest; what is left is for the collector, whose limit is the whole budget.
 const (
-	stateShare  = 2   // 1/2 of the budget for state
-	storeShare  = 16  // 1/16 for chunks that wait in memory before they go to disk
-	edgesShare  = 16  // 1/16 for batches that wait between stages that may not wait for each other
-	blocksShare = 64  // 1/64 is the largest block, divided among cores and stages
-	liveLimit   = 0.9 // of the budget: a live heap above it stops the job
-	liveEvery   = 50 * time.Millisecond
+	stateShare  = 2  // 1/2 of the budget for state
+	storeShare  = 16 // 1/16 for chunks that wait in memory before they go to disk
+	edgesShare  = 16 // 1/16 for batches that wait between stages that may not wait for each other
+	blocksShare = 64 // 1/64 is the largest block, divided among cores and stages
 )
 
 // newStore is where chunks go that are not read at once: memory for the first few, then disk.
@@ -43,49 +39,35 @@ func openBadger(o Options) (spill.Store, error) {
 	return spill.OpenBadger(o.Host, filepath.Join(spillDir(o), "flowsh-"+hex.EncodeToString(name[:])), nil)
 }
 
+// wait waits for the stages of a step, within the memory budget. If it fails, a function of the script is still
+// running and does not stop: nothing of the step may be used any more.
+func (r *stepRun) wait(ctx context.Context, done <-chan struct{}) error {
+	var inside []*kernel.Step
+	w := Watchdog{Clock: r.host.Clock, Budget: r.options.Memory, Stop: r.env.Stop, Busy: func() bool {
+		inside = r.env.Inside()
+		return len(inside) > 0
+	}}
+	err := w.Wait(ctx, done)
+	var memory *MemoryError
+	if !errors.As(err, &memory) {
+		return err
+	}
+	s := inside[0]
+	return &kernel.ScriptError{Op: s.Op, Name: s.Name, Position: s.At, Message: err.Error(), Err: err}
+}
+
+// blamed says which record was worked on when memory ran out, if that is why the step failed.
+func (r *stepRun) blamed(err error) error {
+	var memory *MemoryError
+	if e := r.env.Blamed(); e != nil && errors.As(err, &memory) {
+		return e
+	}
+	return err
+}
+
 func spillDir(o Options) string {
 	if o.SpillDir != "" {
 		return o.SpillDir
 	}
 	return o.Host.FS.TempDir()
-}
-
-// limitHeap sets the collector to the budget and stops the job, through env.Interrupt, when what lives on the heap
-// comes close to it. restore puts the collector's settings back.
-func (r *jobRun) limitHeap(ctx context.Context) (restore func()) {
-	limit := debug.SetMemoryLimit(r.options.Memory)
-	done := make(chan struct{})
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		r.watchHeap(ctx, done)
-	}()
-	return func() {
-		close(done)
-		<-stopped
-		debug.SetMemoryLimit(limit)
-	}
-}
-
-func (r *jobRun) watchHeap(ctx context.Context, done <-chan struct{}) {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	for {
-		select {
-		case <-done:
-			return
-		case <-ctx.Done():
-			return
-		case <-r.host.Clock.After(liveEvery):
-		}
-		metrics.Read(live)
-		used := int64(live[0].Value.Uint64())
-		if used > int64(liveLimit*float64(r.options.Memory)) {
-			var err error = &operator.LimitError{
-				What: "the job", Bytes: used, Share: r.options.Memory,
-				Hint: "a function of the script holds too much at once: return smaller records, or raise --mem",
-			}
-			r.env.Interrupt.CompareAndSwap(nil, &err)
-			return
-		}
-	}
 }

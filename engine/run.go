@@ -40,7 +40,7 @@ func Run(ctx context.Context, p *Program, o Options) (*Summary, error) {
 	}
 	r := newJobRun(p, plan, o)
 	defer r.close()
-	defer r.limitHeap(ctx)()
+	defer LimitMemory(o.Memory)()
 	for i := range plan.Steps {
 		if err := r.step(ctx, i); err != nil {
 			return &r.summary, err
@@ -190,8 +190,15 @@ func (r *stepRun) runStages(ctx context.Context) error {
 			}
 		})
 	}
-	all.Wait()
-	return r.first(ctx, errs)
+	done := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(done)
+	}()
+	if err := r.wait(ctx, done); err != nil {
+		return err
+	}
+	return r.blamed(r.first(ctx, errs))
 }
 
 // first is the error to report: of the stages that end a flow the first, in the order of the plan, that failed and
@@ -219,7 +226,7 @@ var errInterrupted = errors.New("interrupted")
 
 // interrupt stops the script's functions and wakes everybody who waits.
 func (r *stepRun) interrupt() {
-	r.env.Interrupt.CompareAndSwap(nil, &errInterrupted)
+	r.env.Stop(errInterrupted)
 	for _, s := range r.stages {
 		s.seq.stop()
 		for _, e := range s.outs {

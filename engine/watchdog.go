@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/kernel"
+)
+
+const (
+	lookEvery = 10 * time.Millisecond
+	liveLimit = 0.9      // of the budget: what the collector finds alive may be above it for a moment only
+	liveLooks = 20       // which is so many looks in a row
+	leastOver = 96 << 20 // a heap so far over the budget is not the collector's delay
+	overShare = 4        // or 1/4 of the budget, if that is more
+	overLooks = 3        // in a row
+	shortWait = 100 * time.Millisecond
+	longWait  = 5 * time.Second
+	maxStack  = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
+)
+
+// A MemoryError says that the process holds more than its budget. kernel.ErrLimit is in its chain.
+type MemoryError struct {
+	Used, Budget int64 // bytes
+}
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("flowsh holds %s, more than its memory budget of %s: the script makes too much at once: make it smaller, or raise --mem",
+		mebibytes(e.Used), mebibytes(e.Budget))
+}
+
+func (e *MemoryError) Unwrap() error { return kernel.ErrLimit }
+
+func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
+
+// A Watchdog watches over script code: it stops it when the process takes more than Budget bytes of memory, and
+// does not wait for ever for code that was told to stop. Starlark can be stopped between two steps only, and one
+// step can take minutes and gigabytes.
+type Watchdog struct {
+	Clock  host.Clock
+	Budget int64
+	Stop   func(cause error) // tells the code to stop; called at most once
+	Busy   func() bool       // whether script code is running
+}
+
+// Wait waits until done is closed, and then returns nil. When the code was told to stop, by Stop or by the end
+// of ctx, but goes on, Wait gives up and returns why it was told to; it is then the caller who has to end the
+// process, after putting in order what the code left behind. The wait is 5 s long, and short where memory runs
+// out. Wait does not give up while no script code is running.
+func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
+	var (
+		usage   = newMemoryUsage()
+		told    time.Time
+		limit   error
+		looks   overlooks
+		leaving = ctx.Done()
+	)
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-leaving:
+			leaving, told = nil, w.Clock.Now()
+		case <-w.Clock.After(lookEvery):
+		}
+		live, held := usage.read()
+		if limit == nil {
+			if w.exceeded(&looks, live, held) {
+				limit = &MemoryError{Used: max(live, held), Budget: w.Budget}
+				debug.SetMemoryLimit(math.MaxInt64) // or all that is left to do waits for the collector
+				w.Stop(limit)
+				told = w.Clock.Now()
+			}
+		}
+		if told.IsZero() || !w.Busy() {
+			continue
+		}
+		waited := w.Clock.Now().Sub(told)
+		if waited < longWait && (limit == nil || waited < shortWait || held < 2*w.most()) {
+			continue
+		}
+		if limit != nil {
+			return limit
+		}
+		return context.Cause(ctx)
+	}
+}
+
+// overlooks are the looks in a row that found more than there should be.
+type overlooks struct{ live, held int }
+
+// exceeded says that memory is over its limit for good. Far too much needs no second look.
+func (w *Watchdog) exceeded(looks *overlooks, live, held int64) bool {
+	looks.live = inARow(looks.live, live > int64(liveLimit*float64(w.Budget)))
+	looks.held = inARow(looks.held, held > w.most())
+	return looks.live >= liveLooks || looks.held >= overLooks || held > 2*w.most()
+}
+
+func inARow(n int, again bool) int {
+	if !again {
+		return 0
+	}
+	return n + 1
+}
+
+// most is what a heap may hold that the collector has not gone through yet.
+func (w *Watchdog) most() int64 { return w.Budget + max(leastOver, w.Budget/overShare) }
+
+// memoryUsage reads what the process holds.
+type memoryUsage [3]metrics.Sample
+
+func newMemoryUsage() *memoryUsage {
+	return &memoryUsage{
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/stacks:bytes"},
+	}
+}
+
+// read gives the bytes that the last collection found alive, and those of all objects and stacks now.
+func (u *memoryUsage) read() (live, held int64) {
+	metrics.Read(u[:])
+	return int64(u[0].Value.Uint64()), int64(u[1].Value.Uint64() + u[2].Value.Uint64())
+}
+
+// LimitMemory tells the runtime to keep to a budget. restore puts its settings back.
+func LimitMemory(budget int64) (restore func()) {
+	limit, stack := debug.SetMemoryLimit(budget), debug.SetMaxStack(maxStack)
+	return func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetMaxStack(stack)
+	}
+}

@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/kernel"
+)
+
+func TestWatchdogGivesUp(t *testing.T) {
+	why := errors.New("why")
+	for name, tt := range map[string]struct {
+		busy bool
+		want error
+	}{
+		"script code that does not stop": {true, why},
+		"nothing of the script":          {false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				done := make(chan struct{})
+				time.AfterFunc(time.Second, func() { cancel(why) })
+				time.AfterFunc(10*time.Second, func() { close(done) })
+				w := Watchdog{Clock: host.New().Clock, Budget: 1 << 50, Busy: func() bool { return tt.busy }}
+				if err := w.Wait(ctx, done); err != tt.want {
+					t.Errorf("got %v, want %v", err, tt.want)
+				}
+				<-done
+			})
+		})
+	}
+}
+
+func TestWatchdogStopsOverBudget(t *testing.T) {
+	done := make(chan struct{})
+	var cause error
+	w := Watchdog{Clock: host.New().Clock, Budget: 1, Busy: func() bool { return true }, Stop: func(err error) {
+		cause = err
+		close(done)
+	}}
+	if err := w.Wait(t.Context(), done); err != nil {
+		t.Error(err)
+	}
+	var e *MemoryError
+	if !errors.As(cause, &e) || e.Budget != 1 || e.Used <= 1 || !errors.Is(cause, kernel.ErrLimit) {
+		t.Errorf("stopped by %v", cause)
+	}
+}
+
+func TestWatchdogExceeded(t *testing.T) {
+	w := Watchdog{Budget: 1 << 30}
+	for name, tt := range map[string]struct {
+		live, held int64
+		looks      int // after which it is exceeded; 0: never
+	}{
+		"within":            {900 << 20, 1200 << 20, 0},
+		"alive":             {1000 << 20, 1000 << 20, liveLooks},
+		"not collected yet": {100 << 20, 1300 << 20, overLooks},
+		"far too much":      {100 << 20, 3 << 30, 1},
+	} {
+		var looks overlooks
+		exceeded := 0
+		for n := 1; n <= 100 && exceeded == 0; n++ {
+			if w.exceeded(&looks, tt.live, tt.held) {
+				exceeded = n
+			}
+		}
+		if exceeded != tt.looks {
+			t.Errorf("%s: exceeded at look %d, want %d", name, exceeded, tt.looks)
+		}
+	}
+}
