@@ -12,18 +12,26 @@ import (
 // script runs a script and returns its frozen globals and the trees of its functions.
 func script(t testing.TB, src string) (starlark.StringDict, Source) {
 	t.Helper()
-	opts := &syntax.FileOptions{Recursion: true, Set: true}
-	tree, err := opts.Parse("job.star", src, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := starlark.FileProgram(tree, func(string) bool { return false })
+	g, source, err := tryScript(src)
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, src)
 	}
+	return g, source
+}
+
+func tryScript(src string) (starlark.StringDict, Source, error) {
+	opts := &syntax.FileOptions{Recursion: true, Set: true}
+	tree, err := opts.Parse("job.star", src, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := starlark.FileProgram(tree, func(string) bool { return false })
+	if err != nil {
+		return nil, nil, err
+	}
 	g, err := program.Init(&starlark.Thread{}, nil)
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	g.Freeze()
 	trees := map[syntax.Position]syntax.Node{}
@@ -36,7 +44,7 @@ func script(t testing.TB, src string) (starlark.StringDict, Source) {
 		}
 		return true
 	})
-	return g, func(fn *starlark.Function) syntax.Node { return trees[fn.Position()] }
+	return g, func(fn *starlark.Function) syntax.Node { return trees[fn.Position()] }, nil
 }
 
 // sourced is step with the function's tree.

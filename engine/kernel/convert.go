@@ -134,7 +134,7 @@ func (c *compiler) convert(o operand, t *Type, n int32) operand {
 		return c.toOptional(o, t, n)
 	case t.kind == tuple && o.typ.kind == tuple:
 		return c.toTuple(o, t, n)
-	case t.kind == o.typ.kind && (t.kind == list_ || t.kind == dict_):
+	case t.kind == list_ && o.typ.kind == list_:
 		c.join(o.typ, t)
 		return o
 	}
@@ -205,6 +205,9 @@ func (c *compiler) box(o operand, line int32) operand {
 	r := operand{typ: anyType}
 	if o.constant != nil {
 		v := o.constant
+		if _, function := o.callee(); function {
+			refuse(line, "uses a function as a value")
+		}
 		r.constant = v
 		r.value = func(*frame) starlark.Value { return v }
 		return r
@@ -242,14 +245,14 @@ func (c *compiler) box(o operand, line int32) operand {
 	return r
 }
 
-// noteBoxed notes that lists and dicts of a type are copied into starlark.Values. The copies would not follow
+// noteBoxed notes that lists of a type are copied into starlark.Values. The copies would not follow
 // changes, so a program that does both is refused.
 func (c *compiler) noteBoxed(t *Type) {
 	if c.transient > 0 {
 		return
 	}
 	switch t.kind {
-	case list_, dict_:
+	case list_:
 		if e := t.elem.find(); !e.boxed {
 			e.boxed = true
 			c.noteBoxed(e.of())

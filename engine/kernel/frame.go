@@ -111,6 +111,7 @@ type memory struct {
 	used      int
 	lists     []list
 	usedLists int
+	places    []int32
 	texts     []byte // never reused: results keep views of it
 }
 

@@ -29,8 +29,6 @@ func (s *scope) index(e *syntax.IndexExpr) operand {
 		return s.byteOf(x, y, line)
 	case x.typ.kind == list_:
 		return s.listElement(x, y, line)
-	case x.typ.kind == dict_:
-		return s.dictElement(x, y, line)
 	}
 	return s.boxedIndex(x, y, line)
 }

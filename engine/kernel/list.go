@@ -1,11 +1,13 @@
 package kernel
 
 import (
+	"errors"
+
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
 
-// alter notes that a program changes lists or dicts with such elements after they were made.
+// alter notes that a program changes lists with such elements after they were made.
 func (c *compiler) alter(e *elemType) {
 	if e = e.find(); !e.changed {
 		e.changed, c.moved = true, true
@@ -15,7 +17,7 @@ func (c *compiler) alter(e *elemType) {
 // checkAliases refuses a program that changes what it has copied into starlark.Values.
 func (e *elemType) checkAliases(line int32) {
 	if e = e.find(); e.changed && e.boxed {
-		refuse(line, "changes a list or dict that it also uses as a value of unknown type")
+		refuse(line, "changes a list that it also uses as a value of unknown type")
 	}
 }
 
@@ -147,16 +149,13 @@ func (s *scope) setElement(x, y operand, put code, value operand, line int32) co
 			convert(f)
 			copy(l.at(i, width), f.slots[held.at:int(held.at)+width])
 		}
-	case dict_:
-		return s.setDictElement(x, y, put, value, line)
 	case boxedAny:
 		g, h, v := x.value, s.box(y, line).value, s.box(value, line).value
 		return func(f *frame) {
 			put(f)
-			d := g(f)
+			u := g(f)
 			k := h(f)
-			to, ok := d.(starlark.HasSetKey)
-			if !ok || to.SetKey(k, v(f)) != nil {
+			if setIndexValue(u, k, v(f)) != nil {
 				f.bail(frozenValue, line)
 			}
 		}
@@ -178,11 +177,16 @@ func (s *scope) augmentElement(stmt *syntax.AssignStmt, op syntax.Token) code {
 		s.expr(stmt.RHS)
 		return fails
 	}
-	if x.typ.kind != list_ && x.typ.kind != dict_ {
+	var old operand
+	switch x.typ.kind {
+	case list_:
+		old = s.listElement(x, y, line)
+	case boxedAny:
+		old = notList(s.boxedIndex(x, y, line), line)
+	default:
 		refuse(line, "changes an element of %s", x.typ)
 	}
-	old := s.listElementOrDict(x, y, line)
-	if old.typ.kind == list_ || old.typ.kind == boxedAny {
+	if old.typ.kind == list_ {
 		refuse(line, "changes an element with %s", stmt.Op)
 	}
 	value := s.binary(op, old, s.expr(stmt.RHS), line)
@@ -194,9 +198,24 @@ func (s *scope) augmentElement(stmt *syntax.AssignStmt, op syntax.Token) code {
 	return sequenceOf([]code{some(putX), some(putY), set})
 }
 
-func (s *scope) listElementOrDict(x, y operand, line int32) operand {
-	if x.typ.kind == dict_ {
-		return s.dictElement(x, y, line)
+// setIndexValue is x[y] = v.
+func setIndexValue(x, y, v starlark.Value) error {
+	switch x := x.(type) {
+	case *starlark.Dict:
+		return x.SetKey(y, v)
+	case *starlark.List:
+		i, err := starlark.AsInt32(y)
+		if err != nil {
+			return err
+		}
+		if i < 0 {
+			i += x.Len()
+		}
+		if i >= 0 && i < x.Len() {
+			return x.SetIndex(i, v)
+		}
 	}
-	return s.listElement(x, y, line)
+	return errNotStored
 }
+
+var errNotStored = errors.New("not stored")

@@ -111,7 +111,7 @@ func (c *compiler) through(o operand) sequence {
 			return func(f *frame) bool { put(f); return loop(f) }
 		}
 		return q
-	case boxedAny, row, dict_:
+	case boxedAny, row:
 		return c.throughBoxed(c.box(o, line), line)
 	}
 	return sequence{elem: unknownType, each: func(slot, func(*frame) bool) func(*frame) bool {
@@ -427,6 +427,11 @@ func (s *scope) countingLoop(stmt *syntax.ForStmt) statement {
 
 // comprehension goes through the results of one.
 func (s *scope) comprehension(e *syntax.Comprehension) sequence {
+	return s.comprehended(e, func() operand { return s.expr(e.Body) })
+}
+
+// comprehended goes through what result is for each round of a comprehension.
+func (s *scope) comprehended(e *syntax.Comprehension, result func() operand) sequence {
 	outside := append([]bool(nil), s.assigned...)
 	before := s.nodes
 	type clause struct {
@@ -446,7 +451,7 @@ func (s *scope) comprehension(e *syntax.Comprehension) sequence {
 			clauses = append(clauses, clause{test: s.truth(n.Cond)})
 		}
 	}
-	o := s.expr(e.Body)
+	o := result()
 	if _, function := o.callee(); function {
 		refuseAt(e, "uses a function as a value")
 	}

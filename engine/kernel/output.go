@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"github.com/flowsh/flowsh/engine/chunk"
+	"go.starlark.net/starlark"
 )
 
 // appendTo appends an operand to a column of the output.
@@ -46,8 +47,21 @@ func (b *builder) appender(t *Type) appender {
 	case row:
 		path := t.row.path
 		return func(f *frame, to *chunk.Column, c []cell) { to.AppendFrom(column(f, path), int(c[0].n)) }
+	case boolean:
+		return func(_ *frame, to *chunk.Column, c []cell) { to.Append(starlark.Bool(c[0].truth())) }
+	case boxedAny:
+		return func(_ *frame, to *chunk.Column, c []cell) { to.Append(c[0].value()) }
 	case tuple:
 		return b.tupleAppender(t)
+	case optional:
+		add := b.appender(t.elems[0])
+		return func(f *frame, to *chunk.Column, c []cell) {
+			if c[0].n == 0 {
+				to.Append(starlark.None)
+				return
+			}
+			add(f, to, c[1:])
+		}
 	}
 	box := b.boxer(t, b.line, 0)
 	return func(f *frame, to *chunk.Column, c []cell) {

@@ -405,7 +405,11 @@ func (b *builder) emitting(k int, s *Step, record operand, each func(sequence) c
 // emitted is what a flat_map returns, as a sequence of records.
 func (s *scope) emitted(e syntax.Expr) sequence {
 	switch x := unparen(e).(type) {
-	case *syntax.Comprehension, *syntax.ListExpr:
+	case *syntax.Comprehension:
+		if !x.Curly {
+			return s.sequence(e, true)
+		}
+	case *syntax.ListExpr:
 		return s.sequence(e, true)
 	case *syntax.CallExpr:
 		if q, ok := s.callSequence(x, true); ok {

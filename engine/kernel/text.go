@@ -3,7 +3,6 @@ package kernel
 import (
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -27,8 +26,6 @@ func (s *scope) method(x operand, name string, args []operand, e *syntax.CallExp
 		return s.textMethod(x, name, args, e)
 	case list_:
 		return s.listMethod(x, name, args, e)
-	case dict_:
-		return s.dictMethod(x, name, args, e)
 	case row:
 		if name == "get" && len(args) > 0 {
 			if o := s.rowGet(x, args, line); o.typ != nil {
@@ -358,5 +355,3 @@ func callOwn(f *frame, recv starlark.Value, name string, args starlark.Tuple, li
 	}
 	return v
 }
-
-var _ = utf8.RuneSelf

@@ -21,15 +21,15 @@ const (
 	boxedAny             // anything, as a starlark.Value
 )
 
-var kindName = [...]string{"unknown", "None", "bool", "int", "float", "str", "bytes", "tuple", "list", "dict", "optional", "record", "any"}
+var kindName = [...]string{"unknown", "None", "bool", "int", "float", "str", "bytes", "tuple", "list", "optional", "record", "any"}
 
-// A Type is what compiled code knows of a value. Types are immutable but for the element types of lists and
-// dicts, which grow while a program is compiled.
+// A Type is what compiled code knows of a value. Types are immutable but for the element types of lists,
+// which grow while a program is compiled.
 type Type struct {
 	kind  kind
 	elems []*Type   // tuple: the elements; optional: the type of what is there
 	key   *elemType // dict
-	elem  *elemType // list: elements; dict: values
+	elem  *elemType // list: the elements
 	row   *rowType  // row
 	width int       // cells that a value takes
 }
@@ -76,8 +76,6 @@ func optionalOf(t *Type) *Type {
 
 func listOf(elem *elemType) *Type { return &Type{kind: list_, elem: elem, width: 1} }
 
-func dictOf(key, elem *elemType) *Type { return &Type{kind: dict_, key: key, elem: elem, width: 1} }
-
 // find is the element type that s was joined into.
 func (s *elemType) find() *elemType {
 	for s.same != nil {
@@ -101,8 +99,6 @@ func (t *Type) String() string {
 		return t.elems[0].String() + " or None"
 	case list_:
 		return "list of " + t.elem.of().kindName()
-	case dict_:
-		return "dict of " + t.key.of().kindName() + " to " + t.elem.of().kindName()
 	}
 	return t.kindName()
 }
@@ -120,8 +116,6 @@ func equal(a, b *Type) bool {
 	switch a.kind {
 	case list_:
 		return a.elem.find() == b.elem.find()
-	case dict_:
-		return a.elem.find() == b.elem.find() && a.key.find() == b.key.find()
 	case row:
 		return a.row == b.row
 	}
@@ -136,7 +130,7 @@ func equal(a, b *Type) bool {
 // reference says that values of the type can be changed in place, or hold some that can.
 func (t *Type) reference() bool {
 	switch t.kind {
-	case list_, dict_:
+	case list_:
 		return true
 	case tuple, optional:
 		for _, e := range t.elems {
@@ -194,10 +188,6 @@ func (c *compiler) joined(a, b *Type, depth int) *Type {
 		}
 		return tupleOf(elems)
 	case a.kind == list_:
-		c.unify(a.elem, b.elem)
-		return a
-	case a.kind == dict_:
-		c.unify(a.key, b.key)
 		c.unify(a.elem, b.elem)
 		return a
 	}
