@@ -66,6 +66,7 @@ type stageRun struct {
 	total   int64        // of the input, 0 if not known
 	emitted atomic.Int64 // records handed on
 	waiting atomic.Int32 // what the stage waits for, for the stall report
+	pushing atomic.Bool  // one worker hands records on, while others may wait for its turn to end
 	ledger  stageLedger
 	samples []string // of a dry run
 }
@@ -75,7 +76,6 @@ const (
 	working int32 = iota
 	waitingInput
 	waitingSide
-	waitingOutput
 	finished
 )
 
@@ -190,9 +190,9 @@ func (s *stageRun) next(ctx context.Context) *unit {
 		return nil
 	}
 	u := &unit{number: s.issued}
-	s.waiting.Store(waitingInput)
+	s.waiting.CompareAndSwap(working, waitingInput) // a stage that waits for its output, too, says so
 	err := s.feed.next(ctx, u)
-	s.waiting.Store(working)
+	s.waiting.CompareAndSwap(waitingInput, working)
 	switch {
 	case errors.Is(err, io.EOF):
 		s.issued = -1
@@ -229,8 +229,8 @@ func (s *stageRun) emit(ctx context.Context, b *chunk.Batch) error {
 	if b.N == 0 {
 		return nil
 	}
-	s.waiting.Store(waitingOutput)
-	defer s.waiting.Store(working)
+	s.pushing.Store(true)
+	defer s.pushing.Store(false)
 	s.emitted.Add(int64(b.N))
 	if s.run.options.DryRun {
 		s.sample(&b.Column)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
@@ -52,7 +53,7 @@ func isClosedOutput(err error) bool { return errors.Is(err, connector.ErrClosedO
 
 func isLimit(err error) bool {
 	return errors.Is(err, kernel.ErrLimit) || errors.Is(err, connector.ErrTooLong) ||
-		errors.Is(err, engine.ErrTimeout) || isA[*operator.LimitError](err)
+		errors.Is(err, chunk.ErrTooLarge) || errors.Is(err, engine.ErrTimeout) || isA[*operator.LimitError](err)
 }
 
 // isMachine reports whether the machine failed. A file that is not there, or is a folder, is the data's fault.

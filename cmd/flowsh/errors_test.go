@@ -9,6 +9,7 @@ import (
 
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
@@ -35,6 +36,7 @@ func TestExitStatus(t *testing.T) {
 		{fmt.Errorf("spill: %w", spill.ErrFull), 3},
 		{&engine.NotYetError{}, 2},
 		{&operator.LimitError{}, 4},
+		{fmt.Errorf("spill: %w", chunk.ErrTooLarge), 4},
 		{&connector.ReadError{File: "x", Err: connector.ErrTooLong}, 4},
 		{&kernel.ScriptError{Err: kernel.ErrLimit}, 4},
 		{&builtins.LoadError{Err: kernel.ErrLimit}, 4},

@@ -13,7 +13,7 @@ func (c *cli) explain(before, rest []string) error {
 	if err != nil {
 		return err
 	}
-	options, err := line.options(job)
+	options, err := c.options(line, job)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (c *cli) run(before, rest []string) error {
 	if job.Help {
 		return c.print(builtins.Usage(job))
 	}
-	options, err := line.options(job)
+	options, err := c.options(line, job)
 	if err != nil {
 		return err
 	}
@@ -163,13 +163,16 @@ func unreadable(path string, err error) error {
 
 // options are the engine's options that the command line and the script's options() ask for; the command line
 // comes first.
-func (line *runLine) options(job *builtins.Job) (engine.Options, error) {
+func (c *cli) options(line *runLine, job *builtins.Job) (engine.Options, error) {
 	memory, err := line.Mem.resolve(machineMemory())
 	if err != nil {
 		return engine.Options{}, err
 	}
 	rules, err := line.errorRules(job.Settings.OnError)
 	if err != nil {
+		return engine.Options{}, err
+	}
+	if err := c.isFolder("--spill", line.Spill); err != nil {
 		return engine.Options{}, err
 	}
 	return engine.Options{
@@ -185,6 +188,17 @@ func (line *runLine) options(job *builtins.Job) (engine.Options, error) {
 		DryRun:    line.DryRun,
 		Timeout:   time.Duration(line.Timeout),
 	}, nil
+}
+
+// isFolder refuses a flag's value that names no folder: one that is misspelt would be made, and stay.
+func (c *cli) isFolder(flag, path string) error {
+	if path == "" {
+		return nil
+	}
+	if info, err := c.host.FS.Stat(path); err != nil || !info.IsDir() {
+		return usagef("%s %s: there is no such folder", flag, path)
+	}
+	return nil
 }
 
 // limitCores gives this process so many cores, and returns how to give them back; 0 changes nothing.
