@@ -168,6 +168,9 @@ func (c *cli) options(line *runLine, job *builtins.Job) (engine.Options, error) 
 	if err != nil {
 		return engine.Options{}, err
 	}
+	if int64(line.MaxRecord.size) > memory {
+		return engine.Options{}, usagef("--max-record is %d bytes, and one such record does not fit into the memory of %d bytes; raise --mem", line.MaxRecord.size, memory)
+	}
 	rules, err := line.errorRules(job.Settings.OnError)
 	if err != nil {
 		return engine.Options{}, err
