@@ -66,7 +66,6 @@ type stageRun struct {
 	total   int64        // of the input, 0 if not known
 	emitted atomic.Int64 // records handed on
 	waiting atomic.Int32 // what the stage waits for, for the stall report
-	pushing atomic.Bool  // one worker hands records on, while others may wait for its turn to end
 	ledger  stageLedger
 	samples []string // of a dry run
 }
@@ -76,6 +75,7 @@ const (
 	working int32 = iota
 	waitingInput
 	waitingSide
+	waitingOutput
 	finished
 )
 
@@ -229,8 +229,8 @@ func (s *stageRun) emit(ctx context.Context, b *chunk.Batch) error {
 	if b.N == 0 {
 		return nil
 	}
-	s.pushing.Store(true)
-	defer s.pushing.Store(false)
+	s.waiting.Store(waitingOutput)
+	defer s.waiting.Store(working)
 	s.emitted.Add(int64(b.N))
 	if s.run.options.DryRun {
 		s.sample(&b.Column)
