@@ -38,7 +38,7 @@ func Load(path string, source []byte, o Options) (*Job, error) {
 		return nil, err
 	}
 	job := &Job{Doc: s.doc(), path: path, Help: u.line.help()}
-	err = u.execute(s)
+	err = u.within(func() error { return u.execute(s) })
 	if err == nil && !job.Help {
 		err = u.complete(job, s)
 	}

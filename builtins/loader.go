@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/flowsh/flowsh/engine/kernel"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
@@ -21,6 +23,8 @@ type loader struct {
 	chain       []string               // files that are loading, outermost first
 	scripts     []string
 	spent       uint64 // steps of files that are loaded
+	threads     kernel.Threads
+	exceeded    atomic.Pointer[error] // the limit for all files that stopped them
 	bundle      *bundle
 
 	line       *commandLine

@@ -46,6 +46,7 @@ func (l *loader) newUnit(path string, main bool) *unit {
 	u.thread = &starlark.Thread{Name: path, Print: u.print, Load: u.load, OnMaxSteps: u.watch}
 	u.thread.SetLocal(unitLocal, u)
 	u.thread.SetMaxExecutionSteps(1)
+	u.threads.Add(u.thread)
 	return u
 }
 
@@ -75,6 +76,9 @@ func (u *unit) stop(reason string) {
 
 // limited makes a cancelled script say what limit it met.
 func (u *unit) limited(e *LoadError) error {
+	if exceeded := u.exceeded.Load(); exceeded != nil {
+		u.limit = *exceeded
+	}
 	if u.limit != nil {
 		e.Message, e.Hint, e.Err = u.limit.Error(), "", u.limit
 	}

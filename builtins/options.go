@@ -18,6 +18,9 @@ type Options struct {
 	Seed int64 // of the job, where the script sets none
 	// MaxSteps stops a script that loads for ever; 0 means engine.DefaultMaxSteps.
 	MaxSteps uint64
+	// Memory is the budget of the process in bytes while the script loads; 0: none. A script that exceeds it in a
+	// single operation may still be at it when Load has returned its error.
+	Memory int64
 	// RunFlags knows flowsh's own flags, by name without dashes ("cores", "j"), that may also follow the
 	// script. nil: there are none.
 	RunFlags func(name string) (takesValue, known bool)

@@ -86,11 +86,16 @@ func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	memory, err := line.Mem.resolve(machineMemory())
+	if err != nil {
+		return nil, nil, err
+	}
 	job, err := builtins.Load(script.path, script.text, builtins.Options{
 		Host:       c.host,
 		Args:       args,
 		Now:        c.host.Clock.Now().UTC(),
 		MaxSteps:   line.MaxSteps,
+		Memory:     memory,
 		RunFlags:   newGrammar(new(afterLine)).known,
 		EarlyFlags: newGrammar(new(loadFlags)).names(),
 		Expr:       line.Expr != nil,
