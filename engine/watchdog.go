@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -21,7 +22,10 @@ const (
 	overLooks = 3        // in a row
 	shortWait = 100 * time.Millisecond
 	longWait  = 5 * time.Second
-	maxStack  = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
+	// See LimitMemory.
+	mostUntouched  = 32 << 20
+	untouchedShare = 64
+	maxStack       = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
 )
 
 // A MemoryError says that the process holds more than its budget. kernel.ErrLimit is in its chain.
@@ -129,9 +133,14 @@ func (u *memoryUsage) read() (live, held int64) {
 }
 
 // LimitMemory tells the runtime to keep to a budget. restore puts its settings back.
+//
+// The collector runs whenever the heap has doubled; with a heap of a few megabytes that is all the time. Bytes
+// that are allocated but never touched take no memory and make it wait until there is something to collect.
 func LimitMemory(budget int64) (restore func()) {
 	limit, stack := debug.SetMemoryLimit(budget), debug.SetMaxStack(maxStack)
+	untouched := make([]byte, min(mostUntouched, budget/untouchedShare))
 	return func() {
+		runtime.KeepAlive(untouched)
 		debug.SetMemoryLimit(limit)
 		debug.SetMaxStack(stack)
 	}
