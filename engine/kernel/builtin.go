@@ -23,6 +23,9 @@ func (s *scope) builtin(fn *starlark.Builtin, e *syntax.CallExpr) operand {
 			}
 		}
 	}
+	if fn.Name() == "attempt" && !universal(fn) {
+		return s.attempt(fn, e)
+	}
 	return s.builtinOf(fn, s.arguments(e), e)
 }
 

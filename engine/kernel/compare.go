@@ -269,6 +269,9 @@ func (c *compiler) contains(x, y operand, line int32) func(*frame) bool {
 	case y.typ.kind == tuple && y.elems != nil && (x.held || x.typ.kind < tuple):
 		return c.tupleContains(x, y, line)
 	}
+	if k, ok := x.constant.(starlark.String); ok && y.typ.kind == row {
+		return c.rowHas(y, string(k))
+	}
 	c.transient++
 	a, b := c.box(x, line).value, c.box(y, line).value
 	c.transient--

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/scan"
 	"go.starlark.net/starlark"
 )
 
@@ -31,6 +32,7 @@ type frame struct {
 
 	env    *Env
 	thread *starlark.Thread
+	json   *scan.JSON // nil until it is needed
 	memory
 
 	lane    uint32   // of the record

@@ -2,9 +2,7 @@ package kernel
 
 import (
 	"math"
-	"slices"
 
-	"github.com/flowsh/flowsh/engine/chunk"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
@@ -152,30 +150,88 @@ func indexValue(x, y starlark.Value) starlark.Value {
 func (s *scope) slice(e *syntax.SliceExpr) operand {
 	line := e.Lbrack.Line
 	x := s.certain(s.expr(e.X), line)
-	lo, hi := s.bound(e.Lo, 0), s.bound(e.Hi, math.MaxInt32)
-	if e.Step != nil {
-		refuse(line, "uses a slice with a step")
-	}
-	switch x.typ.kind {
-	case unknown:
+	switch {
+	case x.typ.kind == unknown:
 		return never()
-	case str:
-		g := x.text
-		return operand{typ: strType, text: func(f *frame) string {
-			u := g(f)
-			from, to := lo(f, len(u)), hi(f, len(u))
-			if from >= to {
-				return ""
-			}
-			return u[from:to]
-		}}
-	case list_:
-		return s.sliceList(x, lo, hi)
-	case tuple:
+	case x.typ.kind == boxedAny || x.typ.kind == byteStr || e.Step != nil:
+		return s.sliceBoxed(x, e)
+	case x.typ.kind == str:
+		return s.sliceText(x, s.bound(e.Lo, 0), s.bound(e.Hi, math.MaxInt32))
+	case x.typ.kind == list_:
+		return s.sliceList(x, s.bound(e.Lo, 0), s.bound(e.Hi, math.MaxInt32))
+	case x.typ.kind == tuple:
 		return s.sliceTuple(x, e)
 	}
-	refuse(line, "slices a value of unknown type")
-	return operand{}
+	return never()
+}
+
+func (c *compiler) sliceText(x operand, lo, hi func(*frame, int) int) operand {
+	g := x.text
+	return operand{typ: strType, text: func(f *frame) string {
+		u := g(f)
+		from, to := lo(f, len(u)), hi(f, len(u))
+		if from >= to {
+			return ""
+		}
+		return u[from:to]
+	}}
+}
+
+// sliceBoxed slices what is boxed, or with a step.
+func (s *scope) sliceBoxed(x operand, e *syntax.SliceExpr) operand {
+	line := e.Lbrack.Line
+	g := s.box(x, line).value
+	ends := [3]func(*frame) starlark.Value{}
+	for i, end := range []syntax.Expr{e.Lo, e.Hi, e.Step} {
+		ends[i] = func(*frame) starlark.Value { return starlark.None }
+		if end != nil {
+			ends[i] = s.box(s.expr(end), line).value
+		}
+	}
+	t := anyType
+	if x.typ.kind == str {
+		t = strType
+	}
+	return s.expect(func(f *frame) starlark.Value {
+		v, ok := g(f).(starlark.Sliceable)
+		if !ok {
+			f.bail(errorRaised, line)
+		}
+		lo, hi, step := ends[0](f), ends[1](f), ends[2](f)
+		return sliceValue(f, v, lo, hi, step, line)
+	}, t, line)
+}
+
+// sliceValue is v[lo:hi:step].
+func sliceValue(f *frame, v starlark.Sliceable, lo, hi, step starlark.Value, line int32) starlark.Value {
+	n := v.Len()
+	by := end(f, step, 0, 1, line)
+	if by > 0 {
+		from := max(0, min(end(f, lo, n, 0, line), n))
+		to := max(0, min(end(f, hi, n, n, line), n))
+		return v.Slice(from, max(from, to), by)
+	}
+	if by == 0 {
+		f.bail(errorRaised, line)
+	}
+	from := min(end(f, lo, n, n-1, line), n-1)
+	to := max(end(f, hi, n, -1, line), -1)
+	return v.Slice(max(from, to), to, by)
+}
+
+// end is an end of a slice of a value of length n, where a negative one counts from behind.
+func end(f *frame, v starlark.Value, n, missing int, line int32) int {
+	if v == starlark.None {
+		return missing
+	}
+	i, err := starlark.AsInt32(v)
+	if err != nil {
+		f.bail(outOfRange, line)
+	}
+	if i < 0 {
+		i += n
+	}
+	return i
 }
 
 // bound is an end of a slice within a length, as the interpreter takes it: beyond 32 bits it is an error.
@@ -247,67 +303,4 @@ func (s *scope) constantBound(e syntax.Expr, missing, n int) int {
 		k += int64(n)
 	}
 	return int(max(0, min(k, int64(n))))
-}
-
-// column is the column that a path leads to.
-func column(f *frame, path []int) *chunk.Column {
-	c := &f.in.Column
-	for _, i := range path {
-		c = &c.Fields[i]
-	}
-	return c
-}
-
-// field is a field of a record of the input, read from its column.
-func (c *compiler) field(x operand, name string, line int32) operand {
-	if i := slices.Index(x.typ.row.names, name); i >= 0 {
-		x.typ.row.used[i] = true
-		return fromColumn(x.typ.row.elems[i], x.typ.row.under(i), x.int, line)
-	}
-	return never()
-}
-
-// under is the path of field i.
-func (r *rowType) under(i int) []int { return append(slices.Clone(r.path), i) }
-
-// fromColumn is row number g of the column that a path leads to.
-func fromColumn(t *Type, path []int, g func(*frame) int64, line int32) operand {
-	o := operand{typ: t}
-	switch t.kind {
-	case none:
-		o.do = func(f *frame) { g(f) }
-	case boolean:
-		o.truth = func(f *frame) bool { return column(f, path).Bools[g(f)] }
-	case integer:
-		o.int = func(f *frame) int64 { return column(f, path).Ints[g(f)] }
-	case float:
-		o.float = func(f *frame) float64 { return column(f, path).Floats[g(f)] }
-	case str, byteStr:
-		o.text = func(f *frame) string { return column(f, path).Strings[g(f)] }
-	case boxedAny:
-		o.value = func(f *frame) starlark.Value {
-			v := column(f, path).At(int(g(f)))
-			if v == nil {
-				f.bail(noKey, line) // the record lacks the key
-			}
-			return v
-		}
-	case row:
-		o.int = g
-	case tuple:
-		offset := slot(0)
-		stores := make([]func(*frame, slot), len(t.elems))
-		for i, e := range t.elems {
-			to := offset
-			put := store(fromColumn(e, append(slices.Clone(path), i), g, line))
-			stores[i] = func(f *frame, at slot) { put(f, at+to) }
-			offset += slot(e.width)
-		}
-		o.into = func(f *frame, to slot) {
-			for _, put := range stores {
-				put(f, to)
-			}
-		}
-	}
-	return o
 }

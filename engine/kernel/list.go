@@ -93,19 +93,16 @@ func (s *scope) extend(x, y operand, line int32) code {
 
 func (s *scope) indexIn(x, value operand, line int32) operand {
 	elem := x.typ.elem.of()
-	if elem.kind >= tuple || !equal(elem, value.typ) && !(elem.kind == float && value.typ.kind == integer) {
-		refuse(line, "calls list.index")
-	}
 	put, held := s.hold(value)
 	put = some(put)
-	at, g := s.slots(1), x.list
-	same := s.compare(syntax.EQL, heldIn(elem, at), held, line).truth
+	at, width, g := s.slots(elem.width), elem.width, x.list
+	same := s.truthOf(s.binary(syntax.EQL, heldIn(elem, at), held, line))
 	return operand{typ: intType, int: func(f *frame) int64 {
 		l := g(f)
 		put(f)
 		f.spend(int64(l.n))
 		for i := range l.n {
-			f.slots[at&slotMask] = l.cells[i]
+			copy(f.slots[at:int(at)+width], l.at(i, width))
 			if same(f) {
 				return int64(i)
 			}

@@ -222,14 +222,3 @@ func (m *memory) sortPlaces(n int, order func(i, j int32) int) []int32 {
 	slices.SortStableFunc(m.places, order)
 	return m.places
 }
-
-// native compiles a call of a builtin that is not Starlark's own.
-func (s *scope) native(fn *starlark.Builtin, args []operand, at syntax.Node) operand {
-	refuseAt(at, "uses %s", fn.Name())
-	return operand{}
-}
-
-// rowGet compiles record.get(name[, default]) of a record of the input.
-func (s *scope) rowGet(x operand, args []operand, line int32) operand {
-	return operand{}
-}

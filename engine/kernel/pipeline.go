@@ -100,7 +100,7 @@ func (b *builder) frozen(o operand) operand {
 		}}
 	case o.typ.reference() && o.constant == nil:
 		put, held := b.place(o)
-		freeze := freezer(o.typ)
+		freeze := freezer(o.typ, 0)
 		at, width := int(held.at), o.typ.width
 		return after(func(f *frame) {
 			some(put)(f)
@@ -111,14 +111,13 @@ func (b *builder) frozen(o operand) operand {
 }
 
 // freezer freezes the lists in cells of a type.
-func freezer(t *Type) func([]cell) {
+func freezer(t *Type, depth int) func([]cell) {
+	if depth > maxNesting {
+		refuse(0, "returns a list that may hold itself")
+	}
 	switch t.kind {
 	case list_:
-		elem := t.elem.of()
-		if !elem.reference() && elem.kind != boxedAny {
-			return func(c []cell) { c[0].list().frozen = true }
-		}
-		refuse(0, "returns a list of lists")
+		return listFreezer(t.elem.of(), depth)
 	case boxedAny:
 		return func(c []cell) { c[0].value().Freeze() }
 	case tuple, optional:
@@ -129,7 +128,7 @@ func freezer(t *Type) func([]cell) {
 		}
 		for _, e := range t.elems {
 			if e.reference() || e.kind == boxedAny {
-				inner, from := freezer(e), at
+				inner, from := freezer(e, depth+1), at
 				parts = append(parts, func(c []cell) { inner(c[from:]) })
 			}
 			at += e.width
@@ -144,6 +143,20 @@ func freezer(t *Type) func([]cell) {
 		}
 	}
 	return func([]cell) {}
+}
+
+func listFreezer(elem *Type, depth int) func([]cell) {
+	if !elem.reference() && elem.kind != boxedAny {
+		return func(c []cell) { c[0].list().frozen = true }
+	}
+	inner, width := freezer(elem, depth+1), elem.width
+	return func(c []cell) {
+		l := c[0].list()
+		l.frozen = true
+		for i := range l.n {
+			inner(l.at(i, width))
+		}
+	}
 }
 
 // apply compiles the function of step or column k, called with a record.

@@ -326,7 +326,7 @@ var expressions = map[string][]string{
 	},
 	"str": {
 		"($str + $str)", "$str.strip()", "$str.strip($str)", "$str.lower()", "$str.upper()", "$str.lstrip()", "$str.rstrip($str)",
-		"$str[1:-1]", "$str.replace($str, 'yz')", "str($int)", "str($float)", "str($bool)",
+		"$str[1:-1]", "$str[::2]", "$str[::-1]", "$str[$int:0:-1]", "$dict.keys()[-1:][0]", "$str.replace($str, 'yz')", "str($int)", "str($float)", "str($bool)",
 		"'-'.join($words)", "','.join([str(@i) for @i in $list])", "$tuple[1]", "$str.partition(',')[0]",
 		"$str.rpartition(',')[2]", "('%s' % $int)", "('%d:%s' % ($int, $str))", "'{}'.format($float)", "$str.title()",
 		"$str.removeprefix($str)", "repr($str)", "($str * 2)", "str($tuple)", "str($list)", "str($dict)", "max($str, $str)",
@@ -341,7 +341,7 @@ var expressions = map[string][]string{
 		"bool($int)", "bool($dict)", "($dict == $dict)",
 	},
 	"list": {
-		"[$int, $int]", "[$int]", "[$int for @i in $list]", "[len(@s) for @s in $words]", "[@i for @i in $list if $bool]", "$list[1:]",
+		"[$int, $int]", "[$int]", "[$int for @i in $list]", "[len(@s) for @s in $words]", "[@i for @i in $list if $bool]", "$list[1:]", "$list[::-1]", "[[$int], [@i for @i in $list]][1]",
 		"sorted($list)", "list($list)", "($list + $list)", "[@i for @i in range(4)]", "list(range(3))",
 		"sorted($list, reverse = True)", "sorted($list, key = lambda z: -z)", "$dict.values()", "[@i * $int for @i in $list]",
 	},

@@ -27,10 +27,8 @@ func (s *scope) method(x operand, name string, args []operand, e *syntax.CallExp
 	case list_:
 		return s.listMethod(x, name, args, e)
 	case row:
-		if name == "get" && len(args) > 0 {
-			if o := s.rowGet(x, args, line); o.typ != nil {
-				return o
-			}
+		if k, ok := args0(args); ok && name == "get" && len(args) <= 2 {
+			return s.rowGet(x, k, args[1:], line)
 		}
 	case boxedAny:
 		if t, ok := textResults[name]; ok && name != "index" && name != "count" {
