@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"context"
 	"fmt"
+	"slices"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/connector"
@@ -191,4 +193,69 @@ func reason(e *kernel.ScriptError) error {
 		return fmt.Errorf("%s", e.Message)
 	}
 	return fmt.Errorf("%s: %s", e.Position, e.Message)
+}
+
+func deadLetterSpec(file string) connector.SinkSpec {
+	return connector.SinkSpec{Target: file, Format: "jsonl"}
+}
+
+// writeDeadLetters writes the failed records: step after step, in each op after op, in the order of the records. A
+// file of an earlier step is written again, with what this step adds.
+func (r *stepRun) writeDeadLetters(ctx context.Context) error {
+	var files []string
+	for op := range r.graph.Ops {
+		box := r.dead[op]
+		if box == nil || box.dead == 0 {
+			continue
+		}
+		r.summary.Dead += box.dead
+		if err := box.share(r.opName(op)); err != nil {
+			return err
+		}
+		file := box.rules.File
+		if file == "" || r.options.DryRun {
+			continue
+		}
+		if err := box.flush(); err != nil {
+			return err
+		}
+		r.letters[file] = append(r.letters[file], box.kept)
+		if !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	for _, file := range files {
+		if err := r.writeLetters(ctx, file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *stepRun) writeLetters(ctx context.Context, file string) error {
+	sink, err := connector.NewSink(deadLetterSpec(file), r.host, r.host.Stdout)
+	if err != nil {
+		return err
+	}
+	r.sinks = append(r.sinks, &stepSink{name: file, Sink: sink})
+	encoder := sink.NewEncoder()
+	for _, kept := range r.letters[file] {
+		for n := kept.first; n < kept.last; n++ {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			b, err := kept.at(n)
+			if err != nil {
+				return err
+			}
+			e, err := encoder.Encode(b, nil)
+			if err != nil {
+				return err
+			}
+			if err := sink.Write(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -62,7 +62,8 @@ type jobRun struct {
 	cores   int
 	env     *kernel.Env
 	store   spill.Store
-	kept    map[string]*overflow // results by step
+	kept    map[string]*overflow   // results by step
+	letters map[string][]*overflow // failed records by the file they go to, of all steps so far
 	summary Summary
 	// closedOutput says that the reader of stdout has gone.
 	closedOutput atomic.Bool
@@ -72,7 +73,7 @@ func newJobRun(p *Program, plan *Plan, o Options) *jobRun {
 	r := &jobRun{
 		program: p, graph: p.Graph, plan: plan, options: o, host: o.Host, cores: o.Cores,
 		env:  &kernel.Env{Seed: p.Graph.Seed, MaxSteps: o.MaxSteps, Prepare: p.Prepare},
-		kept: map[string]*overflow{},
+		kept: map[string]*overflow{}, letters: map[string][]*overflow{},
 	}
 	r.store = newStore(o)
 	return r
@@ -100,6 +101,7 @@ type stepRun struct {
 	stages    []*stageRun
 	byID      map[int]*stageRun
 	sinks     []*stepSink
+	targets   []string // of the outputs, as they were written
 
 	deadMu sync.Mutex
 	dead   map[int]*deadLetterBox
@@ -168,7 +170,7 @@ func (r *stepRun) build(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return r.checkDeadLetters()
 }
 
 // runStages runs all stages. One that fails hands its error on behind its records, as the end of its flow; the
@@ -331,7 +333,7 @@ func (r *stepRun) openSink(s *stageRun) error {
 	} else if spec.Target == "" {
 		spec.Target = "-"
 	}
-	if err := r.notAnInput(spec.Target); err != nil {
+	if err := r.claim(&spec); err != nil {
 		return err
 	}
 	if r.options.DryRun {
@@ -347,25 +349,6 @@ func (r *stepRun) openSink(s *stageRun) error {
 	}
 	r.sinks = append(r.sinks, &stepSink{name: name, Sink: sink})
 	s.end = newWriteEnd(s, sink)
-	return nil
-}
-
-// notAnInput refuses to write over a file that the step reads.
-func (r *stepRun) notAnInput(target string) error {
-	if target == "-" {
-		return nil
-	}
-	for _, s := range r.stages {
-		f, ok := s.feed.(*sourceFeed)
-		if !ok {
-			continue
-		}
-		for _, split := range f.splits {
-			if split.File != "" && connector.SamePath(r.host, split.File, target) {
-				return fmt.Errorf("%s is both input and output: write to another file", target)
-			}
-		}
-	}
 	return nil
 }
 
@@ -403,60 +386,6 @@ func (r *stepRun) abort() {
 	for _, s := range r.sinks {
 		_ = s.Abort() // the step has failed already
 	}
-}
-
-// writeDeadLetters writes the failed records: one file after another, in it op after op, in the order of the
-// records.
-func (r *stepRun) writeDeadLetters(ctx context.Context) error {
-	files := map[string]*stepSink{}
-	for op := range r.graph.Ops {
-		box := r.dead[op]
-		if box == nil {
-			continue
-		}
-		r.summary.Dead += box.dead
-		if err := box.share(r.opName(op)); err != nil {
-			return err
-		}
-		if box.rules.File == "" || r.options.DryRun {
-			continue
-		}
-		if err := box.flush(); err != nil {
-			return err
-		}
-		sink := files[box.rules.File]
-		if sink == nil {
-			s, err := connector.NewSink(connector.SinkSpec{Target: box.rules.File, Format: "jsonl"}, r.host, r.host.Stdout)
-			if err != nil {
-				return err
-			}
-			sink = &stepSink{name: box.rules.File, Sink: s}
-			files[box.rules.File] = sink
-			r.sinks = append(r.sinks, sink)
-		}
-		if err := copyKept(ctx, box.kept, sink); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func copyKept(ctx context.Context, from *overflow, to connector.Sink) error {
-	encoder := to.NewEncoder()
-	for ctx.Err() == nil {
-		b, err := from.pop()
-		if b == nil || err != nil {
-			return err
-		}
-		e, err := encoder.Encode(b, nil)
-		if err != nil {
-			return err
-		}
-		if err := to.Write(e); err != nil {
-			return err
-		}
-	}
-	return context.Cause(ctx)
 }
 
 // balance completes the ledger of every stage and tests its laws.

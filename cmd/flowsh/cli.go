@@ -26,7 +26,7 @@ type messageFlags struct {
 
 // runFlags say how a job runs. They stand before the script, and after it unless the job has a flag of that name.
 type runFlags struct {
-	Output    string       `short:"o"`
+	Output    outputPath   `short:"o"`
 	Format    outputFormat `short:"f"`
 	Cores     coreCount    `short:"j"`
 	Mem       budget       `short:"m"`
@@ -164,6 +164,18 @@ func isHelp(token string) bool { return token == "-h" || token == "--help" }
 func isExpression(token string) bool {
 	return token == "--expr" || strings.HasPrefix(token, "--expr=") ||
 		strings.HasPrefix(token, "-e") && !strings.HasPrefix(token, "--")
+}
+
+// An outputPath is where the result goes; "" is stdout.
+type outputPath string
+
+// UnmarshalText refuses an empty name, which is a mistake in a shell script.
+func (p *outputPath) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("--output needs the name of a file, or - for stdout")
+	}
+	*p = outputPath(text)
+	return nil
 }
 
 // An outputFormat is how records become text; "" is by record.

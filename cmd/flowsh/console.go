@@ -89,8 +89,11 @@ func (c *console) say(color string, m message) {
 func (c *console) format(color string, m message) string {
 	switch {
 	case c.flags.JSON:
-		text, _ := json.Marshal(m) // strings and numbers cannot fail
-		return string(text)
+		var text strings.Builder
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(m) // strings and numbers cannot fail
+		return strings.TrimSuffix(text.String(), "\n")
 	case c.color && color != "":
 		return color + m.Text + plain
 	}

@@ -191,7 +191,7 @@ func (c *cli) options(line *runLine, job *builtins.Job) (engine.Options, error) 
 		MaxSteps:  line.MaxSteps,
 		MaxRecord: int64(line.MaxRecord.size),
 		OnError:   rules,
-		Output:    line.Output,
+		Output:    string(line.Output),
 		Format:    cmp.Or(string(line.Format), job.Settings.Format),
 		DryRun:    line.DryRun,
 		Timeout:   time.Duration(line.Timeout),

@@ -3,6 +3,7 @@ package connector
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/flowsh/flowsh/engine/host"
 )
@@ -15,6 +16,19 @@ func SamePath(h *host.Host, a, b string) bool {
 	x, errX := h.FS.Stat(a)
 	y, errY := h.FS.Stat(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// Replaces reports whether an output replaces a file: it is its target, or with ByKey the target for some key.
+func Replaces(h *host.Host, spec *SinkSpec, file string) bool {
+	if !spec.ByKey {
+		return SamePath(h, spec.Target, file)
+	}
+	before, after, _ := strings.Cut(absolute(spec.Target), "{}")
+	key, ok := strings.CutPrefix(absolute(file), before)
+	if ok {
+		key, ok = strings.CutSuffix(key, after)
+	}
+	return ok && !strings.ContainsRune(key, filepath.Separator)
 }
 
 func absolute(name string) string {

@@ -391,6 +391,31 @@ func TestEncodersShareTheirMemory(t *testing.T) {
 	}
 }
 
+func TestReplaces(t *testing.T) {
+	h := host.NewMemory()
+	for _, c := range []struct {
+		target string
+		byKey  bool
+		file   string
+		want   bool
+	}{
+		{"a.txt", false, "./a.txt", true},
+		{"a.txt", false, "b.txt", false},
+		{"d/{}.txt", true, "d/x.txt", true},
+		{"d/{}.txt", true, "d/../d/x.txt", true},
+		{"d/{}.txt", true, "d/.txt", true},
+		{"d/{}.txt", true, "d/x/y.txt", false},
+		{"d/{}.txt", true, "e/x.txt", false},
+		{"d/{}.txt", true, "d/x.txt.gz", false},
+		{"d/{}d", true, "d/d", true},
+		{"d/xx{}x", true, "d/xx", false},
+	} {
+		if got := Replaces(h, &SinkSpec{Target: c.target, ByKey: c.byKey}, c.file); got != c.want {
+			t.Errorf("%s and %s: %t", c.target, c.file, got)
+		}
+	}
+}
+
 func TestSamePath(t *testing.T) {
 	dir := t.TempDir()
 	a, link, other := filepath.Join(dir, "a"), filepath.Join(dir, "link"), filepath.Join(dir, "other")
