@@ -104,8 +104,11 @@ func (a *foldAggregate) States(groups []int32, out *chunk.Column) {
 	}
 }
 
-// Results is States: what the user's function returns is the result.
+// Results is States, frozen: what the user's function returns is the result, a record that many may read.
 func (a *foldAggregate) Results(groups []int32, out *chunk.Column) error {
+	for _, g := range groups {
+		a.states[g].Freeze()
+	}
 	a.States(groups, out)
 	return nil
 }
