@@ -24,7 +24,7 @@ func (c *compiler) binary(op syntax.Token, x, y operand, line int32) operand {
 		return c.floatOp(op, x, y, line)
 	case a == integer && b == integer:
 		if g := c.intOp(op, x, y, line); g != nil {
-			return operand{typ: intType, int: g}
+			return operand{typ: intType, int: g, form: intForm(op, x, y)}
 		}
 	case (a == integer || a == float) && (b == integer || b == float):
 		if r := c.floatOp(op, x, y, line); r.typ != nil {
@@ -57,6 +57,7 @@ func (c *compiler) boxedBinary(op syntax.Token, x, y operand, line int32) operan
 		if err != nil {
 			f.bail(errorRaised, line)
 		}
+		f.count(max(starlark.Len(v), 0))
 		return v
 	}}
 }
@@ -140,6 +141,21 @@ func (c *compiler) intOp(op syntax.Token, x, y operand, line int32) func(*frame)
 		return func(f *frame) int64 { u := a(f); return shiftLeft(f, u, b(f), line) }
 	case syntax.GTGT:
 		return func(f *frame) int64 { u := a(f); return shiftRight(f, u, b(f), line) }
+	}
+	return nil
+}
+
+// intForm is the form of an operator on a variable and a number; nil if it has none.
+func intForm(op syntax.Token, x, y operand) *form {
+	k, ok := y.constantInt()
+	if !ok && (op == syntax.PLUS || op == syntax.STAR) {
+		k, ok = x.constantInt()
+		x = y
+	}
+	if ok {
+		if r, ok := formed(op, x, k); ok {
+			return &r
+		}
 	}
 	return nil
 }

@@ -316,6 +316,7 @@ func (c *compiler) callBoxed(fn starlark.Callable, args []operand, t *Type, line
 		if err != nil {
 			f.bail(errorRaised, line)
 		}
+		f.count(max(starlark.Len(v), 0))
 		return v
 	}, t, line)
 }

@@ -184,11 +184,10 @@ func (s *scope) bind(args []operand, site syntax.Node) code {
 	s.open()
 	var codes []code
 	for i, p := range s.fn.Params {
-		arg := never()
-		switch {
-		case i < len(args):
+		var arg operand
+		if i < len(args) {
 			arg = args[i]
-		default:
+		} else {
 			if _, plain := p.(*syntax.Ident); plain || s.closure == nil {
 				return fails // too few arguments
 			}

@@ -14,6 +14,12 @@ func (c *compiler) compare(op syntax.Token, x, y operand, line int32) operand {
 	a, b := x.typ.kind, y.typ.kind
 	switch {
 	case a == integer && b == integer:
+		if k, ok := y.constantInt(); ok {
+			if r.test = tested(op, x, k); r.test != nil {
+				r.truth = r.test.truth()
+				break
+			}
+		}
 		r.truth = compareInts(op, x, y)
 	case (a == integer || a == float) && (b == integer || b == float):
 		order := c.orderNumbers(x, y)
@@ -87,15 +93,7 @@ func compareInts(op syntax.Token, x, y operand) func(*frame) bool {
 }
 
 func compareConstant(op syntax.Token, x operand, k int64) func(*frame) bool {
-	a, at := x.int, x.at
-	switch {
-	case op == syntax.EQL && x.held:
-		return func(f *frame) bool { return f.slots[at&slotMask].n == k }
-	case op == syntax.LT && x.held:
-		return func(f *frame) bool { return f.slots[at&slotMask].n < k }
-	case op == syntax.GT && x.held:
-		return func(f *frame) bool { return f.slots[at&slotMask].n > k }
-	}
+	a := x.int
 	switch op {
 	case syntax.EQL:
 		return func(f *frame) bool { return a(f) == k }

@@ -53,8 +53,18 @@ func Compilable(chain *Chain, env *Env, in *chunk.Batch) *Refusal {
 	return r
 }
 
-// Report is how it went so far.
-func (r *compiled) Report() Report { return r.report }
+// ReportOf says how a runner's functions have been run so far. ok is false if it has no functions to compile.
+func ReportOf(r Runner) (report Report, ok bool) {
+	switch r := r.(type) {
+	case *compiled:
+		return r.report, true
+	case *direct:
+		return ReportOf(r.slow)
+	case *verifier:
+		return ReportOf(r.fast)
+	}
+	return Report{}, false
+}
 
 func (r *compiled) Run(in *chunk.Batch, out *Output) error {
 	p := r.program(in)

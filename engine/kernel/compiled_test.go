@@ -67,7 +67,7 @@ func both(t testing.TB, chain *Chain, in *chunk.Batch) (out *Output, report Repo
 			t.Errorf("counts of step %d: %+v, the interpreter's are %+v", k, out.Counts[k], v.second.Counts[k])
 		}
 	}
-	return out, fast.Report(), err
+	return out, fast.report, err
 }
 
 // compiledFunctions is what must be compiled, and give the interpreter's results, with how many deopts.

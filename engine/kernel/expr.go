@@ -238,6 +238,18 @@ func (s *scope) unary(e *syntax.UnaryExpr) operand {
 	}}
 }
 
+// condition compiles a condition as a bool.
+func (s *scope) condition(e syntax.Expr) operand {
+	if x, ok := unparen(e).(*syntax.BinaryExpr); !ok || x.Op == syntax.AND || x.Op == syntax.OR {
+		return operand{typ: boolType, truth: s.truth(e)}
+	}
+	o := s.expr(e)
+	if o.typ.kind == integer {
+		o = operand{typ: boolType, truth: s.truthOf(o), test: tested(syntax.NEQ, o, 0)}
+	}
+	return operand{typ: boolType, truth: s.truthOf(o), test: o.test}
+}
+
 // truth compiles a condition.
 func (s *scope) truth(e syntax.Expr) func(*frame) bool {
 	switch x := unparen(e).(type) {

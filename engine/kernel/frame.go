@@ -68,12 +68,14 @@ const (
 	outOfFuel
 	interrupted
 	frozenValue
+	muchMemory
 	reasonCount
 )
 
 var reasonText = [reasonCount]string{
 	"an error", "an int over 64 bits", "a value of another type", "an index out of range", "a missing key",
 	"a division by zero", "text that is no number", "many steps", "an interrupt", "a change of what is frozen or iterated over",
+	"much memory",
 }
 
 // bail gives the record up.
@@ -115,6 +117,7 @@ type memory struct {
 	usedLists int
 	places    []int32
 	texts     []byte // never reused: results keep views of it
+	made      int    // bytes for this record
 }
 
 const (
@@ -122,7 +125,20 @@ const (
 	maxCells  = 1 << 14
 	listBlock = 1 << 6
 	textBlock = 1 << 15
+	cellBytes = 16
+	// mostMade is how many bytes compiled code makes for a record: the limits on memory hold in the interpreter.
+	mostMade = 8 << 20
 )
+
+// muchMade is the panic of a record that needs more than mostMade.
+var muchMade = deopt{why: muchMemory}
+
+// count counts bytes that are made for the record, and gives it up if they are too many.
+func (m *memory) count(bytes int) {
+	if m.made += bytes; m.made > mostMade || bytes < 0 {
+		panic(&muchMade)
+	}
+}
 
 // forget drops what the last record made. Memory that was too small grows.
 func (m *memory) forget() {
@@ -132,7 +148,7 @@ func (m *memory) forget() {
 	if m.usedLists > len(m.lists) {
 		m.lists = make([]list, listBlock)
 	}
-	m.used, m.usedLists = 0, 0
+	m.used, m.usedLists, m.made = 0, 0, 0
 }
 
 // release drops all views of blocks.
@@ -145,6 +161,7 @@ func (f *frame) release() {
 
 // take is room for n cells, of any content.
 func (m *memory) take(n int) []cell {
+	m.count(n * cellBytes)
 	m.used += n
 	if m.used <= len(m.cells) {
 		return m.cells[m.used-n : m.used : m.used]
@@ -170,6 +187,7 @@ func (m *memory) newList() *list {
 // concat is a + b.
 func (m *memory) concat(a, b string) string {
 	n := len(a) + len(b)
+	m.count(n)
 	switch {
 	case len(a) == 0:
 		return b
@@ -183,6 +201,7 @@ func (m *memory) concat(a, b string) string {
 
 // room is an empty slice with a capacity of n or more, at the end of the texts.
 func (m *memory) room(n int) []byte {
+	m.count(n)
 	if cap(m.texts)-len(m.texts) < n {
 		m.texts = make([]byte, 0, max(textBlock, n))
 	}

@@ -15,8 +15,8 @@ func (c *compiler) alter(e *elemType) {
 }
 
 // checkAliases refuses a program that changes what it has copied into starlark.Values.
-func (e *elemType) checkAliases(line int32) {
-	if e = e.find(); e.changed && e.boxed {
+func (s *elemType) checkAliases(line int32) {
+	if s = s.find(); s.changed && s.boxed {
 		refuse(line, "changes a list that it also uses as a value of unknown type")
 	}
 }

@@ -404,7 +404,8 @@ func (s *scope) countingLoop(stmt *syntax.ForStmt) statement {
 		return nil
 	}
 	s.assigned[i] = true
-	body, _ := s.block(stmt.Body)
+	list, _ := s.statements(stmt.Body)
+	head, body := splitBody(list)
 	cost := (s.nodes - before + 4) * nodeSteps
 	at := v.at
 	return func(f *frame) signal {
@@ -414,7 +415,11 @@ func (s *scope) countingLoop(stmt *syntax.ForStmt) statement {
 				f.refuel()
 			}
 			f.slots[at&slotMask].n = n
-			switch body(f) {
+			sig := head(f)
+			if sig == goOn {
+				sig = body(f)
+			}
+			switch sig {
 			case breakLoop:
 				return goOn
 			case returned:
@@ -423,6 +428,14 @@ func (s *scope) countingLoop(stmt *syntax.ForStmt) statement {
 		}
 		return goOn
 	}
+}
+
+// splitBody is the first statement of a loop's body and the others, so that a body of two takes no call of its own.
+func splitBody(list []statement) (first, others statement) {
+	if len(list) < 2 {
+		return func(*frame) signal { return goOn }, inTurn(list)
+	}
+	return list[0], inTurn(list[1:])
 }
 
 // comprehension goes through the results of one.

@@ -12,6 +12,8 @@ type operand struct {
 	held     bool           // it stands in slots from at on
 	at       slot
 	elems    []operand // of a tuple display, in the order of their evaluation
+	form     *form     // integer: how it is made of a variable; nil: not so simply
+	test     *test     // boolean: how it is made of a variable; nil: not so simply
 
 	do    code // none: for its effect; nil: no effect
 	int   func(*frame) int64

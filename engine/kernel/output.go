@@ -22,6 +22,9 @@ func (b *builder) appendTo(o operand, to func(*frame) *chunk.Column) code {
 		g := o.value
 		return func(f *frame) { to(f).Append(g(f)) }
 	}
+	if o.elems != nil {
+		return b.appendDisplay(o, to)
+	}
 	put, held := b.place(o)
 	put = some(put)
 	add := b.appender(o.typ)
@@ -29,6 +32,51 @@ func (b *builder) appendTo(o operand, to func(*frame) *chunk.Column) code {
 	return func(f *frame) {
 		put(f)
 		add(f, to(f), f.slots[at:at+width])
+	}
+}
+
+// appendDisplay appends a tuple whose elements are at hand: they go straight into the fields of a column of tuples.
+func (b *builder) appendDisplay(o operand, to func(*frame) *chunk.Column) code {
+	put, o := b.hold(o)
+	put = some(put)
+	fields := make([]func(*frame, *chunk.Column), len(o.elems))
+	for i, e := range o.elems {
+		fields[i] = b.fieldAppender(e)
+	}
+	width := len(fields)
+	box := b.box(o, b.line).value
+	return func(f *frame) {
+		put(f)
+		c := to(f)
+		if !c.BeginTuple(width) {
+			v := box(f)
+			v.Freeze()
+			c.Append(v)
+			return
+		}
+		for i, add := range fields {
+			add(f, &c.Fields[i])
+		}
+		c.N++
+	}
+}
+
+func (b *builder) fieldAppender(o operand) func(*frame, *chunk.Column) {
+	switch o.typ.kind {
+	case str:
+		g := o.text
+		return func(f *frame, to *chunk.Column) { to.AppendString(g(f)) }
+	case integer:
+		g := o.int
+		return func(f *frame, to *chunk.Column) { to.AppendInt(g(f)) }
+	}
+	put, held := b.place(o)
+	put = some(put)
+	add := b.appender(o.typ)
+	at, width := int(held.at), o.typ.width
+	return func(f *frame, to *chunk.Column) {
+		put(f)
+		add(f, to, f.slots[at:at+width])
 	}
 }
 

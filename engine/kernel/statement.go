@@ -21,17 +21,21 @@ type statement func(*frame) signal
 
 // block compiles statements. ends reports that control never comes out at their end.
 func (s *scope) block(stmts []syntax.Stmt) (run statement, ends bool) {
-	var list []statement
+	list, ends := s.statements(stmts)
+	return inTurn(list), ends
+}
+
+func (s *scope) statements(stmts []syntax.Stmt) (list []statement, ends bool) {
 	for i, stmt := range stmts {
 		run, ends := s.statement(stmt, i == 0)
 		if run != nil {
 			list = append(list, run)
 		}
 		if ends {
-			return inTurn(list), true
+			return list, true
 		}
 	}
-	return inTurn(list), false
+	return list, false
 }
 
 func inTurn(list []statement) statement {
@@ -85,7 +89,7 @@ func (s *scope) statement(stmt syntax.Stmt, first bool) (run statement, ends boo
 		}
 		return simple(s.evaluate(s.expr(stmt.X))), false
 	case *syntax.AssignStmt:
-		return simple(s.assign(stmt)), false
+		return s.assign(stmt), false
 	case *syntax.ReturnStmt:
 		return s.returns(stmt), true
 	case *syntax.IfStmt:
@@ -130,7 +134,7 @@ func (s *scope) returns(stmt *syntax.ReturnStmt) statement {
 }
 
 func (s *scope) ifStmt(stmt *syntax.IfStmt) (statement, bool) {
-	test := s.truth(stmt.Cond)
+	cond := s.condition(stmt.Cond)
 	before := append([]bool(nil), s.assigned...)
 	yes, yesEnds := s.block(stmt.True)
 	afterYes := append([]bool(nil), s.assigned...)
@@ -139,12 +143,7 @@ func (s *scope) ifStmt(stmt *syntax.IfStmt) (statement, bool) {
 		if !yesEnds {
 			intersect(s.assigned, afterYes)
 		}
-		return func(f *frame) signal {
-			if test(f) {
-				return yes(f)
-			}
-			return goOn
-		}, false
+		return branchOn(cond, yes, nil), false
 	}
 	no, noEnds := s.block(stmt.False)
 	switch {
@@ -153,12 +152,29 @@ func (s *scope) ifStmt(stmt *syntax.IfStmt) (statement, bool) {
 	case !yesEnds:
 		intersect(s.assigned, afterYes)
 	}
+	return branchOn(cond, yes, no), yesEnds && noEnds
+}
+
+// branchOn runs one of two statements; no may be nil.
+func branchOn(cond operand, yes, no statement) statement {
+	if cond.test != nil {
+		return cond.test.branch(yes, no)
+	}
+	test := cond.truth
+	if no == nil {
+		return func(f *frame) signal {
+			if test(f) {
+				return yes(f)
+			}
+			return goOn
+		}
+	}
 	return func(f *frame) signal {
 		if test(f) {
 			return yes(f)
 		}
 		return no(f)
-	}, yesEnds && noEnds
+	}
 }
 
 func intersect(a, b []bool) {
@@ -168,19 +184,53 @@ func intersect(a, b []bool) {
 }
 
 // assign compiles = and the operators with it.
-func (s *scope) assign(stmt *syntax.AssignStmt) code {
+func (s *scope) assign(stmt *syntax.AssignStmt) statement {
 	if stmt.Op != syntax.EQ {
 		return s.augment(stmt)
 	}
 	targets, unpacks := targetsOf(stmt.LHS)
 	if id, ok := unparen(stmt.LHS).(*syntax.Ident); ok {
-		return s.assignTo(id, s.expr(stmt.RHS))
+		return s.assignExpr(id, stmt.RHS)
 	}
 	value := s.expr(stmt.RHS)
 	if !unpacks {
-		return s.assignElement(stmt.LHS, value)
+		return simple(s.assignElement(stmt.LHS, value))
 	}
-	return s.unpack(targets, value, stmt.OpPos.Line)
+	return simple(s.unpack(targets, value, stmt.OpPos.Line))
+}
+
+// assignExpr is the statement name = expression. A conditional expression becomes two assignments.
+func (s *scope) assignExpr(id *syntax.Ident, e syntax.Expr) statement {
+	cond, ok := unparen(e).(*syntax.CondExpr)
+	if !ok {
+		return s.assignName(id, s.expr(e))
+	}
+	s.visit(cond)
+	test := s.condition(cond.Cond)
+	_, at := s.local(id)
+	before := s.assigned[at]
+	yes := s.assignExpr(id, cond.True)
+	s.assigned[at] = before
+	return branchOn(test, yes, s.assignExpr(id, cond.False))
+}
+
+// assignName is the statement that lets a variable be an operand.
+func (s *scope) assignName(id *syntax.Ident, value operand) statement {
+	put := s.assignTo(id, value)
+	v, _ := s.local(id)
+	if v.typ.kind != integer || value.typ.kind != integer {
+		return simple(put)
+	}
+	if value.form != nil {
+		if run := value.form.store(v.at, lineOf(id)); run != nil {
+			return run
+		}
+	}
+	to, g := v.at, value.int
+	return func(f *frame) signal {
+		f.slots[to&slotMask].n = g(f)
+		return goOn
+	}
 }
 
 // targetsOf is the targets of an assignment that takes a sequence apart.
@@ -320,21 +370,21 @@ func (s *scope) unpackBoxed(targets []syntax.Expr, value operand, line int32) co
 }
 
 // augment compiles x += y and its like.
-func (s *scope) augment(stmt *syntax.AssignStmt) code {
+func (s *scope) augment(stmt *syntax.AssignStmt) statement {
 	op := stmt.Op - syntax.PLUS_EQ + syntax.PLUS
 	id, ok := unparen(stmt.LHS).(*syntax.Ident)
 	if !ok {
-		return s.augmentElement(stmt, op)
+		return simple(s.augmentElement(stmt, op))
 	}
 	x := s.expr(id)
 	y := s.expr(stmt.RHS)
 	if x.typ.kind == list_ && op == syntax.PLUS {
-		return s.extend(x, y, stmt.OpPos.Line)
+		return simple(s.extend(x, y, stmt.OpPos.Line))
 	}
 	if x.typ.kind == boxedAny {
 		x = notList(x, stmt.OpPos.Line)
 	}
-	return s.assignTo(id, s.binary(op, x, y, stmt.OpPos.Line))
+	return s.assignName(id, s.binary(op, x, y, stmt.OpPos.Line))
 }
 
 // notList is a boxed value that is no list: += changes a list in place.

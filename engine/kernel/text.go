@@ -3,6 +3,7 @@ package kernel
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -31,10 +32,7 @@ func (s *scope) method(x operand, name string, args []operand, e *syntax.CallExp
 			return s.rowGet(x, k, args[1:], line)
 		}
 	case boxedAny:
-		if t, ok := textResults[name]; ok && name != "index" && name != "count" {
-			if t.kind == unknown {
-				t = anyType
-			}
+		if _, ok := textResults[name]; ok && name != "index" && name != "count" {
 			return s.textMethod(operand{typ: strType, text: s.texts(x, line)}, name, args, e)
 		}
 	}
@@ -87,6 +85,9 @@ func (s *scope) textNative(x operand, name string, args []operand, e *syntax.Cal
 	g := x.text
 	switch len(args) {
 	case 0:
+		if name == "lower" || name == "upper" {
+			return changeCase(g, name)
+		}
 		if edit := editing[name]; edit != nil {
 			return operand{typ: strType, text: func(f *frame) string { return edit(g(f)) }}
 		}
@@ -122,8 +123,35 @@ var editing = map[string]func(string) string{
 	"strip":  strings.TrimSpace,
 	"lstrip": func(s string) string { return strings.TrimLeftFunc(s, unicode.IsSpace) },
 	"rstrip": func(s string) string { return strings.TrimRightFunc(s, unicode.IsSpace) },
-	"lower":  strings.ToLower,
-	"upper":  strings.ToUpper,
+}
+
+// changeCase is lower() or upper(). ASCII text is changed without a detour through characters.
+func changeCase(g func(*frame) string, name string) operand {
+	first, last, whole := byte('A'), byte('Z'), strings.ToLower
+	if name == "upper" {
+		first, last, whole = 'a', 'z', strings.ToUpper
+	}
+	return operand{typ: strType, text: func(f *frame) string {
+		s := g(f)
+		changes := false
+		for i := range len(s) {
+			if s[i] >= utf8.RuneSelf || len(s) > textBlock/4 {
+				return whole(s)
+			}
+			changes = changes || s[i] >= first && s[i] <= last
+		}
+		if !changes {
+			return s
+		}
+		b := f.room(len(s))[:len(s)]
+		for i := range len(s) {
+			b[i] = s[i]
+			if b[i] >= first && b[i] <= last {
+				b[i] ^= 'a' ^ 'A'
+			}
+		}
+		return view(b, &f.memory)
+	}}
 }
 
 func (s *scope) textNativeOne(x operand, name string, arg operand, e *syntax.CallExpr) operand {
@@ -351,5 +379,6 @@ func callOwn(f *frame, recv starlark.Value, name string, args starlark.Tuple, li
 	if err != nil {
 		f.bail(errorRaised, line)
 	}
+	f.count(max(starlark.Len(v), 0))
 	return v
 }

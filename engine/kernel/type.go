@@ -28,7 +28,6 @@ var kindName = [...]string{"unknown", "None", "bool", "int", "float", "str", "by
 type Type struct {
 	kind  kind
 	elems []*Type   // tuple: the elements; optional: the type of what is there
-	key   *elemType // dict
 	elem  *elemType // list: the elements
 	row   *rowType  // row
 	width int       // cells that a value takes
