@@ -32,8 +32,8 @@ var scarce = engine.Options{Cores: 2, Memory: 160 << 10, BlockSize: 4096}
 
 func manyWords() string {
 	var b strings.Builder
-	for i := range 1200 {
-		fmt.Fprintf(&b, "word%d ", i*7919%901)
+	for i := range 700 {
+		fmt.Fprintf(&b, "word%d ", i*7919%601)
 		if i%10 == 9 {
 			b.WriteByte('\n')
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 // randomPipelines is how many pipelines one run of the tests tries.
-const randomPipelines = 300
+const randomPipelines = 200
 
 // TestRandomPipelines runs random scripts over random data on every executor, and on one with random sizes, and
 // wants the same bytes in every output, the same error text, and what a plain evaluation gives where there is one.
