@@ -89,8 +89,10 @@ func TestSlowSinkStopsTheSource(t *testing.T) {
 	}{
 		{`job = lines("in.txt")`, "stage 0 (output) waits for its output to take its records", 1},
 		{`job = lines("in.txt").map(lambda l: l).with_index().map(lambda i, l: l)`, "waits for its output to take its records", 2},
-		{`job = lines("in.txt").scan(0, lambda n, l: ([l], n + 1)).with_index().map(lambda i, l: l)`,
-			"stage 0 (scan lambda n, l: ([l], n + 1)) waits for stage 1 (with_index) to take its records", 3},
+		{
+			`job = lines("in.txt").scan(0, lambda n, l: ([l], n + 1)).with_index().map(lambda i, l: l)`,
+			"stage 0 (scan lambda n, l: ([l], n + 1)) waits for stage 1 (with_index) to take its records", 3,
+		},
 	} {
 		w := newWorld(t, map[string]string{"in.txt": strings.Repeat(line, lines)}, "")
 		gate := &closedGate{open: make(chan struct{})}

@@ -69,8 +69,17 @@ var needsProcess = map[string]string{
 	`values nested some ten million deep`:     "walked by the library's recursion: a stack can grow faster than it can be watched",
 }
 
-// TestLimits runs each attack on the interpreter, in a process of its own, one at a time.
+// TestLimits runs each attack in a process of its own, one at a time.
 func TestLimits(t *testing.T) {
+	for _, kernels := range []string{"off", "on"} {
+		t.Run(kernels, func(t *testing.T) { testLimits(t, kernels) })
+	}
+	for attack, reason := range needsProcess {
+		t.Run(attack, func(t *testing.T) { t.Skip("not run: " + reason) })
+	}
+}
+
+func testLimits(t *testing.T, kernels string) {
 	for _, a := range attacks {
 		text, err := os.ReadFile(filepath.Join("testdata", "limits", a.name+".star"))
 		if err != nil {
@@ -89,18 +98,10 @@ func TestLimits(t *testing.T) {
 				case caller == "load":
 					want = statusUsage
 				}
-				attackWith(t, want, a.message, append(a.flags, "--kernels=off", "--mem=64MiB", "--quiet", job))
+				attackWith(t, want, a.message, append(a.flags, "--kernels="+kernels, "--mem=64MiB", "--quiet", job))
 			})
 		}
 	}
-	for attack, reason := range needsProcess {
-		t.Run(attack, func(t *testing.T) { t.Skip("not run: " + reason) })
-	}
-}
-
-// TestLimitsOfCompiledCode stands for the same attacks with --kernels=on.
-func TestLimitsOfCompiledCode(t *testing.T) {
-	t.Skip("not run: compiled code makes large texts and lists without giving the record to the interpreter, where the limit on memory holds")
 }
 
 func attackWith(t *testing.T, status int, message string, args []string) {

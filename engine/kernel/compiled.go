@@ -218,7 +218,7 @@ func (s *storm) broke(before int) bool {
 // dash runs records until one panics, and returns what it panicked with; nil: there are no more.
 func (f *frame) dash(p *program) (cause any) {
 	defer func() { cause = recover() }()
-	budget := int64(min(f.env.MaxSteps, 1<<62)) - p.cost
+	budget := int64(min(f.env.MaxSteps, mostFuel)) - p.cost
 	fuel := min(budget, fuelQuantum)
 	for n := f.in.N; f.row < n; f.row++ {
 		f.mark(p)

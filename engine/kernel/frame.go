@@ -87,6 +87,10 @@ func (f *frame) bail(why reason, line int32) {
 // quantum of fuel between two looks at the interrupt.
 const fuelQuantum = 1 << 16
 
+// mostFuel is what compiled code spends on a record at most: a longer computation goes on in the interpreter, where
+// the limits hold at every step.
+const mostFuel = 1 << 23
+
 // refuel goes on with a long computation, unless it was interrupted or spent what a record may.
 func (f *frame) refuel() {
 	f.env.Moves.Add(1)

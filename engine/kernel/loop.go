@@ -152,6 +152,7 @@ func (c *compiler) throughBoxed(o operand, line int32) sequence {
 			defer it.Done()
 			var v starlark.Value
 			for it.Next(&v) {
+				f.spend(1)
 				f.slots[to&slotMask].setValue(v)
 				if !body(f) {
 					return false
@@ -212,6 +213,7 @@ func (c *compiler) rangeSequence(args []operand) sequence {
 				f.bail(outOfRange, line)
 			}
 			for ; by > 0 && i < end || by < 0 && i > end; i += by {
+				f.spend(1)
 				f.slots[to&slotMask].n = i
 				if !body(f) {
 					return false
