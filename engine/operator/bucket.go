@@ -16,9 +16,10 @@ type bucket struct {
 	groups []int32
 	keys   *keyBatch // scratch of merges
 
-	bytes  atomic.Int64 // size of the table and the states, as last counted
-	frames []frame      // spilled, in order
-	log    *groupWriter // not nil: records are written after the frames, not folded
+	waiting waiting
+	bytes   atomic.Int64 // size of the table, the states and what waits, as last counted
+	frames  []frame      // spilled, in order
+	log     *groupWriter // not nil: records are written after the frames, not folded
 }
 
 // open makes the table of a bucket that has none.
@@ -42,10 +43,10 @@ func (b *bucket) close(g *Groups) {
 
 // account brings the size of the bucket up to date.
 func (b *bucket) account(g *Groups) {
-	if b.table == nil {
-		return
+	bytes := b.waiting.bytes
+	if b.table != nil {
+		bytes += b.table.Size() + b.agg.Size()
 	}
-	bytes := b.table.Size() + b.agg.Size()
 	g.used.Add(bytes - b.bytes.Swap(bytes))
 }
 
@@ -88,6 +89,9 @@ func (b *bucket) mergeTable(g *Groups, from *Table, which []int32, in *Keyed) er
 // spill writes out all groups and forgets them. Where records must stay in order, those that follow are written
 // after them.
 func (b *bucket) spill(g *Groups) error {
+	if err := b.foldWaiting(g); err != nil {
+		return err
+	}
 	if b.table == nil || b.table.Len() == 0 {
 		b.close(g)
 		return nil

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -84,6 +85,14 @@ func (g *Groups) addLocked(b *bucket, in *Keyed, keys *keyBatch, kind frameKind)
 		return err
 	}
 	return b.record(in, keys)
+}
+
+// cores is how many goroutines may work.
+func (g *Groups) cores() int {
+	if g.Cores > 0 {
+		return g.Cores
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
 // shrink spills the largest buckets while the state is over its share.

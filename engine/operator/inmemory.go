@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"runtime"
 	"slices"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -45,16 +44,8 @@ func (g *Groups) inMemory() *inMemory {
 	return m
 }
 
-// cores is how many goroutines may work.
-func (m *inMemory) cores() int {
-	if m.g.Cores > 0 {
-		return m.g.Cores
-	}
-	return runtime.GOMAXPROCS(0)
-}
-
 // each calls work for every bucket.
-func (m *inMemory) each(work func(i int)) { concurrently(m.cores(), len(m.buckets), work) }
+func (m *inMemory) each(work func(i int)) { concurrently(m.g.cores(), len(m.buckets), work) }
 
 // close gives the memory of the groups back.
 func (m *inMemory) close() {
@@ -145,7 +136,7 @@ func (m *inMemory) plain() bool {
 
 // eachGroup visits all groups in order.
 func (m *inMemory) eachGroup(ctx context.Context, visit func(b *bucket, group int32) error) error {
-	return inTurn(ctx, m.cores(), m.stretches(), m.gather, func(s *stretch) error {
+	return inTurn(ctx, m.g.cores(), m.stretches(), m.gather, func(s *stretch) error {
 		defer stretches.Put(s)
 		for at := range s.groups {
 			if s.order != nil {
@@ -161,7 +152,7 @@ func (m *inMemory) eachGroup(ctx context.Context, visit func(b *bucket, group in
 
 // emitPlain gives out all groups. Other goroutines make the runs.
 func (m *inMemory) emitPlain(ctx context.Context, out func(*Keyed) error) error {
-	return inTurn(ctx, m.cores(), m.stretches(), m.results, func(runs []*Keyed) error {
+	return inTurn(ctx, m.g.cores(), m.stretches(), m.results, func(runs []*Keyed) error {
 		for _, run := range runs {
 			if err := out(run); err != nil {
 				return err

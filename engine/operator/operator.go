@@ -20,6 +20,7 @@ type Keyed struct {
 	Values   chunk.Column
 	Ordinals []chunk.Ordinal // nil if Batch is not
 	Batch    *chunk.Batch
+	from     int // index in Batch of record 0
 }
 
 // Memory is the share of the budget that one operator may hold, and where it goes when that is used up.

@@ -7,6 +7,7 @@ func (k *Keyed) Ordinal(i int) chunk.Ordinal {
 	if k.Batch == nil {
 		return k.Ordinals[i]
 	}
+	i += k.from
 	o := chunk.Ordinal{Position: k.Batch.Base + uint64(k.Batch.RelativeAt(i))}
 	if len(k.Batch.Lanes) > 0 {
 		o.Lane = k.Batch.Lanes[i]
@@ -19,6 +20,18 @@ func (k *Keyed) Ordinal(i int) chunk.Ordinal {
 
 // ascending reports whether the ordinals are known to ascend without looking at them.
 func (k *Keyed) ascending() bool { return k.Batch != nil && len(k.Batch.Lanes) == 0 }
+
+// part is the values and ordinals of records lo to hi.
+func (k *Keyed) part(lo, hi int) Keyed {
+	p := Keyed{Values: k.Values, Batch: k.Batch, from: k.from + lo}
+	if k.Batch == nil {
+		p.Ordinals = k.Ordinals[lo:hi]
+	}
+	if k.Values.N >= hi {
+		p.Values = k.Values.Slice(lo, hi)
+	}
+	return p
+}
 
 // expand gives the same records with Ordinals, for which it uses the memory of buf.
 func (k *Keyed) expand(buf *[]chunk.Ordinal) *Keyed {

@@ -19,8 +19,8 @@ type Partial struct {
 	order   []int32
 	states  Keyed
 	routed  Routed
-	waiting waiting
-	waited  keyBatch
+	blocks  [Buckets]*block  // not yet with their buckets; nil if empty
+	kind    chunk.Kind       // of the values in blocks
 	patient patientAggregate // tells what may wait; nil: not made yet
 	bytes   int64            // as counted in g.used
 	most    int              // groups
@@ -32,8 +32,10 @@ type Partial struct {
 const (
 	partialGroups = 64 << 10
 	partialBytes  = 256 << 20
+	// So many records are folded at a time: their groups stay in the nearest cache.
+	foldRows = 1024
 	// A full table that took so many records for each group may grow.
-	partialThrives = 8
+	partialThrives = 3
 	// One that took fewer than these did not pay.
 	partialRepeats = 2
 	// After that so many records pass before it is tried again, twice as many after each failure.
@@ -44,7 +46,7 @@ const (
 // NewPartial makes an empty Partial.
 func (g *Groups) NewPartial() *Partial {
 	g.partials.Add(1)
-	return &Partial{g: g, most: partialGroups, pause: firstPause}
+	return &Partial{g: g, table: Table{hot: new(hotIndex)}, most: partialGroups, pause: firstPause}
 }
 
 // Add folds records. Their strings are not referred to afterwards. Errors of records are *RecordError.
@@ -74,20 +76,32 @@ func (p *Partial) fold(in *Keyed) error {
 		p.agg = agg
 		_, p.placed = agg.(placedAggregate)
 	}
-	if p.placed {
+	if p.placed || !in.ascending() {
 		in = in.expand(&p.ords)
 	}
-	var failed error
-	p.groups, failed = p.table.insertColumn(&p.keys, in, p.groups[:0])
-	if err := p.agg.Fold(p.groups, in); err != nil {
-		return err
+	for lo := 0; lo < in.Keys.N; lo += foldRows {
+		hi := min(lo+foldRows, in.Keys.N)
+		var failed error
+		p.groups, failed = p.table.insertColumn(&p.keys, in, lo, hi, p.groups[:0])
+		part := in.part(lo, hi)
+		if err := p.agg.Fold(p.groups, &part); err != nil {
+			return err
+		}
+		p.records += len(p.groups)
+		if failed != nil {
+			return failed
+		}
 	}
-	p.records += len(p.groups)
-	return failed
+	return nil
 }
 
 func (p *Partial) account() {
-	bytes := p.table.Size() + p.waiting.size()
+	bytes := p.table.Size()
+	for _, b := range p.blocks {
+		if b != nil {
+			bytes += sizeBlock
+		}
+	}
 	if p.agg != nil {
 		bytes += p.agg.Size()
 	}
@@ -141,10 +155,11 @@ func (p *Partial) pass(in *Keyed) error {
 // Flush moves all groups into the buckets and leaves the Partial empty, to be used again. It must be called
 // before Emit.
 func (p *Partial) Flush() error {
-	if err := p.flushWaiting(); err != nil {
+	if err := p.flushBlocks(); err != nil {
 		return err
 	}
 	if p.table.Len() == 0 {
+		p.account()
 		return nil
 	}
 	if cap(p.order) < p.table.Len() {
@@ -169,7 +184,7 @@ func (p *Partial) reset() {
 	p.table.Reset()
 	p.agg.Reset()
 	if p.direct > 0 || p.table.Size()+p.agg.Size() > 64<<20 {
-		p.table, p.agg = Table{}, nil
+		p.table, p.agg = Table{hot: new(hotIndex)}, nil
 	}
 	p.account()
 	p.records, p.most = 0, partialGroups
@@ -204,6 +219,6 @@ func (p *Partial) log(b *bucket, which []int32) error {
 
 // release gives the memory of an empty Partial back.
 func (p *Partial) release() {
-	p.table, p.agg, p.waiting = Table{}, nil, waiting{}
+	p.table, p.agg = Table{hot: new(hotIndex)}, nil
 	p.account()
 }

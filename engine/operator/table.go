@@ -2,6 +2,7 @@ package operator
 
 import (
 	"math/bits"
+	"slices"
 	"unsafe"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -21,6 +22,7 @@ type Table struct {
 	firsts  []chunk.Ordinal
 	high    chunk.Ordinal // no first is above it
 	arena   []byte        // texts longer than inline
+	hot     *hotIndex     // in place of slots; nil: none
 	// originals holds the keys that their entries do not give back.
 	originals map[int32]starlark.Value
 	scratch   *insertion
@@ -47,13 +49,20 @@ func (t *Table) First(group int32) chunk.Ordinal { return t.firsts[group] }
 
 // Size is the heap size in bytes.
 func (t *Table) Size() int64 {
-	return int64(cap(t.slots)*8+cap(t.entries)*int(unsafe.Sizeof(entry{}))+
+	hot := 0
+	if t.hot != nil {
+		hot = len(t.hot.slots) * sizeHotSlot
+	}
+	return int64(hot+cap(t.slots)*8+cap(t.entries)*int(unsafe.Sizeof(entry{}))+
 		cap(t.firsts)*int(unsafe.Sizeof(chunk.Ordinal{}))+cap(t.arena)) + sizeOriginal*int64(len(t.originals))
 }
 
 // Reset forgets all groups and keeps the memory.
 func (t *Table) Reset() {
 	clear(t.slots)
+	if t.hot != nil {
+		clear(t.hot.slots)
+	}
 	clear(t.originals)
 	t.entries, t.firsts, t.arena = t.entries[:0], t.firsts[:0], t.arena[:0]
 	t.high = chunk.Ordinal{}
@@ -66,16 +75,20 @@ func (t *Table) Insert(keys *chunk.Column, ords []chunk.Ordinal, groups []int32)
 		t.scratch = new(insertion)
 	}
 	t.scratch.in = Keyed{Keys: *keys, Ordinals: ords}
-	groups, err := t.insertColumn(&t.scratch.keys, &t.scratch.in, groups)
+	groups, err := t.insertColumn(&t.scratch.keys, &t.scratch.in, 0, keys.N, groups)
 	t.scratch.in = Keyed{}
 	return groups, err
 }
 
-// insertColumn is Insert of in.Keys; k is scratch.
-func (t *Table) insertColumn(k *keyBatch, in *Keyed, groups []int32) ([]int32, error) {
-	for lo := 0; lo < in.Keys.N; lo += runKeys {
-		err := k.load(&in.Keys, lo, min(lo+runKeys, in.Keys.N))
-		groups = t.insertRun(k, in, lo, groups)
+// insertColumn is Insert of keys lo to hi of in; k is scratch.
+func (t *Table) insertColumn(k *keyBatch, in *Keyed, lo, hi int, groups []int32) ([]int32, error) {
+	settled := in.ascending() && t.settled(in, lo, hi)
+	for ; lo < hi; lo += runKeys {
+		err := k.load(&in.Keys, lo, min(lo+runKeys, hi))
+		if !in.ascending() {
+			settled = t.settled(in, lo, lo+len(k.keys))
+		}
+		groups = t.insertRun(k, in, lo, settled, groups)
 		if err != nil {
 			return groups, &RecordError{Ordinal: in.Ordinal(lo + len(k.keys)), Err: err}
 		}
@@ -87,20 +100,20 @@ func (t *Table) insertColumn(k *keyBatch, in *Keyed, groups []int32) ([]int32, e
 func (t *Table) insert(k *keyBatch, in *Keyed, groups []int32) []int32 {
 	for lo := 0; lo < len(k.keys); lo += runKeys {
 		run := k.slice(lo, min(lo+runKeys, len(k.keys)))
-		groups = t.insertRun(&run, in, lo, groups)
+		groups = t.insertRun(&run, in, lo, t.settled(in, lo, lo+len(run.keys)), groups)
 	}
 	return groups
 }
 
-// insertRun is insert of at most runKeys keys, the first of which has ordinal lo of in.
-func (t *Table) insertRun(k *keyBatch, in *Keyed, lo int, groups []int32) []int32 {
-	if len(k.keys) == 0 {
-		return groups
-	}
-	before := t.Len()
+// insertRun is insert of at most runKeys keys, the first of which has ordinal lo of in. If they are settled, no
+// group that is there comes after any of them.
+func (t *Table) insertRun(k *keyBatch, in *Keyed, lo int, settled bool, groups []int32) []int32 {
 	start := len(groups)
-	groups = t.lookup(k, groups)
-	t.place(in, lo, groups[start:], before)
+	groups = slices.Grow(groups, len(k.keys))[:start+len(k.keys)]
+	t.lookup(k, groups[start:])
+	if len(t.firsts) < len(t.entries) || !settled {
+		t.place(in, lo, settled, groups[start:])
+	}
 	if k.inexact != nil {
 		t.keepOriginals(k, in, lo, groups[start:])
 	}
@@ -108,30 +121,46 @@ func (t *Table) insertRun(k *keyBatch, in *Keyed, lo int, groups []int32) []int3
 }
 
 // lookup finds or adds the groups of a run. Groups that it adds have no first ordinals yet.
-func (t *Table) lookup(k *keyBatch, groups []int32) []int32 {
+func (t *Table) lookup(k *keyBatch, groups []int32) {
+	if t.hot != nil {
+		t.lookupHot(k, groups)
+		return
+	}
 	t.reserve(len(k.keys))
 	t.touch(k.keys)
-	slots, shift, mask := t.slots, t.shift, uint64(len(t.slots)-1)
+	slots, shift, entries := t.slots, t.shift, t.entries
+	groups = groups[:len(k.keys)]
 	for i := range k.keys {
 		key := &k.keys[i]
-		at := key.hash >> shift
-		for {
-			slot := slots[at&mask]
-			if uint32(slot) == 0 {
-				slots[at&mask] = key.hash>>halfBits<<halfBits | uint64(len(t.entries)+1)
-				t.add(k, i)
-				groups = append(groups, int32(len(t.entries)-1))
-				break
+		slot := slots[key.hash>>shift]
+		if (slot^key.hash)>>halfBits == 0 && uint32(slot) != 0 {
+			e := &entries[uint32(slot)-1]
+			if (e.a^key.a)|(e.b^key.b)|(e.size^key.size) == 0 && key.short() {
+				groups[i] = int32(uint32(slot) - 1)
+				continue
 			}
-			group := int32(uint32(slot) - 1)
-			if (slot^key.hash)>>halfBits == 0 && t.has(group, k, i) {
-				groups = append(groups, group)
-				break
-			}
-			at++
+		}
+		groups[i] = t.find(k, i)
+		entries = t.entries
+	}
+}
+
+// find finds or adds the group of key i of a batch. There is a free slot.
+func (t *Table) find(k *keyBatch, i int) int32 {
+	key := &k.keys[i]
+	mask := uint64(len(t.slots) - 1)
+	for at := key.hash >> t.shift; ; at++ {
+		slot := &t.slots[at&mask]
+		group := int32(uint32(*slot) - 1)
+		switch {
+		case group < 0:
+			t.add(k, i)
+			*slot = key.hash>>halfBits<<halfBits | uint64(t.Len())
+			return int32(t.Len() - 1)
+		case (*slot^key.hash)>>halfBits == 0 && t.has(group, k, i):
+			return group
 		}
 	}
-	return groups
 }
 
 // has reports whether key i of a batch is that of a group.
@@ -175,7 +204,11 @@ func (t *Table) touch(keys []entry) {
 	var groups [runKeys]uint32
 	slots, shift := t.slots, t.shift
 	for i := range keys {
-		groups[i%runKeys] = uint32(slots[keys[i].hash>>shift])
+		hash := keys[i].hash
+		slot := slots[hash>>shift]
+		// The group, or 0 if the slot is not of this hash. A branch would wait for each load.
+		same := ((slot^hash)>>halfBits - 1) >> 63
+		groups[i%runKeys] = uint32(slot & -same)
 	}
 	sum := t.sink
 	for _, g := range groups[:len(keys)] {
@@ -186,12 +219,8 @@ func (t *Table) touch(keys []entry) {
 	t.sink = sum
 }
 
-// place gives groups that are new, those from before on, their first ordinals, and lowers those of others.
-func (t *Table) place(in *Keyed, lo int, groups []int32, before int) {
-	settled := t.settled(in, lo, len(groups))
-	if settled && t.Len() == before {
-		return
-	}
+// place gives new groups of a run their first ordinals, and lowers those of others.
+func (t *Table) place(in *Keyed, lo int, settled bool, groups []int32) {
 	for i, g := range groups {
 		switch {
 		case int(g) == len(t.firsts):
@@ -202,19 +231,20 @@ func (t *Table) place(in *Keyed, lo int, groups []int32, before int) {
 	}
 }
 
-// settled reports whether the ordinals of n records from lo on never decrease and come after those of all groups,
-// so that firsts need not be looked at.
-func (t *Table) settled(in *Keyed, lo, n int) bool {
+// settled reports whether the ordinals of records lo to hi never decrease and come after those of all groups, so
+// that firsts need not be looked at.
+func (t *Table) settled(in *Keyed, lo, hi int) bool {
+	if lo == hi {
+		return true
+	}
 	if in.ascending() {
-		first, last := in.Ordinal(lo), in.Ordinal(lo+n-1)
-		settled := t.high.Compare(first) <= 0
-		t.high = later(t.high, last)
+		settled := t.high.Compare(in.Ordinal(lo)) <= 0
+		t.high = later(t.high, in.Ordinal(hi-1))
 		return settled
 	}
 	settled := true
 	high := t.high
-	for i := range n {
-		o := in.Ordinal(lo + i)
+	for _, o := range in.Ordinals[lo:hi] {
 		if o.Position > high.Position && o.Lane == high.Lane || o.Compare(high) >= 0 {
 			high = o
 		} else {
@@ -307,7 +337,7 @@ func (t *Table) merge(k *keyBatch, from *Table, which []int32, in *Keyed, groups
 	start := len(groups)
 	for lo := 0; lo < len(which); lo += runKeys {
 		k.loadGroups(from, which[lo:min(lo+runKeys, len(which))])
-		groups = t.insertRun(k, in, lo, groups)
+		groups = t.insertRun(k, in, lo, t.settled(in, lo, lo+len(k.keys)), groups)
 	}
 	if len(from.originals) > 0 {
 		t.mergeOriginals(from, which, groups[start:])

@@ -11,6 +11,13 @@ import (
 	"pgregory.net/rapid"
 )
 
+func drawTable(t *rapid.T) *Table {
+	if rapid.Bool().Draw(t, "hot") {
+		return &Table{hot: new(hotIndex)}
+	}
+	return new(Table)
+}
+
 func TestTableNumbersKeysInOrderOfArrival(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var keys chunk.Column
@@ -19,7 +26,7 @@ func TestTableNumbersKeysInOrderOfArrival(t *testing.T) {
 			keys.Append(someKeys.Draw(t, "key"))
 			ords = append(ords, at(i))
 		}
-		var table Table
+		table := drawTable(t)
 		groups, err := table.Insert(&keys, ords, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -58,10 +65,12 @@ func TestTableTellsKeysApart(t *testing.T) {
 		{starlark.String("a"), starlark.Bytes("a")},
 		{starlark.String(strings.Repeat("x", 20)), starlark.String(strings.Repeat("x", 19) + "y")},
 		{starlark.String("a\x00"), starlark.String("a")},
+		{starlark.String(""), starlark.String("\x00")},
+		{starlark.String(strings.Repeat("x", 16)), starlark.String(strings.Repeat("x", 17))},
 		{starlark.Tuple{}, starlark.None},
 	}
 	groups := func(pair [2]starlark.Value) int {
-		var table Table
+		table := Table{hot: new(hotIndex)}
 		var keys chunk.Column
 		keys.Append(pair[0])
 		keys.Append(pair[1])

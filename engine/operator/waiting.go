@@ -1,121 +1,90 @@
 package operator
 
-import (
-	"unsafe"
+import "github.com/flowsh/flowsh/engine/chunk"
 
-	"github.com/flowsh/flowsh/engine/chunk"
-)
-
-// Records of keys that do not repeat are bound by cache misses, for the tables of all buckets together are larger
-// than any cache. So the records that go to a bucket wait until there are some hundreds, which are folded at once.
-//
-// A waiting holds records by bucket, with their ordinals and, of values, at most a number for each.
+// waiting is records of a bucket that it has not folded yet.
 type waiting struct {
-	rows    int // that a bucket takes
-	kind    chunk.Kind
-	buckets []waitingBucket
-	long    int64 // capacity of the arenas
-}
-
-type waitingBucket struct {
-	keys   []entry // b is where a long text stands in arena
-	ords   []chunk.Ordinal
-	ints   []int64
-	floats []float64
-	arena  []byte
-	held   int64 // capacity of arena, as counted
+	blocks  []*block
+	kind    chunk.Kind // of the values
+	records int
+	bytes   int64
+	most    int // records; 0: leastWaiting
 }
 
 const (
-	mostWaiting  = 500 // records of a bucket; not a power of two, or all buckets would use the same cache sets
-	leastWaiting = 30
-	waitingArena = 64 << 10
-	sizeWaiting  = int64(unsafe.Sizeof(entry{})+unsafe.Sizeof(chunk.Ordinal{})) + 8
+	// leastWaiting is how many records wait in any case.
+	leastWaiting = 8 << 10
+	// So many records for each group of the table wait where keys do not repeat.
+	mostWaiting = 16
 )
 
-func (w *waiting) size() int64 { return int64(len(w.buckets)*w.rows)*sizeWaiting + w.long }
-
-// room is how many records of a bucket may wait if all may take so many bytes, 0 if that is not worth it.
-func room(bytes int64) int {
-	rows := int(min(mostWaiting, bytes/(Buckets*sizeWaiting)))
-	if rows < leastWaiting {
-		return 0
-	}
-	return rows
-}
-
-// open makes room for records with values of a kind. Nothing waits.
-func (w *waiting) open(kind chunk.Kind, rows int) {
-	if w.kind == kind && w.rows == rows && w.buckets != nil {
-		return
-	}
-	*w = waiting{rows: rows, kind: kind, buckets: make([]waitingBucket, Buckets)}
-	keys, ords := make([]entry, Buckets*rows), make([]chunk.Ordinal, Buckets*rows)
-	ints, floats := []int64(nil), []float64(nil)
-	switch kind {
-	case chunk.Int:
-		ints = make([]int64, Buckets*rows)
-	case chunk.Float:
-		floats = make([]float64, Buckets*rows)
-	}
-	for b := range w.buckets {
-		w.buckets[b] = waitingBucket{
-			keys: part(keys, b, rows), ords: part(ords, b, rows), ints: part(ints, b, rows), floats: part(floats, b, rows),
+// wait takes a block over. It is folded later, with what else waits.
+func (b *bucket) wait(g *Groups, block *block, kind chunk.Kind) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := &b.waiting
+	if w.kind != kind {
+		if err := b.foldWaiting(g); err != nil {
+			return err
 		}
+		w.kind = kind
 	}
-}
-
-// part is an empty slice of its own part of a larger one.
-func part[T any](s []T, number, size int) []T {
-	if s == nil {
+	w.blocks = append(w.blocks, block)
+	w.records += block.n
+	w.bytes += block.size()
+	b.account(g)
+	if w.records < max(w.most, leastWaiting) {
 		return nil
 	}
-	return s[number*size : number*size : (number+1)*size]
+	return b.foldWaiting(g)
 }
 
-// add takes key i of a batch, with value at of a column.
-func (b *waitingBucket) add(keys *keyBatch, i int, ord chunk.Ordinal, kind chunk.Kind, values *chunk.Column, at int) {
-	e := keys.keys[i]
-	if !e.short() {
-		e.b = uint64(len(b.arena))
-		b.arena = append(b.arena, keys.texts[i]...)
+// foldWaiting folds what waits. The more of it was new, the more is to wait next.
+func (b *bucket) foldWaiting(g *Groups) error {
+	w := &b.waiting
+	if w.records == 0 {
+		return nil
 	}
-	b.keys = append(b.keys, e)
-	b.ords = append(b.ords, ord)
-	switch kind {
-	case chunk.Int:
-		b.ints = append(b.ints, values.Ints[at])
-	case chunk.Float:
-		b.floats = append(b.floats, values.Floats[at])
+	if err := b.open(g); err != nil {
+		return err
 	}
-}
-
-// records gives what waits in the form that tables take; k is scratch.
-func (b *waitingBucket) records(k *keyBatch, kind chunk.Kind) Keyed {
-	k.reset(0)
-	k.keys = b.keys
-	if len(b.arena) > 0 {
-		for i := range b.keys {
-			text := ""
-			if e := &b.keys[i]; !e.short() {
-				text = view(b.arena[e.b:][:e.length()])
-			}
-			k.views = append(k.views, text)
+	before := b.table.Len()
+	b.table.reserve(w.records)
+	r := readers.Get().(*blockReader)
+	defer readers.Put(r)
+	for _, block := range w.blocks {
+		r.read(block, w.kind)
+		b.groups = b.table.insert(&r.keys, &r.in, b.groups[:0])
+		if err := b.agg.Fold(b.groups, &r.in); err != nil {
+			return err
 		}
-		k.texts = k.views
+		block.free()
 	}
-	values := chunk.Column{Kind: kind, N: len(b.keys), Ints: b.ints, Floats: b.floats}
-	return Keyed{Values: values, Ordinals: b.ords}
+	w.most = b.table.Len()
+	if distinct := b.table.Len() - before; 4*distinct > 3*w.records {
+		w.most *= mostWaiting
+	}
+	clear(w.blocks)
+	w.blocks, w.records, w.bytes = w.blocks[:0], 0, 0
+	b.account(g)
+	return nil
 }
 
-func (b *waitingBucket) reset() {
-	b.keys, b.ords, b.arena = b.keys[:0], b.ords[:0], b.arena[:0]
-	b.ints, b.floats = b.ints[:0], b.floats[:0]
+// foldWaiting folds what waits for any bucket, on all cores.
+func (g *Groups) foldWaiting() error {
+	var errs [Buckets]error
+	concurrently(g.cores(), Buckets, func(i int) { errs[i] = g.buckets[i].foldWaiting(g) })
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keeps says whether these records can wait, and with what values.
 func (p *Partial) keeps(in *Keyed) (kind chunk.Kind, ok bool) {
-	if p.g.Ordered || !exactKeys(&in.Keys) || room(p.mostBytes()) == 0 {
+	if p.g.Ordered || !exactKeys(&in.Keys) || p.mostBytes() < Buckets*sizeBlock {
 		return 0, false
 	}
 	if p.patient == nil {
@@ -153,23 +122,24 @@ func exactKeys(c *chunk.Column) bool {
 
 // wait lets records wait, with values of a kind. They have Ordinals.
 func (p *Partial) wait(in *Keyed, kind chunk.Kind) error {
-	w := &p.waiting
-	if w.kind != kind {
-		if err := p.flushWaiting(); err != nil {
+	if p.kind != kind {
+		if err := p.flushBlocks(); err != nil {
 			return err
 		}
-	}
-	if w.buckets == nil || w.kind != kind {
-		w.open(kind, room(p.mostBytes()))
+		p.kind = kind
 	}
 	for lo := 0; lo < in.Keys.N; lo += runKeys {
 		failed := p.keys.load(&in.Keys, lo, min(lo+runKeys, in.Keys.N))
 		for i := range p.keys.keys {
-			number := bucketOf(p.keys.keys[i].hash, p.g.depth)
-			b := &w.buckets[number]
-			b.add(&p.keys, i, in.Ordinals[lo+i], kind, &in.Values, lo+i)
-			if len(b.keys) == w.rows || len(b.arena) > waitingArena {
-				if err := p.foldWaiting(number); err != nil {
+			bucket := bucketOf(p.keys.keys[i].hash, p.g.depth)
+			b := p.blocks[bucket]
+			if b == nil {
+				b = blocks.Get().(*block)
+				p.blocks[bucket] = b
+			}
+			b.add(&p.keys, i, in.Ordinals[lo+i], numberAt(&in.Values, kind, lo+i))
+			if b.full() {
+				if err := p.flushBlock(bucket); err != nil {
 					return err
 				}
 			}
@@ -181,28 +151,21 @@ func (p *Partial) wait(in *Keyed, kind chunk.Kind) error {
 	return nil
 }
 
-// flushWaiting folds all that waits.
-func (p *Partial) flushWaiting() error {
-	for number := range p.waiting.buckets {
-		if err := p.foldWaiting(number); err != nil {
+// flushBlocks gives all blocks to their buckets.
+func (p *Partial) flushBlocks() error {
+	for bucket := range p.blocks {
+		if err := p.flushBlock(bucket); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// foldWaiting folds what waits for a bucket.
-func (p *Partial) foldWaiting(number int) error {
-	b := &p.waiting.buckets[number]
-	if len(b.keys) == 0 {
+func (p *Partial) flushBlock(bucket int) error {
+	b := p.blocks[bucket]
+	if b == nil {
 		return nil
 	}
-	in := b.records(&p.waited, p.waiting.kind)
-	if err := p.g.addLocked(&p.g.buckets[number], &in, &p.waited, frameRecords); err != nil {
-		return err
-	}
-	p.waiting.long += int64(cap(b.arena)) - b.held
-	b.held = int64(cap(b.arena))
-	b.reset()
-	return nil
+	p.blocks[bucket] = nil
+	return p.g.buckets[bucket].wait(p.g, b, p.kind)
 }

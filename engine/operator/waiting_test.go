@@ -16,14 +16,14 @@ func TestDistinctKeysWait(t *testing.T) {
 	for _, kind := range []string{"strings", "long strings", "ints", "pairs"} {
 		for _, name := range []string{"count", "sum", "mean", "min", "first"} {
 			var all []record
-			for i := range 15_000 {
-				n := i * 31 % 7001
+			for i := range 50_000 {
+				n := i * 31 % 30_011
 				all = append(all, record{waitingKey(kind, n), starlark.MakeInt(i), at(i)})
 			}
-			g := NewGroups(config(name, 4<<20))
+			g := NewGroups(config(name, 64<<20))
 			p := g.NewPartial()
 			p.direct = 1 << 30
-			for part := range slices.Chunk(all, 900) {
+			for part := range slices.Chunk(all, 7000) {
 				in := keyed(part...)
 				if name == "first" {
 					in.Values.Reset()
