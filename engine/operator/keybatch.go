@@ -67,6 +67,8 @@ func (k *keyBatch) load(c *chunk.Column, lo, hi int) error {
 		k.loadStrings(c.Strings[lo:hi])
 	case chunk.Int:
 		k.loadInts(c.Ints[lo:hi])
+	case chunk.Null:
+		k.loadNone(hi - lo)
 	default:
 		return k.loadValues(c, lo, hi)
 	}
@@ -103,6 +105,19 @@ func (k *keyBatch) loadInts(ints []int64) {
 		keys[i] = entry{hashShort(a, b, size), a, b, size}
 	}
 	k.keys = keys
+}
+
+// loadNone is for records without a key: all have the same.
+func (k *keyBatch) loadNone(n int) {
+	if n == 0 {
+		return
+	}
+	k.buf, _, _ = value.AppendKey(k.buf, starlark.None) // None is a key
+	k.add(view(k.buf), notString, true)
+	for range n - 1 {
+		k.keys = append(k.keys, k.keys[0])
+	}
+	k.texts, k.inexact = nil, nil
 }
 
 func (k *keyBatch) loadValues(c *chunk.Column, lo, hi int) error {
