@@ -87,7 +87,7 @@ func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
 		return nil, err
 	}
 	ordered := !combines(op) || op.Kind == OpReduce
-	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Memory: s.memory("group")})
+	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Cores: s.run.cores, Memory: s.memory("group")})
 	if !combines(op) {
 		g.startFolding()
 		return g, nil
@@ -177,7 +177,7 @@ func (g *groupEnd) reduce() (func() (operator.Aggregate, error), error) {
 // work folds a unit into the worker's table, or routes its records to the buckets.
 func (g *groupEnd) work(n int, u *unit) error {
 	w := &g.workers[n]
-	if err := g.keyed(w, u); err != nil || len(w.keyed.Ordinals) == 0 {
+	if err := g.keyed(w, u); err != nil || u.out.Len == 0 {
 		return err
 	}
 	if combines(g.op) {
@@ -188,7 +188,7 @@ func (g *groupEnd) work(n int, u *unit) error {
 		}
 		err := p.Add(&w.keyed)
 		if err == nil {
-			g.ledger.folded.Add(int64(len(w.keyed.Ordinals)))
+			g.ledger.folded.Add(int64(u.out.Len))
 		}
 		return g.located(err)
 	}
@@ -204,7 +204,7 @@ func (g *groupEnd) work(n int, u *unit) error {
 // keyed brings a chain's output into the form that groups take. The columns are borrowed.
 func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
 	k, out := &w.keyed, u.out
-	k.Ordinals = out.FirstOrdinals(k.Ordinals[:0], out.Len)
+	k.Batch = &out.Batch
 	k.Keys, k.Values = chunk.Column{}, out.Column
 	columns := out.Columns
 	switch {
