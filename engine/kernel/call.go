@@ -28,7 +28,7 @@ func (s *scope) call(e *syntax.CallExpr) operand {
 func (s *scope) callOf(callee starlark.Callable, e *syntax.CallExpr) operand {
 	switch fn := callee.(type) {
 	case *starlark.Function:
-		return s.inline(e, fn, s.arguments(e))
+		return s.inlineNamed(e, fn)
 	case *starlark.Builtin:
 		if fn.Receiver() == nil {
 			return s.builtin(fn, e)
@@ -91,6 +91,43 @@ func (s *scope) inline(site syntax.Node, fn *starlark.Function, args []operand) 
 		s.children[site] = inner
 	}
 	return inner.enter(args, site)
+}
+
+// inlineNamed is inline for arguments that may be passed by name. The operand of one that is not passed has no type.
+func (s *scope) inlineNamed(e *syntax.CallExpr, fn *starlark.Function) operand {
+	if positionalArgs(e.Args) {
+		return s.inline(e, fn, s.exprs(e.Args))
+	}
+	args := make([]operand, fn.NumParams())
+	wrong := false
+	for i, a := range e.Args {
+		at := i
+		if named, ok := a.(*syntax.BinaryExpr); ok && named.Op == syntax.EQ {
+			at, a = parameter(fn, named.X.(*syntax.Ident).Name), named.Y
+		} else if !positionalArgs(e.Args[i : i+1]) {
+			refuseAt(e, "passes arguments with a star")
+		}
+		o := s.expr(a)
+		if at < 0 || at >= len(args) || args[at].typ != nil {
+			wrong = true
+			continue
+		}
+		args[at] = o
+	}
+	if wrong {
+		return never()
+	}
+	return s.inline(e, fn, args)
+}
+
+// parameter is the number of a function's parameter of a name, -1 if there is none.
+func parameter(fn *starlark.Function, name string) int {
+	for i := range fn.NumParams() {
+		if p, _ := fn.Param(i); p == name {
+			return i
+		}
+	}
+	return -1
 }
 
 // instance is a new scope for a function of the script.
@@ -184,13 +221,10 @@ func (s *scope) bind(args []operand, site syntax.Node) code {
 	s.open()
 	var codes []code
 	for i, p := range s.fn.Params {
-		var arg operand
-		if i < len(args) {
+		arg := never() // too few arguments
+		if i < len(args) && args[i].typ != nil {
 			arg = args[i]
-		} else {
-			if _, plain := p.(*syntax.Ident); plain || s.closure == nil {
-				return fails // too few arguments
-			}
+		} else if _, plain := p.(*syntax.Ident); !plain && s.closure != nil {
 			arg = s.constant(s.closure.ParamDefault(i))
 		}
 		if put := s.bindOne(i, arg, site); put != nil {

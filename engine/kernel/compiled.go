@@ -68,6 +68,9 @@ func ReportOf(r Runner) (report Report, ok bool) {
 
 func (r *compiled) Run(in *chunk.Batch, out *Output) error {
 	p := r.program(in)
+	if r.verify && r.report.Refusal != nil && r.report.Refusal.bug {
+		return &MismatchError{What: "compiler", Kernel: r.report.Refusal.What, Reference: "no error", Position: in.Base}
+	}
 	if p == nil {
 		return r.batches.Run(in, out)
 	}
@@ -119,6 +122,9 @@ func (r *compiled) program(in *chunk.Batch) *program {
 		r.off = true
 		r.report.Compiled = false
 		r.report.Refusal, _ = err.(*Refusal)
+		if r.report.Refusal.bug {
+			r.report.Bugs++
+		}
 		return nil
 	}
 	r.report.Compiled = true

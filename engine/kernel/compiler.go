@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"fmt"
+
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -42,8 +44,12 @@ func (c *compiler) slots(n int) slot {
 // compile runs passes until the types stand still.
 func (c *compiler) compile(pass func()) (err error) {
 	defer func() {
-		if r, ok := recover().(*Refusal); ok {
-			err = r
+		switch cause := recover().(type) {
+		case nil:
+		case *Refusal:
+			err = cause
+		default:
+			err = &Refusal{What: fmt.Sprintf("makes the compiler fail (%v)", cause), Line: c.line, bug: true}
 		}
 	}()
 	for range maxPasses {

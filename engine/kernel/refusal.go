@@ -11,6 +11,7 @@ import (
 type Refusal struct {
 	What string // "uses print"
 	Line int32  // in the script; 0 if it is no single place
+	bug  bool   // the compiler panicked
 }
 
 func (r *Refusal) Error() string {
