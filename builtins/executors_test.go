@@ -21,6 +21,7 @@ var executors = map[string]engine.Options{
 	"tiny pieces":   {Cores: 3, BlockSize: 7, SplitSize: 40},
 	"spilling":      {Cores: 2, Memory: 64 << 10, BlockSize: 64},
 	"interpreter":   {Cores: 2, Kernels: "off"},
+	"elsewhere":     {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &elsewhere{}},
 	"both, compare": {Cores: 2, Kernels: "verify", BlockSize: 100},
 }
 
@@ -86,7 +87,7 @@ func (w *world) run(script string, o engine.Options, args ...string) (*engine.Su
 		return nil, err
 	}
 	o.Host, o.OnError = w.Host, job.Settings.OnError
-	return engine.Run(context.Background(), job.Program, o)
+	return runOn(context.Background(), job.Program, o)
 }
 
 // everywhere runs a script on every executor and wants the same output, or an error that matches.

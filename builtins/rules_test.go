@@ -62,7 +62,7 @@ func (r *rule) check(t *testing.T, executor string, o engine.Options) bool {
 	if r.options != nil {
 		r.options(&o)
 	}
-	summary, err := engine.Run(context.Background(), job.Program, o)
+	summary, err := runOn(context.Background(), job.Program, o)
 	switch {
 	case r.fails != "" && (err == nil || !regexp.MustCompile(r.fails).MatchString(err.Error())):
 		t.Errorf("%s: error %v\nwant %s\nstdout %q", executor, err, r.fails, w.stdout.String())

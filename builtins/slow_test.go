@@ -23,7 +23,7 @@ func (w *world) runUnder(ctx context.Context, script string, o engine.Options) e
 		return err
 	}
 	o.Host, o.OnError = w.Host, job.Settings.OnError
-	_, err = engine.Run(ctx, job.Program, o)
+	_, err = runOn(ctx, job.Program, o)
 	return err
 }
 

@@ -61,7 +61,7 @@ func runReal(t *testing.T, script, input string, o engine.Options) []byte {
 		t.Fatal(err)
 	}
 	o.Host = h
-	if _, err := engine.Run(context.Background(), job.Program, o); err != nil {
+	if _, err := runOn(context.Background(), job.Program, o); err != nil {
 		t.Fatalf("%s: %v", o.Spill, err)
 	}
 	return out.Bytes()

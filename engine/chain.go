@@ -32,6 +32,9 @@ func (s *stageRun) prepare(ctx context.Context) error {
 		}
 		s.chain.Steps = append(s.chain.Steps, step)
 	}
+	if s.task != nil {
+		return s.task.make(ctx)
+	}
 	return s.makeEnd(ctx)
 }
 

@@ -140,11 +140,11 @@ func jsonable(v starlark.Value) starlark.Value {
 
 // account takes what a unit did into the ledger and releases what it printed and the records that failed.
 func (s *stageRun) account(u *unit) error {
-	id := TaskID{Stage: s.ID}
-	m := Manifest{Read: u.read, Bad: int64(len(u.bad)), Counts: u.counts}
 	if u.block != nil {
-		id.Task, m.Bytes = u.block.Split.Index, u.block.Read
+		u.task, u.bytes = u.block.Split.Index, u.block.Read
 	}
+	id := TaskID{Stage: s.ID, Task: u.task}
+	m := Manifest{Read: u.read, Bad: int64(len(u.bad)), Counts: u.counts, Bytes: u.bytes}
 	if u.counts == nil {
 		m.Counts = make([]kernel.Count, len(s.Chain))
 	}

@@ -43,6 +43,14 @@
 // the window of each stage's sequence, and edges by a number of batches; an edge that may not hold up its producer,
 // because another consumer waits for something else, spills. The collector's limit is the whole budget.
 //
+// # Tasks elsewhere
+//
+// What a source's stage does with a split is a task (task.go), and need not be done in this process: Options.Tasks
+// does tasks in other places, where an Executor takes the split through the stage's functions and, where the end
+// combines records by key, through tables of its own. What comes back in pieces (piece.go) goes the way of what the
+// run's own workers do (remote.go): unit by unit, in order, so that errors, dead letters, prints and records are the
+// same wherever a task was done. Stages that need side inputs, or read lists, standard input or line numbers, run here.
+//
 // # Commit
 //
 // Outputs are written under temporary names. When all stages of a step are done and the laws of the ledger hold

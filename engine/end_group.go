@@ -243,6 +243,12 @@ func laneColumn(lanes []uint32) chunk.Column {
 func (g *groupEnd) deliver(u *unit) error {
 	g.seen = g.seen || u.emitted > 0
 	switch ready := u.ready.(type) {
+	case combined:
+		for _, data := range ready {
+			if err := g.groups.Load(data); err != nil {
+				return g.located(g.groups.FirstError(err))
+			}
+		}
 	case *keyClasses:
 		return g.keys.check(u)
 	case *operator.Partial:
@@ -310,12 +316,8 @@ func (g *groupEnd) finish(ctx context.Context) error {
 	if err := g.settle(); err != nil {
 		return err
 	}
-	for i := range g.workers {
-		if p := g.workers[i].partial; p != nil {
-			if err := p.Flush(); err != nil {
-				return g.located(err)
-			}
-		}
+	if err := g.flush(); err != nil {
+		return g.located(err)
 	}
 	g.ledger.settled = true
 	for _, text := range g.prints.lines {
@@ -330,6 +332,18 @@ func (g *groupEnd) finish(ctx context.Context) error {
 	err := g.groups.Emit(ctx, func(k *operator.Keyed) error { return g.emit(ctx, k) })
 	g.ledger.emitted = err == nil
 	return g.located(err)
+}
+
+// flush brings what the workers have combined into the groups.
+func (g *groupEnd) flush() error {
+	for i := range g.workers {
+		if p := g.workers[i].partial; p != nil {
+			if err := p.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // balance tests that no record was lost on its way into the groups.
@@ -476,14 +490,10 @@ func (g *groupEnd) located(err error) error {
 
 // origin is where the record with an ordinal was read, nil if the stage reads other stages.
 func (s *stageRun) origin(o chunk.Ordinal) *chunk.Origin {
-	f, ok := s.feed.(*sourceFeed)
-	if !ok {
-		return nil
-	}
 	input := int(o.Position >> chunk.PositionBits)
-	i := slices.IndexFunc(f.splits, func(p connector.Split) bool { return p.Input >= input })
+	i := slices.IndexFunc(s.splits, func(p connector.Split) bool { return p.Input >= input })
 	if i < 0 {
 		return nil
 	}
-	return &chunk.Origin{File: f.splits[i].Name(), Base: int64(o.Position & (1<<chunk.PositionBits - 1))}
+	return &chunk.Origin{File: s.splits[i].Name(), Base: int64(o.Position & (1<<chunk.PositionBits - 1))}
 }

@@ -24,6 +24,9 @@ type Options struct {
 	DryRun    bool          // read the first records only and write nothing
 	Timeout   time.Duration // 0: none
 
+	// Tasks does what can be done elsewhere; nil: nothing is.
+	Tasks Tasks
+
 	// SplitSize and BlockSize override the sizes of input pieces, for tests of what must not depend on them.
 	SplitSize, BlockSize int64
 }

@@ -32,7 +32,7 @@ func (s *stageRun) projection() (paths [][]string, ok bool) {
 	}
 	paths, ok = s.chain.Fields()
 	if ok && s.chain.Passes() {
-		ok = len(paths) > 0 && !slices.ContainsFunc(s.feed.(*sourceFeed).splits, func(p connector.Split) bool { return p.File == "-" })
+		ok = len(paths) > 0 && !slices.ContainsFunc(s.splits, func(p connector.Split) bool { return p.File == "-" })
 	}
 	return paths, ok
 }
@@ -63,7 +63,7 @@ func (s *stageRun) showWhole(e *kernel.ScriptError, o chunk.Ordinal) {
 // reread reads the record at a position of the source once more. It is nil if it is not there any more.
 func (s *stageRun) reread(position uint64) starlark.Value {
 	at := int64(position & (1<<chunk.PositionBits - 1))
-	for _, split := range s.feed.(*sourceFeed).splits {
+	for _, split := range s.splits {
 		if split.Input != int(position>>chunk.PositionBits) || at < split.Start || split.End >= 0 && at >= split.End {
 			continue
 		}

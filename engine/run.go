@@ -92,10 +92,11 @@ func (r *jobRun) close() {
 // A stepRun is one run of one step.
 type stepRun struct {
 	*jobRun
-	plan  StepPlan
-	step  *Step
-	last  bool
-	share int64 // of the memory budget, for each stage that holds state
+	plan   StepPlan
+	number int
+	step   *Step
+	last   bool
+	share  int64 // of the memory budget, for each stage that holds state
 	// edgeShare is what each edge that may not hold up its producer keeps in memory.
 	edgeShare int64
 	stages    []*stageRun
@@ -115,7 +116,7 @@ type stepSink struct {
 // step runs a step's stages, all at the same time, and commits its outputs.
 func (r *jobRun) step(ctx context.Context, i int) error {
 	s := &stepRun{
-		jobRun: r, plan: r.plan.Steps[i], step: &r.graph.Steps[i], last: i == len(r.plan.Steps)-1,
+		jobRun: r, plan: r.plan.Steps[i], number: i, step: &r.graph.Steps[i], last: i == len(r.plan.Steps)-1,
 		byID: map[int]*stageRun{}, dead: map[int]*deadLetterBox{},
 	}
 	defer s.abort()
@@ -272,8 +273,10 @@ func (s *stageRun) openInput(ctx context.Context) error {
 			return err
 		}
 	}
-	s.source = source
-	s.feed = &sourceFeed{source: source, splits: splits, first: s.run.options.DryRun}
+	s.source, s.splits = source, splits
+	if !s.elsewhere(splits) {
+		s.feed = &sourceFeed{source: source, splits: splits, first: s.run.options.DryRun}
+	}
 	return nil
 }
 

@@ -14,11 +14,7 @@ func (r *stepRun) claim(spec *connector.SinkSpec) error {
 		return nil
 	}
 	for _, s := range r.stages {
-		f, ok := s.feed.(*sourceFeed)
-		if !ok {
-			continue
-		}
-		for _, split := range f.splits {
+		for _, split := range s.splits {
 			if split.File != "" && connector.Replaces(r.host, spec, split.File) {
 				return fmt.Errorf("%s is both input and output: write to another file", split.File)
 			}

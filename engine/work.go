@@ -18,7 +18,10 @@ type unit struct {
 	number  int64
 	block   *connector.Block
 	batch   *chunk.Batch
+	piece   []byte // what a task gave elsewhere
 	out     *kernel.Output
+	task    int                      // the number of the split it comes from
+	bytes   int64                    // of input
 	read    int64                    // records that came out of the block or batch
 	counts  []kernel.Count           // per step of the chain
 	emitted int64                    // records that left the chain
@@ -53,9 +56,11 @@ type stageRun struct {
 	name   string
 	feed   feed
 	source connector.Source // nil if the stage reads other stages
+	splits []connector.Split
 	chain  kernel.Chain
 	end    ending
 	side   *collectEnd // of a stage that collects
+	task   *taskEnd    // of a stage whose task is done for another run
 	outs   []*edge
 	seq    *sequence
 
@@ -208,6 +213,9 @@ func (s *stageRun) next(ctx context.Context) *unit {
 
 // deliver takes a unit whose turn has come: what it read and printed, its dead letters, its records or its error.
 func (s *stageRun) deliver(u *unit) error {
+	if s.task != nil {
+		return s.task.deliver(u)
+	}
 	if err := s.account(u); err != nil {
 		return err
 	}
@@ -264,6 +272,9 @@ type worker struct {
 // on as if the unit ended there: how the input was cut decides neither what the error is nor whether a take has
 // had enough before it.
 func (w *worker) process(u *unit) error {
+	if u.piece != nil {
+		return w.adopt(u)
+	}
 	in, failed := w.input(u)
 	if failed != nil && in.N != len(in.Relative) {
 		return failed

@@ -149,15 +149,23 @@ func (g *Groups) replay(frames []frame) error {
 		if !more || err != nil {
 			return err
 		}
-		if r.kind == frameRecords {
-			freeze(&r.values)
-		}
-		routed.loaded.loadCanonical(&r.keys, &r.originals)
-		routed.divide(&Keyed{Values: r.values, Ordinals: r.ords}, g.depth)
-		for b := range Buckets {
-			if err := g.add(b, &routed, r.kind); err != nil {
-				return err
-			}
+		if err := g.addFrame(&r, &routed); err != nil {
+			return err
 		}
 	}
+}
+
+// addFrame adds the rows of the frame that a reader has loaded.
+func (g *Groups) addFrame(r *groupReader, routed *Routed) error {
+	if r.kind == frameRecords {
+		freeze(&r.values)
+	}
+	routed.loaded.loadCanonical(&r.keys, &r.originals)
+	routed.divide(&Keyed{Values: r.values, Ordinals: r.ords}, g.depth)
+	for b := range Buckets {
+		if err := g.add(b, routed, r.kind); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -136,11 +136,20 @@ func (r *groupReader) load() (bool, error) {
 	// The frame's columns may be in use by whoever took rows from it.
 	r.keys, r.originals, r.values = chunk.Column{}, chunk.Column{}, chunk.Column{}
 	ords, err := r.scratch.take(f, []*chunk.Column{&r.keys, &r.originals, &r.values})
-	if err == nil && (r.keys.Kind != chunk.Bytes || r.keys.N != len(ords) || r.values.N != len(ords)) {
-		err = errFrame(r.keys.Kind)
-	}
 	r.ords, r.at, r.kind = ords, 0, f.kind
+	if err == nil {
+		err = r.check()
+	}
 	return err == nil, err
+}
+
+// check tests that the columns are those of groups.
+func (r *groupReader) check() error {
+	n := len(r.ords)
+	if r.keys.Kind != chunk.Bytes || r.keys.N != n || r.originals.N != n || r.values.N != n {
+		return errFrame(r.keys.Kind)
+	}
+	return nil
 }
 
 // next goes to the next row; it reports false after the last.

@@ -1,0 +1,85 @@
+package operator
+
+import (
+	"context"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/spill"
+)
+
+// Drain gives all groups with their states as chunks, to be loaded into the Groups of another place, and leaves
+// nothing. The chunks of one Groups must be loaded in the order in which they came. put does not keep what it gets.
+//
+// The groups must have been combined, by Partial or by states: records that wait to be folded in order cannot be
+// drained. Drain is called once, in place of Emit; its errors are those of put and of reading what was spilled.
+func (g *Groups) Drain(ctx context.Context, put func(data []byte) error) error {
+	if err := g.foldWaiting(); err != nil {
+		return err
+	}
+	out := newScratch(Memory{Share: g.scratch.Share, ID: g.scratch.ID, Store: drainStore{put: put}})
+	for i := range g.buckets {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := g.drainBucket(&g.buckets[i], out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drainBucket gives what a bucket has spilled, and then what it holds.
+func (g *Groups) drainBucket(b *bucket, out *scratch) error {
+	if err := b.finishLog(); err != nil {
+		return err
+	}
+	w := newGroupWriter(out, frameStates)
+	r := groupReader{scratch: g.scratch, frames: b.frames}
+	b.frames = nil
+	for {
+		more, err := r.load()
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		for ; r.at < len(r.ords); r.at++ {
+			if err := w.append(bytesOf(r.keys.Strings[r.at]), r.originals.At(r.at), r.ords[r.at], &r.values, r.at); err != nil {
+				return err
+			}
+		}
+	}
+	if b.table != nil {
+		for group := range int32(b.table.Len()) {
+			if err := w.appendGroup(b, group); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := w.finish()
+	b.close(g)
+	return err
+}
+
+// Load merges the groups of a chunk that Drain gave. Of ordered groups the chunks must be loaded in the order of
+// the flow, by one goroutine. data may come from outside: what is not a chunk of groups is chunk.ErrCorrupt.
+func (g *Groups) Load(data []byte) error {
+	r := groupReader{kind: frameStates}
+	var err error
+	if r.ords, err = chunk.DecodeFrame(data, []*chunk.Column{&r.keys, &r.originals, &r.values}); err != nil {
+		return err
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	return g.addFrame(&r, new(Routed))
+}
+
+// A drainStore is a store whose chunks go to a function.
+type drainStore struct {
+	spill.Store
+	put func(data []byte) error
+}
+
+func (s drainStore) Put(_ string, data []byte) error { return s.put(data) }

@@ -1,0 +1,72 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"go.starlark.net/starlark"
+)
+
+// TestDrainAndLoad combines records in several places and brings their groups together in one.
+func TestDrainAndLoad(t *testing.T) {
+	const places, n = 3, 2000
+	var all []record
+	for i := range places * n {
+		all = append(all, record{starlark.MakeInt(i * 31 % 1700), starlark.MakeInt(i), at(i)})
+	}
+	for _, name := range []string{"count", "sum", "mean", "min", "max", "first"} {
+		for _, share := range []int64{64 << 10, 1 << 30} {
+			whole := NewGroups(config(name, share))
+			for lo := 0; lo < len(all); lo += n {
+				part := NewGroups(config(name, share))
+				p := part.NewPartial()
+				for at := lo; at < lo+n; at += 100 {
+					if err := p.Add(keyed(all[at : at+100]...)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := p.Flush(); err != nil {
+					t.Fatal(err)
+				}
+				if err := part.Drain(context.Background(), whole.Load); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := emit(t, whole); got != want(name, all) {
+				t.Errorf("%s with a share of %d: wrong result", name, share)
+			}
+		}
+	}
+}
+
+func TestLoadOfOtherBytes(t *testing.T) {
+	var chunks [][]byte
+	g := NewGroups(config("count", 1<<30))
+	p := g.NewPartial()
+	if err := errors.Join(p.Add(keyed(record{starlark.String("k"), starlark.MakeInt(1), at(0)})), p.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Drain(context.Background(), func(data []byte) error {
+		chunks = append(chunks, slices.Clone(data))
+		return nil
+	}); err != nil || len(chunks) != 1 {
+		t.Fatalf("%d chunks, error %v", len(chunks), err)
+	}
+	for i := range chunks[0] {
+		bad := slices.Clone(chunks[0])
+		bad[i] ^= 0x10
+		if err := NewGroups(config("count", 1<<30)).Load(bad); err == nil {
+			t.Fatalf("byte %d changed: no error", i)
+		}
+	}
+	other, err := chunk.AppendFrame(nil, chunk.ID{}, []*chunk.Column{{}, {}, {}}, []chunk.Ordinal{{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := NewGroups(config("count", 1<<30)).Load(other); !errors.Is(err, chunk.ErrCorrupt) {
+		t.Fatalf("error %v", err)
+	}
+}

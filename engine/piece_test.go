@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/connector"
+	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/operator"
+	"go.starlark.net/starlark"
+)
+
+var someFailures = []error{
+	&kernel.ScriptError{
+		Op: 3, Name: "map", Position: "job.star:1:2", Message: "not \xff UTF-8", Backtrace: "Traceback", Record: `"\xfe"`,
+		Ordinal: chunk.Ordinal{Position: 1 << 45, Sibling: 2}, Origin: &chunk.Origin{File: "a\xff.txt", Base: 7, Line: 2},
+	},
+	&kernel.ScriptError{Name: "map", Message: "too many steps", Err: kernel.ErrLimit},
+	&connector.RecordError{Where: chunk.Origin{File: "b.csv", Base: 12}, Column: "n", Text: "x\xff", Err: errors.New("not an int")},
+	&connector.ReadError{File: "c", Offset: -1, Err: connector.ErrTooLong},
+	&operator.LimitError{What: "state of key", Key: "k", Bytes: 5, Share: 3, Hint: "give more"},
+	errors.New("plain"),
+}
+
+func TestErrorsTravel(t *testing.T) {
+	for _, err := range someFailures {
+		got := failureOf(err).err()
+		if got.Error() != err.Error() {
+			t.Errorf("got %q\nwant %q", got, err)
+		}
+		if _, plain := got.(*remoteError); !plain && reflect.TypeOf(got) != reflect.TypeOf(err) {
+			t.Errorf("%T became %T", err, got)
+		}
+		for _, limit := range []error{kernel.ErrLimit, connector.ErrTooLong} {
+			if errors.Is(got, limit) != errors.Is(err, limit) {
+				t.Errorf("%v: errors.Is(%v) is %t", err, limit, errors.Is(got, limit))
+			}
+		}
+	}
+	if failureOf(nil).err() != nil {
+		t.Error("no error became one")
+	}
+}
+
+// somePiece is a unit with everything that a unit can have.
+func somePiece(t testing.TB) []byte {
+	t.Helper()
+	out := &kernel.Output{Len: 2, Columns: make([]chunk.Column, 1)}
+	out.Base, out.Relative, out.Lanes, out.Origin = 5, []uint32{0, 9}, []uint32{4, 5}, &chunk.Origin{File: "f"}
+	for _, s := range []string{"a", "b\xff"} {
+		out.AppendString(s)
+		out.Columns[0].AppendInt(int64(len(s)))
+	}
+	u := &unit{
+		read: 4, counts: []kernel.Count{{In: 4, Out: 3, Dead: 1}}, emitted: 2, prints: []string{"p\xff"}, partial: true, out: out,
+		dead: []kernel.Dead{{Record: starlark.String("d\xff"), Error: someFailures[0].(*kernel.ScriptError)}},
+		bad:  []*connector.RecordError{someFailures[2].(*connector.RecordError)}, err: someFailures[1],
+	}
+	var data []byte
+	e := &taskEnd{put: func(p []byte) error {
+		data = append(data, p...)
+		return nil
+	}}
+	if err := e.deliver(u); !errors.Is(err, errStopped) {
+		t.Fatalf("error %v", err)
+	}
+	return data
+}
+
+func TestAUnitTravels(t *testing.T) {
+	var p piece
+	var u unit
+	if err := errors.Join(p.decode(somePiece(t)), p.fill(&u)); err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.output(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u.read != 4 || u.counts[0].Dead != 1 || u.emitted != 2 || u.prints[0] != "p\xff" || !u.partial || !errors.Is(u.err, kernel.ErrLimit) {
+		t.Errorf("unit %+v", u)
+	}
+	if u.dead[0].Record != starlark.String("d\xff") || u.bad[0].Text != "x\xff" {
+		t.Errorf("dead %v, bad %v", u.dead[0], u.bad[0])
+	}
+	if out.At(1) != starlark.String("b\xff") || out.RelativeAt(1) != 9 || out.Lanes[1] != 5 || out.Origin.File != "f" || out.Columns[0].Ints[1] != 2 {
+		t.Errorf("output %+v", out)
+	}
+}
+
+func FuzzPiece(f *testing.F) {
+	f.Add(somePiece(f), 1)
+	f.Fuzz(func(t *testing.T, data []byte, columns int) {
+		var p piece
+		var u unit
+		if p.decode(data) != nil || p.fill(&u) != nil || len(p.chunks) == 0 {
+			return
+		}
+		_, _ = p.output(columns & 3)
+	})
+}

@@ -1,0 +1,295 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/connector"
+	"github.com/flowsh/flowsh/engine/kernel"
+)
+
+// A Task is a piece of a job that can be done anywhere: the functions of a stage over one split of its source, with
+// the records combined by key where the stage's end can do so.
+type Task struct {
+	TaskID
+	Step  int             `json:"step"`
+	Split connector.Split `json:"split"`
+}
+
+// An Executor does tasks of a program, one at a time, each on all cores that Options grant. What a task gives
+// depends on the program and its input alone.
+type Executor struct{ *jobRun }
+
+// NewExecutor makes an executor. It fails as MakePlan does.
+func NewExecutor(p *Program, o Options) (*Executor, error) {
+	plan, err := MakePlan(p.Graph)
+	if err != nil {
+		return nil, err
+	}
+	return &Executor{newJobRun(p, plan, o.withDefaults())}, nil
+}
+
+// Close removes what was spilled.
+func (e *Executor) Close() { e.close() }
+
+// Run does a task and hands on its pieces, in order, for the run that asked for the task; put does not keep what it
+// gets. A record that fails is part of what a task gives: the pieces end with it, and Run returns nil. Any other
+// error, that of put or ctx too, is the machine's: the pieces so far are worth nothing, and the task can be done
+// again, here or elsewhere. Run is called by one goroutine at a time.
+func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error) error {
+	s, err := e.stage(t)
+	if err != nil {
+		return err
+	}
+	if err := s.openTask(t); err != nil {
+		return err
+	}
+	s.task = &taskEnd{stage: s, put: put}
+	stop := context.AfterFunc(ctx, s.seq.stop)
+	defer stop()
+	return s.work(ctx)
+}
+
+func (e *Executor) stage(t Task) (*stageRun, error) {
+	if t.Step < 0 || t.Step >= len(e.plan.Steps) {
+		return nil, fmt.Errorf("the job has no step %d", t.Step)
+	}
+	r := &stepRun{
+		jobRun: e.jobRun, plan: e.plan.Steps[t.Step], step: &e.graph.Steps[t.Step],
+		byID: map[int]*stageRun{}, dead: map[int]*deadLetterBox{},
+		share: e.options.Memory / stateShare, edgeShare: e.options.Memory / edgesShare,
+	}
+	i := slices.IndexFunc(r.plan.Stages, func(s *Stage) bool { return s.ID == t.Stage })
+	if i < 0 || !movable(e.graph, r.plan.Stages[i]) {
+		return nil, fmt.Errorf("stage %d has no tasks", t.Stage)
+	}
+	p := r.plan.Stages[i]
+	s := &stageRun{Stage: p, run: r, seq: newSequence(2 * r.cores), name: r.stageName(p)}
+	r.stages, r.byID[p.ID] = []*stageRun{s}, s
+	return s, nil
+}
+
+// movable says that a stage's records come from files and its functions need nothing but them: its tasks can be done
+// elsewhere. Line numbers need the whole file.
+func movable(g *Graph, s *Stage) bool {
+	if s.Source < 0 || len(s.Sides) > 0 {
+		return false
+	}
+	op := &g.Ops[s.Source]
+	return op.Kind == OpSource && op.Source.Format != "list" && !op.Source.Origin
+}
+
+func (s *stageRun) openTask(t Task) error {
+	r := s.run
+	source, err := r.openSourceIn(&r.graph.Ops[s.Source], r.blockSize(t.Split.Size))
+	if err != nil {
+		return err
+	}
+	s.source, s.splits = source, []connector.Split{t.Split}
+	s.feed = &sourceFeed{source: source, splits: s.splits}
+	return nil
+}
+
+// A taskEnd is the end of a stage whose task is done for another run. The units go there as they are, to the stage's
+// real end, unless that combines records by key: then the states go there.
+type taskEnd struct {
+	stage  *stageRun
+	groups *groupEnd // not nil: it combines
+	put    func(piece []byte) error
+	buf    []byte
+}
+
+// make puts the task's end in the place of the stage's, which asks the chain for its columns first.
+func (e *taskEnd) make(ctx context.Context) error {
+	s := e.stage
+	if s.End == Pass || s.End == Collect || s.End == Keep {
+		s.end = e
+		return nil
+	}
+	if err := s.makeEnd(ctx); err != nil {
+		return err
+	}
+	if g, ok := s.end.(*groupEnd); ok && combinesElsewhere(g.op) {
+		e.groups = g
+	} else if s.end != nil {
+		s.end.close()
+	}
+	s.end = e
+	return nil
+}
+
+// combinesElsewhere says that an op's states can be made in one place and merged in another. What take_sort sorts by
+// is compared with the first record of all.
+func combinesElsewhere(op *Op) bool { return combines(op) && op.Kind != OpTakeSort }
+
+func (e *taskEnd) work(n int, u *unit) error {
+	if e.groups != nil {
+		return e.groups.work(n, u)
+	}
+	u.keep = true
+	return nil
+}
+
+// deliver hands a unit on. A record that fails while it is combined is that of the unit.
+func (e *taskEnd) deliver(u *unit) error {
+	if e.groups != nil && (u.err == nil || u.partial) {
+		if err := e.groups.deliver(u); err != nil {
+			u.err = err
+		}
+		u.out = nil
+	}
+	if u.err != nil && !ofRecord(u.err) {
+		return u.err
+	}
+	if err := e.unit(u); err != nil {
+		return err
+	}
+	if u.err != nil {
+		return errStopped
+	}
+	return nil
+}
+
+// ofRecord says that an error is the script's, or its data's: it would come again.
+func ofRecord(err error) bool {
+	return errors.As(err, new(*kernel.ScriptError)) || errors.As(err, new(*connector.RecordError)) ||
+		errors.As(err, new(*connector.ReadError))
+}
+
+// unit hands on what a unit did, and then its records, in as many pieces as their size asks for.
+func (e *taskEnd) unit(u *unit) error {
+	failed := u.err
+	u.err = nil
+	p := pieceOf(u)
+	if err := e.dead(p, u); err != nil {
+		return err
+	}
+	u.err = failed
+	if u.out == nil || failed != nil && !u.partial {
+		return e.last(p, failed)
+	}
+	return e.records(p, u.out, 0, u.out.Len, failed)
+}
+
+// dead adds a unit's failed records.
+func (e *taskEnd) dead(p *piece, u *unit) error {
+	if len(u.dead) == 0 {
+		return nil
+	}
+	var records chunk.Column
+	for _, d := range u.dead {
+		records.Append(d.Record)
+	}
+	data, err := chunk.AppendFrame(nil, chunk.ID{}, []*chunk.Column{&records}, nil)
+	p.chunks = append(p.chunks, data)
+	return err
+}
+
+// records hands on records lo to hi of a unit. The first piece says what the unit did, the last one what ended it.
+func (e *taskEnd) records(p *piece, out *kernel.Output, lo, hi int, failed error) error {
+	chunks, err := encodeOutput(out, lo, hi)
+	if errors.Is(err, chunk.ErrTooLarge) && hi-lo > 1 {
+		middle := lo + (hi-lo)/2
+		if err := e.records(p, out, lo, middle, nil); err != nil {
+			return err
+		}
+		return e.records(e.more(p), out, middle, hi, failed)
+	}
+	if err != nil {
+		return err
+	}
+	p.head.Len, p.head.Columns, p.head.Only = hi-lo, len(out.Columns), out.N != out.Len
+	p.chunks = append(chunks, p.chunks...)
+	return e.last(p, failed)
+}
+
+// more is a piece that follows another of the same unit.
+func (e *taskEnd) more(p *piece) *piece {
+	return &piece{head: pieceHead{Task: p.head.Task, Partial: p.head.Partial, Counts: make([]kernel.Count, len(p.head.Counts))}}
+}
+
+func (e *taskEnd) last(p *piece, failed error) error {
+	p.head.Error = failureOf(failed)
+	return e.send(p)
+}
+
+func (e *taskEnd) send(p *piece) error {
+	var err error
+	if e.buf, err = p.append(e.buf[:0]); err != nil {
+		return err
+	}
+	return e.put(e.buf)
+}
+
+// encodeOutput makes chunks of records lo to hi that left a chain, and of their columns.
+func encodeOutput(out *kernel.Output, lo, hi int) ([][]byte, error) {
+	b := &chunk.Batch{Base: out.Base, Origin: out.Origin}
+	switch {
+	case out.N == out.Len:
+		b.Column = out.Slice(lo, hi)
+	case hi > lo:
+		b.Column = chunk.Column{Kind: chunk.Null, N: hi - lo}
+	}
+	for i := lo; i < hi; i++ {
+		b.Relative = append(b.Relative, out.RelativeAt(i))
+	}
+	if len(out.Lanes) > 0 {
+		b.Lanes = out.Lanes[lo:hi]
+	}
+	records, err := chunk.Append(nil, chunk.ID{}, b, chunk.Options{})
+	if err != nil || len(out.Columns) == 0 {
+		return [][]byte{records}, err
+	}
+	columns := make([]*chunk.Column, len(out.Columns))
+	for i := range columns {
+		c := out.Columns[i].Slice(lo, hi)
+		columns[i] = &c
+	}
+	values, err := chunk.AppendFrame(nil, chunk.ID{}, columns, nil)
+	return [][]byte{records, values}, err
+}
+
+// finish hands on the states of all keys.
+func (e *taskEnd) finish(ctx context.Context) error {
+	if e.groups == nil {
+		return nil
+	}
+	if err := e.groups.flush(); err != nil {
+		return e.late(err)
+	}
+	prints := e.added()
+	for _, text := range e.groups.prints.lines {
+		prints.head.Prints = append(prints.head.Prints, []byte(text))
+	}
+	if err := e.send(prints); err != nil {
+		return err
+	}
+	err := e.groups.groups.Drain(ctx, func(data []byte) error {
+		p := e.added()
+		p.head.States, p.chunks = true, [][]byte{data}
+		return e.send(p)
+	})
+	return e.late(err)
+}
+
+// added is a piece behind those of all units.
+func (e *taskEnd) added() *piece {
+	return &piece{head: pieceHead{Task: e.stage.splits[0].Index, Counts: make([]kernel.Count, len(e.stage.Chain))}}
+}
+
+// late hands on an error of combining that came up when all units had been handed on.
+func (e *taskEnd) late(err error) error {
+	if err = e.groups.located(err); err == nil || !ofRecord(err) {
+		return err
+	}
+	return e.last(e.added(), err)
+}
+
+func (e *taskEnd) close() {
+	if e.groups != nil {
+		e.groups.close()
+	}
+}
