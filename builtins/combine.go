@@ -43,36 +43,6 @@ func (u *unit) concat(at syntax.Position, name string, flows []starlark.Value) (
 	return d.Flow, nil
 }
 
-// summarize is flow.summarize(by=, name = agg.x(...), ...): one dict for each key.
-func summarize(thread *starlark.Thread, fn *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	o := &operator{name: "summarize", kind: engine.OpSummarize, params: []param{by()}, finish: meet}
-	var own []starlark.Tuple
-	for _, kw := range kwargs {
-		if name := string(kw[0].(starlark.String)); name != "by" {
-			o.params = append(o.params, aggregate(name))
-		}
-		own = append(own, kw)
-	}
-	if len(o.params) == 1 {
-		return nil, mistake("write summarize(by = ..., total = agg.sum(\"amount\"))", "summarize needs aggregates")
-	}
-	if len(args) > 1 {
-		return nil, mistake("write name = agg.sum(...)", "aggregates of summarize have names")
-	}
-	return o.call(thread, fn, args, own)
-}
-
-func aggregate(name string) param {
-	return param{name: name, set: func(d *draft, v starlark.Value) error {
-		if _, ok := v.(*aggregation); !ok {
-			return mistake("write "+name+" = agg.sum(...), agg.count() or the like", "want an aggregate, not %s", v.Type())
-		}
-		d.option(name, v.String())
-		d.addValue(name, v)
-		return nil
-	}}
-}
-
 // emitAfter and triggerAfter say after a reduce what its parameter could have said.
 func emitAfter(thread *starlark.Thread, fn *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	return amend(thread, fn, &operator{name: "emit", params: []param{required(emit())}}, args, kwargs)

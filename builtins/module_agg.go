@@ -12,7 +12,6 @@ import (
 type aggregation struct {
 	kind string         // "sum", "quantile", ...
 	of   starlark.Value // function or selector of a record; None: the record itself
-	fn   *kernel.Func   // of, bound; nil for the record itself
 	arg  starlark.Value // the q of a quantile, the n of a top; else nil
 }
 
@@ -75,16 +74,13 @@ func newTop(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs
 }
 
 func makeAggregate(name, kind string, of, arg starlark.Value) (starlark.Value, error) {
-	a := &aggregation{kind: kind, of: of, arg: arg}
 	if of != starlark.None {
-		fn, err := kernel.Bind(of, kernel.Signature{Op: name, Param: "of", Field: true})
-		if err != nil {
+		if _, err := kernel.Bind(of, kernel.Signature{Op: name, Param: "of", Field: true}); err != nil {
 			return nil, err
 		}
-		a.fn = fn
 	}
 	of.Freeze()
-	return a, nil
+	return &aggregation{kind: kind, of: of, arg: arg}, nil
 }
 
 // String is the aggregate as a script writes it.

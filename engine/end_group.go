@@ -23,7 +23,7 @@ type settler interface{ settle() error }
 // combines says that the states of an op can be made in any order and merged: it needs no order of its records.
 func combines(op *Op) bool {
 	switch op.Kind {
-	case OpCount, OpSum, OpMin, OpMax, OpMean, OpUniq, OpTakeSort:
+	case OpCount, OpSum, OpMin, OpMax, OpMean, OpUniq, OpTakeSort, OpSummarize:
 		return true
 	case OpReduce:
 		return op.Funcs["merge"] != ""
@@ -44,8 +44,9 @@ type groupEnd struct {
 	folders  []chan *routed // one per folding goroutine; nil if the op combines
 	pool     sync.Pool      // of *routed
 	folding  sync.WaitGroup
-	failures []error     // one per bucket
-	broken   atomic.Bool // there is one
+	failures []error                // one per bucket
+	broken   atomic.Bool            // there is one
+	parts    []operator.SummaryPart // summarize
 	prints   printLog
 	state    starlark.Value // what an unkeyed op emits for no records at all; nil: nothing
 	seen     bool
@@ -125,6 +126,9 @@ func (g *groupEnd) columns() error {
 		return nil
 	case OpCount:
 		s.column(op, "by", false)
+	case OpSummarize:
+		s.column(op, "by", false)
+		g.parts = s.summaryParts(op)
 	default:
 		s.column(op, "by", false)
 		s.column(op, "of", true)
@@ -151,6 +155,9 @@ func (g *groupEnd) aggregate() (func() (operator.Aggregate, error), error) {
 		return func() (operator.Aggregate, error) { return operator.NewList(), nil }, nil
 	case OpUniq:
 		return func() (operator.Aggregate, error) { return operator.NewFirst(), nil }, nil
+	case OpSummarize:
+		g.state = summaryOfNothing(g.op, g.parts)
+		return func() (operator.Aggregate, error) { return operator.NewSummary(g.parts), nil }, nil
 	case OpTakeSort:
 		return func() (operator.Aggregate, error) {
 			return operator.NewTop(g.op.N, g.op.Reverse), nil
@@ -225,6 +232,8 @@ func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
 			return err
 		}
 		k.Values = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: []chunk.Column{w.order, out.Column}}
+	case g.op.Kind == OpSummarize && len(columns) > 0:
+		k.Values = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: columns}
 	case len(columns) > 0:
 		k.Values = columns[0]
 	}
@@ -382,6 +391,8 @@ func (g *groupEnd) emit(ctx context.Context, k *operator.Keyed) error {
 	switch {
 	case g.op.Kind == OpUniq:
 		b.Column = k.Values
+	case g.op.Kind == OpSummarize:
+		b.Column = summaryRecords(g.op, g.stage.run.function(g.op, "by"), k)
 	case g.op.Kind == OpTakeSort:
 		for i := range k.Values.N {
 			if err := emitState(b, k.Values.At(i), "events"); err != nil {

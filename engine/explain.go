@@ -113,7 +113,11 @@ func stages(ids []int) string {
 // functions says how each function of an op runs.
 func (e *Explanation) functions(op *Op) string {
 	var parts []string
-	for _, param := range []string{"f", "key", "by", "of", "value", "merge", "flush"} {
+	params := []string{"f", "key", "by", "of", "value", "merge", "flush"}
+	for _, a := range op.Aggregates {
+		params = append(params, "of."+a.Name)
+	}
+	for _, param := range params {
 		fn := e.Program.Funcs[Ref{op.ID, param}]
 		if fn == nil {
 			continue

@@ -93,8 +93,20 @@ type Op struct {
 	Reverse  bool     `json:"reverse,omitempty"`  // sort, take_sort
 	Nulls    string   `json:"nulls,omitempty"`    // sort, take_sort: error (default), first, last
 	Emit     string   `json:"emit,omitempty"`     // reduce: auto (default), events, state, nothing
+	// Aggregates are what summarize computes, and Fields the members of its results that hold the key.
+	Aggregates []Aggregation `json:"aggregates,omitempty"`
+	Fields     []string      `json:"fields,omitempty"`
 	// Options is what the call says besides, in its order, as text: join's how, summarize's aggregates.
 	Options []Option `json:"options,omitempty"`
+}
+
+// An Aggregation is one member of the result of summarize. What it is computed of is the function "of." + Name; without
+// one it is the record itself.
+type Aggregation struct {
+	Name string  `json:"name"`
+	Kind string  `json:"kind"`        // count, sum, mean, ...: the names of the module agg
+	N    int64   `json:"n,omitempty"` // top
+	Q    float64 `json:"q,omitempty"` // quantile
 }
 
 // An Option is a parameter of an operator that has no field of its own.
@@ -121,7 +133,7 @@ type ErrorRules struct {
 // A Ref names a function or value that an op uses.
 type Ref struct {
 	Op    int
-	Param string // f, key, by, merge, flush, value, of, route, emit, using.key, using.value; values: initial, list
+	Param string // f, key, by, merge, flush, value, of, of.NAME, route, emit, using.key, using.value; values: initial, list
 }
 
 // A Program is a loaded job: its graph, and what the graph refers to. Everything in it is frozen and safe for

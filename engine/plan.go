@@ -237,7 +237,7 @@ func endOf(o *Op) End {
 // supported refuses what has a place in the graph but no implementation.
 func supported(o *Op) error {
 	switch o.Kind {
-	case OpAggregate, OpSummarize, OpJoin, OpWindow, OpTrigger, OpDepartition, OpThrough:
+	case OpAggregate, OpJoin, OpWindow, OpTrigger, OpDepartition, OpThrough:
 		return &NotYetError{Op: o.Kind, At: o.At}
 	}
 	for _, param := range []string{"route", "on_trigger", "window", "trigger", "weight"} {

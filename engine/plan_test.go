@@ -141,7 +141,7 @@ func TestPlanLimitsASort(t *testing.T) {
 }
 
 func TestPlanRefusesByName(t *testing.T) {
-	for _, kind := range []OpKind{OpAggregate, OpSummarize, OpJoin, OpWindow, OpTrigger, OpDepartition, OpThrough} {
+	for _, kind := range []OpKind{OpAggregate, OpJoin, OpWindow, OpTrigger, OpDepartition, OpThrough} {
 		var g sketch
 		g.Steps = []Step{{Outputs: []int{g.op(kind, g.op(OpSource))}}}
 		var e *NotYetError

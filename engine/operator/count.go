@@ -7,16 +7,27 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// ResultOfNothing is what an aggregate gives for no records at all: 0 for counts and sums, None for means and
-// extremes, an empty list for lists. It is nil for aggregates that have no such result.
+// ResultOfNothing is what an aggregate gives for no records at all: 0 for counts and sums, None for means, extremes
+// and other single values, an empty list for lists, an empty set for sets, and the tuple of those of its parts for
+// a summary. It is nil for aggregates that have no such result.
 func ResultOfNothing(a Aggregate) starlark.Value {
-	switch a.(type) {
-	case *countAggregate, *sumAggregate:
+	switch a := a.(type) {
+	case *countAggregate, *sumAggregate, *distinctAggregate:
 		return starlark.MakeInt(0)
-	case *meanAggregate, *minMax:
+	case *meanAggregate, *minMax, *lastAggregate, *varianceAggregate, *quantileAggregate:
 		return starlark.None
-	case *listAggregate, *topAggregate:
+	case *firstAggregate:
+		return nil
+	case *listAggregate, *orderedList, *topAggregate, *greatest:
 		return frozenList(nil)
+	case *setAggregate:
+		set := starlark.NewSet(0)
+		set.Freeze()
+		return set
+	case *summary:
+		return a.nothing()
+	case placedSummary:
+		return a.nothing()
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 func NewFirst() Aggregate { return new(firstAggregate) }
 
 type firstAggregate struct {
+	last    bool // the highest ordinal is wanted
 	records rows
 	at      []int32         // index in records of each group's record
 	ords    []chunk.Ordinal // its ordinal
@@ -26,7 +27,7 @@ func (a *firstAggregate) Fold(groups []int32, in *Keyed) error {
 		case int(g) == len(a.at):
 			a.at = append(a.at, int32(a.records.N))
 			a.ords = append(a.ords, in.Ordinals[i])
-		case in.Ordinals[i].Compare(a.ords[g]) < 0:
+		case a.replaces(in.Ordinals[i], a.ords[g]):
 			a.at[g], a.ords[g] = int32(a.records.N), in.Ordinals[i]
 		default:
 			continue
@@ -39,6 +40,12 @@ func (a *firstAggregate) Fold(groups []int32, in *Keyed) error {
 	}
 	a.compact()
 	return nil
+}
+
+// replaces says whether a record takes the place of another.
+func (a *firstAggregate) replaces(ord, old chunk.Ordinal) bool {
+	c := ord.Compare(old)
+	return c < 0 && !a.last || c > 0 && a.last
 }
 
 // Merge is Fold: a state is the record, and the ordinal that comes with it the record's.

@@ -97,22 +97,33 @@ const (
 
 // Pieces appends the state of a group as several that Merge puts together again, so that none is too large for
 // a chunk.
-func (a *listAggregate) Pieces(g int, out *chunk.Column) (n int) {
+func (a *listAggregate) Pieces(g int, out *chunk.Column) int {
+	at := a.lists[g].head
+	return appendPieces(out, int(a.lists[g].n), func(int) (starlark.Value, int64) {
+		v := a.records.At(int(at))
+		at = a.next[at]
+		return v, value.Size(v)
+	})
+}
+
+// appendPieces appends n elements as lists that chunks hold, at least one. An element is given with its size in bytes.
+func appendPieces(out *chunk.Column, n int, element func(i int) (starlark.Value, int64)) (lists int) {
 	var piece []starlark.Value
 	bytes := int64(0)
-	for v := range a.values(a.lists[g]) {
+	for i := range n {
+		v, size := element(i)
 		piece = append(piece, v)
-		if bytes += value.Size(v); len(piece) == pieceRecords || bytes > pieceBytes {
+		if bytes += size; len(piece) == pieceRecords || bytes > pieceBytes {
 			out.Append(frozenList(piece))
 			piece, bytes = nil, 0
-			n++
+			lists++
 		}
 	}
-	if n == 0 || len(piece) > 0 {
+	if lists == 0 || len(piece) > 0 {
 		out.Append(frozenList(piece))
-		n++
+		lists++
 	}
-	return n
+	return lists
 }
 
 func (a *listAggregate) States(groups []int32, out *chunk.Column) {

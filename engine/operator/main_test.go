@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +71,18 @@ var aggregates = map[string]struct {
 	"first":   {NewFirst, false},
 	"top":     {func() Aggregate { return NewTop(3, false) }, false},
 	"bottom":  {func() Aggregate { return NewTop(2, true) }, false},
+	"last":    {NewLast, false},
+	"all":     {NewListInOrder, false},
+	"set":     {NewSet, false},
+	"var":     {func() Aggregate { return NewVariance(false) }, false},
+	"median":  {func() Aggregate { return NewQuantile(0.5) }, false},
+	"about":   {NewDistinct, false},
+	"highest": {func() Aggregate { return NewGreatest(3) }, false},
+	"summary": {func() Aggregate {
+		return NewSummary([]SummaryPart{
+			{"total", NewSum, 0}, {"n", NewCount, -1}, {"words", NewSet, 1}, {"a", NewFirst, 1}, {"z", NewLast, 0}, {"all", NewListInOrder, 1},
+		})
+	}, false},
 	"list":    {NewList, true},
 	"take":    {func() Aggregate { return NewTake(2) }, true},
 	"fold":    {func() Aggregate { return NewFold(listFolder{}) }, true},
@@ -177,8 +190,27 @@ func plain(name string, records []record) starlark.Value {
 		return slices.MaxFunc(values, compareValues)
 	case "first":
 		return values[0]
-	case "list":
+	case "list", "all":
 		return starlark.NewList(values)
+	case "last":
+		return values[len(values)-1]
+	case "set":
+		return setOf(values)
+	case "var":
+		return variance(values)
+	case "median":
+		slices.SortFunc(values, compareValues)
+		return values[(len(values)-1)/2].(starlark.Int).Float()
+	case "about":
+		return starlark.MakeInt(setOf(values).Len())
+	case "highest":
+		slices.SortStableFunc(values, func(x, y starlark.Value) int { return compareValues(y, x) })
+		return starlark.NewList(values[:min(3, len(values))])
+	case "summary":
+		return starlark.Tuple{
+			plain("sum", field(records, 0)), starlark.MakeInt(len(records)), plain("set", field(records, 1)),
+			plain("first", field(records, 1)), plain("last", field(records, 0)), plain("all", field(records, 1)),
+		}
 	case "take":
 		return starlark.NewList(values[:min(2, len(values))])
 	case "fold":
@@ -197,6 +229,38 @@ func plain(name string, records []record) starlark.Value {
 		return second(values, 2)
 	}
 	panic(name)
+}
+
+func setOf(values []starlark.Value) *starlark.Set {
+	set := starlark.NewSet(0)
+	for _, v := range values {
+		_ = set.Insert(v) // what tests draw can be hashed
+	}
+	return set
+}
+
+func variance(values []starlark.Value) starlark.Value {
+	if len(values) < 2 {
+		return starlark.None
+	}
+	n, sum, squares := big.NewInt(int64(len(values))), new(big.Int), new(big.Int)
+	for _, v := range values {
+		x := v.(starlark.Int).BigInt()
+		sum.Add(sum, x)
+		squares.Add(squares, x.Mul(x, x))
+	}
+	over := squares.Sub(squares.Mul(squares, n), sum.Mul(sum, sum))
+	f, _ := new(big.Rat).SetFrac(over, n.Mul(n, big.NewInt(int64(len(values)-1)))).Float64()
+	return starlark.Float(f)
+}
+
+// field is the records with one field of their values.
+func field(records []record, i int) []record {
+	fields := slices.Clone(records)
+	for k := range fields {
+		fields[k].value = fields[k].value.(starlark.Tuple)[i]
+	}
+	return fields
 }
 
 func pairKey(v starlark.Value) string { return string(v.(starlark.Tuple)[0].(starlark.String)) }

@@ -1,7 +1,6 @@
 package operator
 
 import (
-	"fmt"
 	"slices"
 	"unsafe"
 
@@ -206,23 +205,7 @@ func (a *minMax) note(g int32, c seenClass) {
 }
 
 // check finds the first record of a group that does not compare with those before it.
-func (a *minMax) check(g int32) error {
-	seen := a.classes[g]
-	if len(seen) == 0 {
-		return nil
-	}
-	slices.SortFunc(seen, func(x, y seenClass) int { return x.first.Compare(y.first) })
-	joined := seen[0].class
-	for _, c := range seen[1:] {
-		next, ok := value.JoinClass(joined, c.class)
-		if !ok {
-			return &RecordError{Ordinal: c.first, Err: fmt.Errorf(
-				"%s does not compare with %s, which came before it", c.class, joined)}
-		}
-		joined = next
-	}
-	return nil
-}
+func (a *minMax) check(g int32) error { return checkClasses(a.classes[g]) }
 
 func (a *minMax) at(g int32) starlark.Value {
 	switch a.kind {
@@ -280,15 +263,7 @@ func (a *minMax) classState(g int32) starlark.Value {
 	if seen == nil {
 		return starlark.None
 	}
-	list := make([]starlark.Value, len(seen))
-	for i, c := range seen {
-		list[i] = starlark.Tuple{
-			starlark.String(c.class),
-			starlark.MakeUint64(uint64(c.first.Lane)), starlark.MakeInt64(int64(c.first.Position)),
-			starlark.MakeUint64(uint64(c.first.Sibling)),
-		}
-	}
-	return frozenList(list)
+	return classState(seen)
 }
 
 func (a *minMax) Merge(groups []int32, in *Keyed) error {

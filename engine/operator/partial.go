@@ -145,9 +145,7 @@ func (p *Partial) pass(in *Keyed) error {
 	}
 	failed := p.g.Route(in, &p.routed)
 	for b := range Buckets {
-		if err := p.g.Add(b, &p.routed); err != nil {
-			return err
-		}
+		failed = lowest(p.g.Add(b, &p.routed), failed)
 	}
 	return failed
 }

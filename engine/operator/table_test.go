@@ -157,6 +157,8 @@ func TestRowsKeepEveryKind(t *testing.T) {
 func TestResultOfNothing(t *testing.T) {
 	for name, want := range map[string]string{
 		"count": "0", "sum": "0", "mean": "None", "min": "None", "list": "[]", "top": "[]",
+		"last": "None", "all": "[]", "set": "set([])", "var": "None", "median": "None", "about": "0", "highest": "[]",
+		"summary": "(0, 0, set([]), None, None, [])",
 	} {
 		if got := ResultOfNothing(aggregates[name].make()); got.String() != want {
 			t.Errorf("%s: got %v, want %s", name, got, want)

@@ -152,23 +152,9 @@ func (a *topAggregate) States(groups []int32, out *chunk.Column) {
 }
 
 // Pieces appends the state of a group as several, one for each piece that a chunk holds.
-func (a *topAggregate) Pieces(g int, out *chunk.Column) (n int) {
-	var piece []starlark.Value
-	bytes := int64(0)
-	for i := range a.heaps[g] {
-		r := &a.heaps[g][i]
-		piece = append(piece, r.state())
-		if bytes += r.size(); len(piece) == pieceRecords || bytes > pieceBytes {
-			out.Append(frozenList(piece))
-			piece, bytes = nil, 0
-			n++
-		}
-	}
-	if n == 0 || len(piece) > 0 {
-		out.Append(frozenList(piece))
-		n++
-	}
-	return n
+func (a *topAggregate) Pieces(g int, out *chunk.Column) int {
+	h := a.heaps[g]
+	return appendPieces(out, len(h), func(i int) (starlark.Value, int64) { return h[i].state(), h[i].size() })
 }
 
 func (r *ranked) state() starlark.Value {
