@@ -183,7 +183,7 @@ func (r *compiled) instead(cause any, before int) error {
 	}
 	r.report.Bugs++
 	if r.verify {
-		return &MismatchError{What: "panic", Kernel: fmt.Sprint(cause), Reference: "no error", Position: f.in.Base + uint64(f.in.RelativeAt(f.row))}
+		return &MismatchError{What: "panic", Kernel: fmt.Sprint(cause), Reference: "no error", Position: f.in.Base + uint64(f.in.RelativeAt(f.row)), ofRecord: true}
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package kernel
 import (
 	"errors"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,12 +86,27 @@ func tryRandom(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 	return fast.report.Compiled, deopts
 }
 
-// TestRandomPrograms compares the compiled code of random functions with the interpreter.
+// TestRandomPrograms compares the compiled code of random functions with the interpreter. FLOWSH_RANDOM=10m does so
+// for ten minutes; FLOWSH_SEED=n tries the program of seed n alone.
 func TestRandomPrograms(t *testing.T) {
+	if text := os.Getenv("FLOWSH_SEED"); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tryRandom(t, seed)
+		return
+	}
 	seed := rand.Uint64()
 	budget := 4 * time.Second
 	if testing.Short() {
 		budget = time.Second
+	}
+	if text := os.Getenv("FLOWSH_RANDOM"); text != "" {
+		var err error
+		if budget, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
 	}
 	end := time.Now().Add(budget)
 	programs, compiled, deopts := 0, 0, int64(0)

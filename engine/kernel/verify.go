@@ -2,6 +2,8 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/value"
@@ -17,27 +19,60 @@ type verifier struct {
 
 // A MismatchError says that a kernel and the interpreter disagree on a record: a bug of flowsh.
 type MismatchError struct {
-	What              string
-	Record            string
-	Kernel, Reference string
-	Position          uint64
+	Functions         string // that the record went through
+	What              string // they disagree on: record, column, error, ...
+	Record            string // of the input; "" if the difference is no single record's
+	Kernel, Reference string // what each of them gave
+	Position          uint64 // of the record in its source
+
+	ofRecord bool // Position is known
 }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("--kernels=verify: %s: the kernel gives %s, the interpreter %s, for the record at position %d: %s",
-		e.What, e.Kernel, e.Reference, e.Position, e.Record)
+	text := fmt.Sprintf("--kernels=verify: %s: %s: the kernel gives %s, the interpreter %s", e.Functions, e.What, e.Kernel, e.Reference)
+	if e.Record != "" {
+		text += fmt.Sprintf(", for the record at position %d: %s", e.Position, e.Record)
+	}
+	return text + "; this is a bug of flowsh: run the job with --kernels=off, and report it"
 }
 
 func (v *verifier) Run(in *chunk.Batch, out *Output) error {
 	err := v.fast.Run(in, out)
 	second := v.reference.Run(in, &v.second)
-	if text(err) != text(second) {
-		return &MismatchError{What: "error", Kernel: text(err), Reference: text(second)}
+	diff := v.errors(err, second)
+	if diff == nil {
+		diff = v.compare(out, &v.second)
 	}
-	if diff := v.compare(in, out); diff != nil {
-		return diff
+	if diff == nil {
+		return err
 	}
-	return err
+	diff.Functions = v.chain.names()
+	for i := range in.N {
+		if diff.ofRecord && in.Base+uint64(in.RelativeAt(i)) == diff.Position {
+			diff.Record = value.Cut(in.At(i), maxRecordText)
+			break
+		}
+	}
+	return diff
+}
+
+// names is the functions of the chain, for messages.
+func (c *Chain) names() string {
+	var all []string
+	for _, s := range slices.Concat(c.Steps, c.Columns) {
+		all = append(all, strings.TrimSpace(s.At+" "+s.Name))
+	}
+	return strings.Join(all, ", ")
+}
+
+func (v *verifier) errors(fast, reference error) *MismatchError {
+	if bug, ok := fast.(*MismatchError); ok {
+		return bug
+	}
+	if text(fast) == text(reference) {
+		return nil
+	}
+	return &MismatchError{What: "error", Kernel: text(fast), Reference: text(reference)}
 }
 
 func text(err error) string {
@@ -47,33 +82,62 @@ func text(err error) string {
 	return err.Error()
 }
 
-func (v *verifier) compare(in *chunk.Batch, out *Output) error {
-	if out.Len != v.second.Len || len(out.Dead) != len(v.second.Dead) || len(out.Prints) != len(v.second.Prints) {
-		return &MismatchError{What: "records", Kernel: fmt.Sprint(out.Len), Reference: fmt.Sprint(v.second.Len), Position: in.Base}
-	}
+// compare compares all that a batch became: what comes first is what tells most about a difference.
+func (v *verifier) compare(fast, reference *Output) *MismatchError {
 	if !v.chain.Discard {
-		if err := same("record", in, &out.Column, &v.second.Column, out); err != nil {
-			return err
+		if diff := fast.differs("record", &fast.Column, &reference.Column); diff != nil {
+			return diff
 		}
 	}
-	for i := range out.Columns {
-		if err := same("column", in, &out.Columns[i], &v.second.Columns[i], out); err != nil {
-			return err
+	for i := range fast.Columns {
+		if diff := fast.differs("column "+fmt.Sprint(i), &fast.Columns[i], &reference.Columns[i]); diff != nil {
+			return diff
 		}
+	}
+	differ := func(what string, a, b any) *MismatchError {
+		return &MismatchError{What: what, Kernel: fmt.Sprint(a), Reference: fmt.Sprint(b)}
+	}
+	switch {
+	case fast.Len != reference.Len:
+		return differ("number of records", fast.Len, reference.Len)
+	case !slices.Equal(letters(fast), letters(reference)):
+		return differ("failed records", letters(fast), letters(reference))
+	case !slices.Equal(fast.Prints, reference.Prints):
+		return differ("prints", fast.Prints, reference.Prints)
+	case !slices.Equal(fast.Counts, reference.Counts):
+		return differ("counts", fast.Counts, reference.Counts)
+	case !slices.Equal(fast.Lanes, reference.Lanes):
+		return differ("lanes", fast.Lanes, reference.Lanes)
+	case !slices.Equal(positions(fast), positions(reference)):
+		return differ("positions", positions(fast), positions(reference))
 	}
 	return nil
 }
 
-// same compares two columns by what their values look like, which tells 1 from 1.0 and 0.0 from -0.0.
-func same(what string, in *chunk.Batch, a, b *chunk.Column, out *Output) error {
-	for i := range a.N {
+func letters(o *Output) (all []string) {
+	for _, d := range o.Dead {
+		all = append(all, fmt.Sprint(d.Step, " ", value.Cut(d.Record, maxRecordText), " ", d.Error))
+	}
+	return all
+}
+
+func positions(o *Output) []uint32 {
+	all := make([]uint32, o.Len)
+	for i := range all {
+		all[i] = o.RelativeAt(i)
+	}
+	return all
+}
+
+// differs compares two columns by what their values look like, which tells 1 from 1.0 and 0.0 from -0.0.
+func (o *Output) differs(what string, a, b *chunk.Column) *MismatchError {
+	for i := range min(a.N, b.N) {
 		x, y := a.At(i), b.At(i)
-		if identical(x, y) {
-			continue
-		}
-		return &MismatchError{
-			What: what, Kernel: value.Cut(x, 200), Reference: value.Cut(y, 200),
-			Position: out.Base + uint64(out.RelativeAt(i)), Record: value.Cut(x, maxRecordText),
+		if !identical(x, y) {
+			return &MismatchError{
+				What: what, Kernel: value.Cut(x, 200), Reference: value.Cut(y, 200),
+				Position: o.Base + uint64(o.RelativeAt(i)), ofRecord: true,
+			}
 		}
 	}
 	return nil
