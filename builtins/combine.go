@@ -42,34 +42,3 @@ func (u *unit) concat(at syntax.Position, name string, flows []starlark.Value) (
 	}
 	return d.Flow, nil
 }
-
-// emitAfter and triggerAfter say after a reduce what its parameter could have said.
-func emitAfter(thread *starlark.Thread, fn *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	return amend(thread, fn, &operator{name: "emit", params: []param{required(emit())}}, args, kwargs)
-}
-
-func triggerAfter(thread *starlark.Thread, fn *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	return amend(thread, fn, &operator{name: "on_trigger", params: []param{required(whole("on_trigger", 1))}}, args, kwargs)
-}
-
-func amend(thread *starlark.Thread, fn *starlark.Builtin, o *operator, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
-	u, err := whileLoading(thread, o.name)
-	if err != nil {
-		return nil, err
-	}
-	in := fn.Receiver().(*Flow)
-	if in.op.Kind != engine.OpReduce {
-		return nil, mistake("better: reduce(initial, f, "+o.name+" = ...)", "%s must stand directly after reduce", o.name)
-	}
-	given, err := bindArguments(o.name, []string{o.params[0].name}, args, kwargs)
-	if err != nil {
-		return nil, err
-	}
-	changed := *in
-	changed.funcs, changed.op.Emit = slices.Clone(in.funcs), ""
-	d := &draft{u: u, operator: o, given: given, Flow: &changed}
-	if err := d.fill(); err != nil {
-		return nil, err
-	}
-	return d.Flow, nil
-}

@@ -174,9 +174,9 @@ func (u *unit) modify(in *Flow, o *operator, given []starlark.Value, m stage) (*
 	case "window":
 		return findOperator("window").build(u, m.at, in, []starlark.Value{m.value}, nil)
 	case "trigger":
-		values := []starlark.Value{m.value, nil, nil}
+		values := []starlark.Value{m.value, nil, nil, nil, nil}
 		if _, ok := m.value.(starlark.Callable); ok {
-			values = []starlark.Value{nil, nil, m.value}
+			values = []starlark.Value{nil, nil, m.value, nil, nil}
 		}
 		return findOperator("trigger").build(u, m.at, in, values, nil)
 	}

@@ -25,6 +25,8 @@ type Flow struct {
 	depth  int // operators on the longest way to a source
 	// lanes says that a partition has not met the operator that uses it yet.
 	lanes bool
+	// cut is the windows and triggers that have not met the operator yet whose state they cut.
+	cut cut
 }
 
 // A boundFunc is a function of the script as one parameter of an operator.

@@ -34,11 +34,11 @@ var operators = []*operator{
 	},
 	{
 		name: "reduce", kind: engine.OpReduce, finish: initialState,
-		params: []param{initial(), required(fold("f")), by(), whole("merge", 2), emit(), whole("on_trigger", 1), using()},
+		params: []param{initial(), required(fold("f")), by(), whole("merge", 2), emit(), onTrigger(), using()},
 	},
 	{
 		name: "scan", kind: engine.OpScan, finish: initialState,
-		params: []param{initial(), required(fold("f")), by(), whole("flush", 1), using(), onError()},
+		params: []param{initial(), required(fold("f")), by(), whole("flush", 1), using(), onError(), onTrigger()},
 	},
 	{name: "aggregate", kind: engine.OpAggregate, params: []param{required(whole("f", 2))}},
 	{name: "count", kind: engine.OpCount, params: []param{by()}, finish: meet},
@@ -61,8 +61,11 @@ var operators = []*operator{
 			fn("f", kernel.Signature{}), window(),
 		},
 	},
-	{name: "window", kind: engine.OpWindow, params: []param{required(window())}},
-	{name: "trigger", kind: engine.OpTrigger, params: []param{text("every"), text("period"), fn("f", kernel.Signature{})}},
+	{name: "window", kind: engine.OpWindow, params: []param{required(cutting())}},
+	{
+		name: "trigger", kind: engine.OpTrigger, finish: oneTrigger,
+		params: []param{every(), triggerSpan("period"), triggerFunction(), triggerSpan("after"), nondeterministic()},
+	},
 	{name: "departition", kind: engine.OpDepartition, params: []param{initial(), required(whole("merge", 2)), whole("done", 1)}},
 	{name: "through", kind: engine.OpThrough, params: []param{required(fn("f", kernel.Signature{}))}},
 	write,
@@ -211,15 +214,6 @@ func right() param {
 		}
 		return d.read(f)
 	}})
-}
-
-func window() param {
-	return param{name: "window", set: func(d *draft, v starlark.Value) error {
-		if _, ok := v.(*windowing); !ok {
-			return mistake(`write windows.fixed("1h", time = "ts") or the like`, "want a window, not %s", v.Type())
-		}
-		return text("window").set(d, v)
-	}}
 }
 
 // emit is what a reducer hands on of its state.

@@ -4,22 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
-	"github.com/flowsh/flowsh/engine/kernel"
 	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 )
 
 // A windowing describes how a flow is cut into windows. It is immutable.
 type windowing struct {
-	kind     string            // "fixed", "sliding", "session", "count" or "periodic"
-	size     startime.Duration // of a window; the gap of a session; the period of a periodic one
-	every    startime.Duration // sliding: from start to start
-	n        int64             // count: records of a window
-	time     starlark.Value    // function or selector of a record's time
-	fn       *kernel.Func      // time, bound
-	lateness startime.Duration // how long a window waits for late records
-	late     string            // "include", or the file for those that come later still; "" without a lateness
+	kind     string         // "fixed", "sliding", "session", "count" or "periodic"
+	size     time.Duration  // of a window; the gap of a session; the period of a periodic one
+	every    time.Duration  // sliding: from start to start
+	n        int64          // count: records of a window
+	time     starlark.Value // function or selector of a record's time; nil for count and periodic
+	lateness *time.Duration // how much older than those before it a record may be; nil: as much as it likes
+	late     string         // "include", or the file for records that are too old; "" without a lateness
+	fill     bool           // windows without records come out too
 }
 
 var windows = module("windows", map[string]function{
@@ -30,39 +30,92 @@ var windows = module("windows", map[string]function{
 	"sliding":  newTimeWindows("sliding", "size"),
 }, nil)
 
+// Bounds of a window's size: times are whole milliseconds in some flows, and stay in the range of 64 bits.
+const (
+	leastWindow = time.Millisecond
+	mostWindow  = 87600 * time.Hour
+	// mostOverlap is how many sliding windows a record may be in.
+	mostOverlap = 10_000
+)
+
 func newTimeWindows(kind, size string) function {
 	return func(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 		w := &windowing{kind: kind}
-		params := []any{size, &w.size, "time", &w.time, "lateness?", &w.lateness, "late?", &w.late}
+		var lateness starlark.Value
+		own, every := span{}, span{}
+		params := []any{size, &own}
 		if kind == "sliding" {
-			params = append([]any{size, &w.size, "every", &w.every}, params[2:]...)
+			params = append(params, "every", &every)
+		}
+		params = append(params, "time?", &w.time, "lateness?", &lateness, "late?", &w.late)
+		if kind != "session" {
+			params = append(params, "fill?", &w.fill)
 		}
 		if err := starlark.UnpackArgs(b.Name(), args, kwargs, params...); err != nil {
 			return nil, err
 		}
-		if err := w.check(size); err != nil {
+		w.size, w.every = own.Duration, every.Duration
+		err := w.allow(lateness)
+		if err == nil {
+			err = w.check(size)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", b.Name(), err)
 		}
-		fn, err := kernel.Bind(w.time, kernel.Signature{Op: b.Name(), Param: "time", Field: true})
-		if err != nil {
-			return nil, err
-		}
-		w.fn = fn
 		w.time.Freeze()
 		return w, nil
 	}
 }
 
+// allow sets the lateness.
+func (w *windowing) allow(v starlark.Value) error {
+	if v == nil || v == starlark.None {
+		return nil
+	}
+	var s span
+	if err := s.Unpack(v); err != nil {
+		return fmt.Errorf("lateness: %w", err)
+	}
+	w.lateness = &s.Duration
+	return nil
+}
+
 func (w *windowing) check(size string) error {
+	if err := checkSpan(size, w.size); err != nil {
+		return err
+	}
+	if w.kind == "sliding" {
+		if err := checkSpan("every", w.every); err != nil {
+			return err
+		}
+	}
 	switch {
-	case w.size <= 0:
-		return fmt.Errorf("%s must be over 0, not %v", size, w.size)
-	case w.kind == "sliding" && w.every <= 0:
-		return fmt.Errorf("every must be over 0, not %v", w.every)
-	case w.lateness < 0:
-		return fmt.Errorf("lateness must not be negative, and is %v", w.lateness)
-	case w.lateness > 0 && w.late == "":
+	case w.time == nil || w.time == starlark.None:
+		return errors.New(`needs time, the function or field that gives a record's time: time = "ts"`)
+	case w.kind == "sliding" && w.every > w.size:
+		return fmt.Errorf("every (%v) is over size (%v): records between two windows would be in none", w.every, w.size)
+	case w.kind == "sliding" && (w.size-1)/w.every >= mostOverlap:
+		return fmt.Errorf("every record would be in %d windows, more than %d: make every larger", (w.size-1)/w.every+1, mostOverlap)
+	case w.lateness == nil && w.late != "":
+		return errors.New(`late= says what becomes of late records, but without lateness= none is late`)
+	case w.lateness == nil:
+		return nil
+	case *w.lateness < 0:
+		return fmt.Errorf("lateness must not be negative, and is %v", *w.lateness)
+	case w.late == "":
 		return errors.New(`with lateness= say what becomes of records that come later still: late="include", or late="late.jsonl"`)
+	}
+	return nil
+}
+
+func checkSpan(name string, d time.Duration) error {
+	switch {
+	case d <= 0:
+		return fmt.Errorf("%s must be over 0, not %v", name, d)
+	case d%leastWindow != 0:
+		return fmt.Errorf("%s must be whole milliseconds, not %v", name, d)
+	case d > mostWindow:
+		return fmt.Errorf("%s must be at most %v, ten years, not %v", name, mostWindow, d)
 	}
 	return nil
 }
@@ -70,7 +123,7 @@ func (w *windowing) check(size string) error {
 func newCountWindows(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	w := &windowing{kind: "count"}
 	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "n", &w.n); err != nil {
-		return nil, err
+		return nil, lateOrNot(b, kwargs, err)
 	}
 	if w.n <= 0 {
 		return nil, fmt.Errorf("%s: n must be over 0, not %d", b.Name(), w.n)
@@ -80,13 +133,48 @@ func newCountWindows(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tupl
 
 func newPeriodicWindows(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	w := &windowing{kind: "periodic"}
-	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "every", &w.size); err != nil {
-		return nil, err
+	every, agreed := span{}, false
+	if err := starlark.UnpackArgs(b.Name(), args, kwargs, "every", &every, "nondeterministic?", &agreed); err != nil {
+		return nil, lateOrNot(b, kwargs, err)
 	}
-	if w.size <= 0 {
-		return nil, fmt.Errorf("%s: every must be over 0, not %v", b.Name(), w.size)
+	w.size = every.Duration
+	if err := checkSpan("every", w.size); err != nil {
+		return nil, fmt.Errorf("%s: %w", b.Name(), err)
+	}
+	if !agreed {
+		return nil, fmt.Errorf("%s: such windows go by the machine's clock, so every run gives other results: write nondeterministic = True, or windows.fixed(size, time = ...)", b.Name())
 	}
 	return w, nil
+}
+
+// lateOrNot words the error about arguments that only windows of time have.
+func lateOrNot(b *starlark.Builtin, kwargs []starlark.Tuple, err error) error {
+	for _, kw := range kwargs {
+		if name := string(kw[0].(starlark.String)); name == "lateness" || name == "late" || name == "time" {
+			return fmt.Errorf("%s has no %s: its records have no time, so none is late; windows.fixed, sliding and session have it", b.Name(), name)
+		}
+	}
+	return err
+}
+
+// A span is a duration as a script gives it: text such as "1h30m", or a value of the module time.
+type span struct{ time.Duration }
+
+// Unpack implements starlark.Unpacker.
+func (s *span) Unpack(v starlark.Value) error {
+	switch v := v.(type) {
+	case startime.Duration:
+		s.Duration = time.Duration(v)
+		return nil
+	case starlark.String:
+		d, err := time.ParseDuration(string(v))
+		if err != nil {
+			return fmt.Errorf(`%s is no duration: units are h, m, s, ms, us and ns, as in "1h30m"; a day is "24h"`, v)
+		}
+		s.Duration = d
+		return nil
+	}
+	return fmt.Errorf(`want a duration such as "500ms" or "1h30m", not %s`, v.Type())
 }
 
 // String is the windowing as a script writes it.
@@ -103,11 +191,14 @@ func (w *windowing) String() string {
 	if w.time != nil {
 		args = append(args, "time="+w.time.String())
 	}
-	if w.lateness != 0 {
-		args = append(args, fmt.Sprintf("lateness=%q", w.lateness.String()))
+	if w.lateness != nil {
+		args = append(args, fmt.Sprintf("lateness=%q, late=%q", w.lateness.String(), w.late))
 	}
-	if w.late != "" {
-		args = append(args, fmt.Sprintf("late=%q", w.late))
+	if w.fill {
+		args = append(args, "fill=True")
+	}
+	if w.kind == "periodic" {
+		args = append(args, "nondeterministic=True")
 	}
 	return "windows." + w.kind + "(" + strings.Join(args, ", ") + ")"
 }

@@ -78,8 +78,8 @@ func (d *draft) fill() error {
 			return d.about(p.name, err)
 		}
 	}
-	if d.operator.finish == nil {
-		return nil
+	if err := d.useCut(); err != nil || d.operator.finish == nil {
+		return err
 	}
 	return d.operator.finish(d)
 }
@@ -88,6 +88,10 @@ func (d *draft) fill() error {
 func (d *draft) read(in *Flow) error {
 	if in.written() {
 		return d.mistake("write ends a flow: %s must read the flow before it", d.operator.name)
+	}
+	in, err := d.takeCut(in)
+	if err != nil {
+		return err
 	}
 	d.in = append(d.in, in)
 	d.depth = max(d.depth, in.depth+1)

@@ -102,6 +102,9 @@ func using() param {
 		default:
 			return mistake("a list or a dict needs no using: name it in the function", "want a flow or lookup(...), not %s", v.Type())
 		}
+		if err := d.side.flow.uncut(); err != nil {
+			return err
+		}
 		if d.side.flow.written() {
 			return mistake("", "write ends a flow: use the flow before it")
 		}

@@ -125,7 +125,7 @@ func result(thread *starlark.Thread, fn *starlark.Builtin, args starlark.Tuple, 
 // outputs reads the value of job, or of a step: a flow or a list of flows, of which at most one is not written.
 func outputs(what string, v starlark.Value) ([]*Flow, error) {
 	if f, ok := v.(*Flow); ok {
-		return []*Flow{f}, nil
+		return []*Flow{f}, f.uncut()
 	}
 	list, ok := v.(starlark.Indexable)
 	if _, text := v.(starlark.String); !ok || text {
@@ -139,6 +139,9 @@ func outputs(what string, v starlark.Value) ([]*Flow, error) {
 		f, ok := list.Index(i).(*Flow)
 		if !ok {
 			return nil, mistake(outputHint(list.Index(i)), "%s must be a list of flows, but holds %s", what, list.Index(i).Type())
+		}
+		if err := f.uncut(); err != nil {
+			return nil, err
 		}
 		flows = append(flows, f)
 	}

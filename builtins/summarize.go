@@ -65,10 +65,14 @@ func (a *aggregation) plain(name string) engine.Aggregation {
 	return p
 }
 
-// keyFields names the members that hold the key: selectors' own names, "key" for what a function returns.
+// keyFields names the members that hold the key: "window" for a window, selectors' own names, "key" for what a
+// function returns.
 func keyFields(d *draft) error {
 	if d.has("by") {
 		d.op.Fields = fieldNames(d.given[0])
+	}
+	if d.op.Window != nil {
+		d.op.Fields = append([]string{"window"}, d.op.Fields...)
 	}
 	for i, name := range d.op.Fields {
 		taken := slices.Contains(d.op.Fields[:i], name)

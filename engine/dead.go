@@ -224,6 +224,15 @@ func (r *stepRun) writeDeadLetters(ctx context.Context) error {
 			files = append(files, file)
 		}
 	}
+	late, err := r.lateLetters()
+	if err != nil {
+		return err
+	}
+	for _, file := range late {
+		if !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
 	for _, file := range files {
 		if err := r.writeLetters(ctx, file); err != nil {
 			return err

@@ -51,12 +51,16 @@ type groupEnd struct {
 	state    starlark.Value // what an unkeyed op emits for no records at all; nil: nothing
 	seen     bool
 	ledger   groupLedger
+	windows  *windower // nil: there is one window, the flow
+	sessions *sessions // of session windows
+	releaser *releaser // of a reduce
 }
 
 type groupWorker struct {
 	keyed   operator.Keyed
 	partial *operator.Partial // of an op that combines in any order
 	order   chunk.Column
+	times   *chunk.Column // of the records, where windows go by them
 }
 
 // routed is a unit's records by bucket; it is used again when all folding goroutines are through with it.
@@ -87,9 +91,13 @@ func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.cut()
 	ordered := !combines(op) || op.Kind == OpReduce
-	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Cores: s.run.cores, Memory: s.memory("group")})
-	if !combines(op) {
+	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Cores: s.run.cores, Memory: g.memory("group")})
+	if g.sessions != nil {
+		return g, nil
+	}
+	if !combines(op) || g.windows.inOrder() {
 		g.startFolding()
 		return g, nil
 	}
@@ -111,6 +119,9 @@ func (g *groupEnd) columns() error {
 		if len(s.chain.Columns) == 0 && s.Laned {
 			g.lanes = lanesOf(s.run.graph, op.ID)
 		}
+		return nil
+	case OpTake:
+		s.column(op, "by", false)
 		return nil
 	case OpUniq:
 		s.column(op, "key", true)
@@ -158,6 +169,8 @@ func (g *groupEnd) aggregate() (func() (operator.Aggregate, error), error) {
 	case OpSummarize:
 		g.state = summaryOfNothing(g.op, g.parts)
 		return func() (operator.Aggregate, error) { return operator.NewSummary(g.parts), nil }, nil
+	case OpTake:
+		return func() (operator.Aggregate, error) { return operator.NewTake(g.op.N), nil }, nil
 	case OpTakeSort:
 		return func() (operator.Aggregate, error) {
 			return operator.NewTop(g.op.N, g.op.Reverse), nil
@@ -187,6 +200,9 @@ func (g *groupEnd) work(n int, u *unit) error {
 	if err := g.keyed(w, u); err != nil || u.out.Len == 0 {
 		return err
 	}
+	if g.windows != nil {
+		return g.workInWindows(n, u)
+	}
 	if combines(g.op) {
 		p := w.partial
 		if p == nil {
@@ -199,13 +215,18 @@ func (g *groupEnd) work(n int, u *unit) error {
 		}
 		return g.located(err)
 	}
+	u.ready = g.route(&w.keyed)
+	return nil
+}
+
+// route divides records by bucket.
+func (g *groupEnd) route(k *operator.Keyed) *routed {
 	r, ok := g.pool.Get().(*routed)
 	if !ok {
 		r = new(routed)
 	}
-	r.failed = g.groups.Route(&w.keyed, &r.Routed)
-	u.ready = r
-	return nil
+	r.failed = g.groups.Route(k, &r.Routed)
+	return r
 }
 
 // keyed brings a chain's output into the form that groups take. The columns are borrowed.
@@ -213,7 +234,8 @@ func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
 	k, out := &w.keyed, u.out
 	k.Batch = &out.Batch
 	k.Keys, k.Values = chunk.Column{}, out.Column
-	columns := out.Columns
+	columns, times := g.windows.split(out.Columns)
+	w.times = times
 	switch {
 	case g.lanes > 0:
 		k.Keys = laneColumn(out.Lanes)
@@ -258,6 +280,8 @@ func (g *groupEnd) deliver(u *unit) error {
 				return g.located(g.groups.FirstError(err))
 			}
 		}
+	case *windowedUnit:
+		return g.deliverInWindows(u, ready)
 	case *keyClasses:
 		return g.keys.check(u)
 	case *operator.Partial:
@@ -265,16 +289,22 @@ func (g *groupEnd) deliver(u *unit) error {
 			return g.located(g.groups.FirstError(err))
 		}
 	case *routed:
-		failed := ready.failed // it is used again once the folders are through with it
-		ready.pending.Store(int32(len(g.folders)))
-		for _, c := range g.folders {
-			c <- ready
-		}
-		if failed != nil || g.broken.Load() {
-			g.stopFolding()
-			g.failures = append(g.failures, failed)
-			return g.located(g.lowest())
-		}
+		return g.dispatch(ready)
+	}
+	return nil
+}
+
+// dispatch passes routed records on to the folding goroutines.
+func (g *groupEnd) dispatch(r *routed) error {
+	failed := r.failed // it is used again once the folders are through with it
+	r.pending.Store(int32(len(g.folders)))
+	for _, c := range g.folders {
+		c <- r
+	}
+	if failed != nil || g.broken.Load() {
+		g.stopFolding()
+		g.failures = append(g.failures, failed)
+		return g.located(g.lowest())
 	}
 	return nil
 }
@@ -322,6 +352,9 @@ func (g *groupEnd) fold(b int, r *routed) {
 
 // finish emits the results in order of the first occurrence of their keys.
 func (g *groupEnd) finish(ctx context.Context) error {
+	if err := g.foldSessions(ctx); err != nil {
+		return err
+	}
 	if err := g.settle(); err != nil {
 		return err
 	}
@@ -331,6 +364,11 @@ func (g *groupEnd) finish(ctx context.Context) error {
 	g.ledger.settled = true
 	for _, text := range g.prints.lines {
 		g.stage.run.host.Send(Printed{Text: text})
+	}
+	if g.windows != nil {
+		err := g.emitWindows(ctx)
+		g.ledger.emitted = err == nil
+		return g.located(err)
 	}
 	if g.lanes > 0 {
 		return g.emitLanes(ctx)
@@ -357,6 +395,9 @@ func (g *groupEnd) flush() error {
 
 // balance tests that no record was lost on its way into the groups.
 func (g *groupEnd) balance(came int64) error {
+	if g.windows != nil {
+		came += g.ledger.copies.Load()
+	}
 	return g.ledger.check(g.stage.run.opName(g.op.ID), came, g.op.Kind == OpCount)
 }
 
@@ -393,16 +434,20 @@ func (g *groupEnd) emit(ctx context.Context, k *operator.Keyed) error {
 		b.Column = k.Values
 	case g.op.Kind == OpSummarize:
 		b.Column = summaryRecords(g.op, g.stage.run.function(g.op, "by"), k)
-	case g.op.Kind == OpTakeSort:
+	case g.op.Kind == OpTakeSort || g.op.Kind == OpTake:
 		for i := range k.Values.N {
 			if err := emitState(b, k.Values.At(i), "events"); err != nil {
 				return err
 			}
 		}
-	case g.op.Kind == OpReduce && g.op.Funcs["by"] == "":
+	case g.op.Kind == OpReduce && g.releases():
 		for i := range k.Values.N {
-			if err := emitState(b, k.Values.At(i), g.op.Emit); err != nil {
-				return g.stage.complain(g.op, nil, 0, err.Error())
+			s := released{state: k.Values.At(i)}
+			if g.op.Funcs["by"] != "" {
+				s.key = k.Keys.At(i)
+			}
+			if err := g.release(b, s); err != nil {
+				return err
 			}
 		}
 	case g.op.Funcs["by"] == "" && g.op.Kind != OpGroupBy:
@@ -418,8 +463,8 @@ func (g *groupEnd) emitEmpty(ctx context.Context) error {
 	b := new(chunk.Batch)
 	if g.op.Kind != OpReduce {
 		b.Append(g.state)
-	} else if err := emitState(b, g.state, g.op.Emit); err != nil {
-		return g.stage.complain(g.op, nil, 0, err.Error())
+	} else if err := g.release(b, released{state: g.state}); err != nil {
+		return err
 	}
 	return g.stage.emit(ctx, b)
 }
@@ -435,8 +480,8 @@ func (g *groupEnd) emitLanes(ctx context.Context) error {
 	next := 0
 	one := func(state starlark.Value) error {
 		b := new(chunk.Batch)
-		if err := emitState(b, state, g.op.Emit); err != nil {
-			return g.stage.complain(g.op, nil, 0, err.Error())
+		if err := g.release(b, released{state: state, lane: next}); err != nil {
+			return err
 		}
 		next++
 		return g.stage.emit(ctx, b)

@@ -32,6 +32,7 @@ type Step struct {
 type OpKind string
 
 // The operators. Those that a script cannot name: Result reads an earlier step, Concat joins flows end to end.
+// Window and Trigger become fields of the operator behind them.
 const (
 	OpSource      OpKind = "source"
 	OpResult      OpKind = "result"
@@ -96,6 +97,8 @@ type Op struct {
 	// Aggregates are what summarize computes, and Fields the members of its results that hold the key.
 	Aggregates []Aggregation `json:"aggregates,omitempty"`
 	Fields     []string      `json:"fields,omitempty"`
+	Window     *Window       `json:"window,omitempty"`  // stateful ops and join: state by window
+	Trigger    *Trigger      `json:"trigger,omitempty"` // reduce, scan
 	// Options is what the call says besides, in its order, as text: join's how, summarize's aggregates.
 	Options []Option `json:"options,omitempty"`
 }
@@ -132,8 +135,10 @@ type ErrorRules struct {
 
 // A Ref names a function or value that an op uses.
 type Ref struct {
-	Op    int
-	Param string // f, key, by, merge, flush, value, of, of.NAME, route, emit, using.key, using.value; values: initial, list
+	Op int
+	// f, key, by, merge, flush, value, of, of.NAME, route, emit, on_trigger, using.key, using.value, window.time, trigger.f;
+	// values: initial, list
+	Param string
 }
 
 // A Program is a loaded job: its graph, and what the graph refers to. Everything in it is frozen and safe for

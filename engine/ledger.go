@@ -86,12 +86,13 @@ type OpTotal struct {
 
 // A Summary says what a run did.
 type Summary struct {
-	Read    int64     `json:"read"`    // records read from sources
-	Bytes   int64     `json:"bytes"`   // bytes read
-	Written int64     `json:"written"` // records written to all outputs
-	Dead    int64     `json:"dead"`    // records dropped or written as dead letters
-	Unread  int64     `json:"unread"`  // records that a take left unread between stages
-	Spilled int64     `json:"spilled"` // bytes written to the spill store at most at one time
+	Read    int64     `json:"read"`           // records read from sources
+	Bytes   int64     `json:"bytes"`          // bytes read
+	Written int64     `json:"written"`        // records written to all outputs
+	Dead    int64     `json:"dead"`           // records dropped or written as dead letters
+	Late    int64     `json:"late,omitempty"` // records that came too late for their windows, written to a file
+	Unread  int64     `json:"unread"`         // records that a take left unread between stages
+	Spilled int64     `json:"spilled"`        // bytes written to the spill store at most at one time
 	Ops     []OpTotal `json:"ops"`
 	Outputs []Output  `json:"outputs"`
 	Notes   []string  `json:"notes,omitempty"` // what the user should know about the result
@@ -121,6 +122,9 @@ func (s *Summary) Audit() string {
 	if s.Dead > 0 {
 		fmt.Fprintf(&b, ", %d failed", s.Dead)
 	}
+	if s.Late > 0 {
+		fmt.Fprintf(&b, ", %d late", s.Late)
+	}
 	if s.Unread > 0 {
 		fmt.Fprintf(&b, ", %d not read", s.Unread)
 	}
@@ -134,6 +138,7 @@ func (s *Summary) Audit() string {
 // A groupLedger counts what happens to records that meet in groups.
 type groupLedger struct {
 	folded  atomic.Int64 // records
+	copies  atomic.Int64 // records of windows more than came: one is in several windows, or late and in none
 	sum     int64        // of results that are ints
 	settled bool         // all records were folded
 	emitted bool         // all results were handed on

@@ -216,7 +216,7 @@ func (b *planner) build(o *Op) (*Stage, error) {
 // takesSorted says that a take is all that reads a sort, which then needs to keep no more than the take wants.
 func (b *planner) takesSorted(take *Op) bool {
 	in := take.In[0]
-	return take.Funcs["by"] == "" && b.graph.Ops[in].Kind == OpSort && b.readers[in] == 1
+	return take.Funcs["by"] == "" && take.Window == nil && b.graph.Ops[in].Kind == OpSort && b.readers[in] == 1
 }
 
 // endOf says where the records of a stateful op meet.
@@ -225,10 +225,18 @@ func endOf(o *Op) End {
 	case OpSort, OpShuffle, OpSample:
 		return Sort
 	case OpTakeSort:
-		if o.Funcs["by"] == "" {
+		if o.Funcs["by"] == "" && o.Window == nil {
 			return Sort
 		}
-	case OpWithIndex, OpTake, OpScan, OpBatch, OpMapBatch:
+	case OpTake:
+		if o.Window == nil {
+			return InOrder
+		}
+	case OpReduce:
+		if o.Trigger != nil {
+			return InOrder
+		}
+	case OpWithIndex, OpScan, OpBatch, OpMapBatch:
 		return InOrder
 	}
 	return Group
@@ -237,10 +245,10 @@ func endOf(o *Op) End {
 // supported refuses what has a place in the graph but no implementation.
 func supported(o *Op) error {
 	switch o.Kind {
-	case OpAggregate, OpJoin, OpWindow, OpTrigger, OpDepartition, OpThrough:
+	case OpAggregate, OpJoin, OpDepartition, OpThrough:
 		return &NotYetError{Op: o.Kind, At: o.At}
 	}
-	for _, param := range []string{"route", "on_trigger", "window", "trigger", "weight"} {
+	for _, param := range []string{"route", "window", "weight"} {
 		if o.Funcs[param] != "" {
 			return &NotYetError{Op: o.Kind, At: o.At, What: ": " + param + "="}
 		}

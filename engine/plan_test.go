@@ -141,7 +141,7 @@ func TestPlanLimitsASort(t *testing.T) {
 }
 
 func TestPlanRefusesByName(t *testing.T) {
-	for _, kind := range []OpKind{OpAggregate, OpJoin, OpWindow, OpTrigger, OpDepartition, OpThrough} {
+	for _, kind := range []OpKind{OpAggregate, OpJoin, OpDepartition, OpThrough} {
 		var g sketch
 		g.Steps = []Step{{Outputs: []int{g.op(kind, g.op(OpSource))}}}
 		var e *NotYetError
@@ -150,10 +150,10 @@ func TestPlanRefusesByName(t *testing.T) {
 		}
 	}
 	var g sketch
-	reduce := g.op(OpReduce, g.op(OpSource))
-	g.Ops[reduce].Funcs["on_trigger"] = "f"
-	g.Steps = []Step{{Outputs: []int{reduce}}}
-	if _, err := MakePlan(&g.Graph); err == nil || err.Error() != "job.star:1:1: reduce is not supported by this version of flowsh: on_trigger=" {
-		t.Errorf("on_trigger: %v", err)
+	batch := g.op(OpBatch, g.op(OpSource))
+	g.Ops[batch].Funcs["weight"] = "f"
+	g.Steps = []Step{{Outputs: []int{batch}}}
+	if _, err := MakePlan(&g.Graph); err == nil || err.Error() != "job.star:1:1: batch is not supported by this version of flowsh: weight=" {
+		t.Errorf("weight: %v", err)
 	}
 }

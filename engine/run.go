@@ -106,6 +106,7 @@ type stepRun struct {
 
 	deadMu sync.Mutex
 	dead   map[int]*deadLetterBox
+	late   map[int]*lateBox
 }
 
 type stepSink struct {
@@ -410,6 +411,11 @@ func (r *stepRun) summarize() {
 		if s.source != nil {
 			r.summary.Read += l.Read + l.Bad
 			r.summary.Bytes += l.Bytes
+		}
+		if s.Op >= 0 {
+			if note := r.graph.Ops[s.Op].clockNote(); note != "" {
+				r.summary.Notes = append(r.summary.Notes, note)
+			}
 		}
 		for i, c := range l.Counts {
 			r.summary.Ops = append(r.summary.Ops, OpTotal{Op: s.Chain[i], Name: r.opName(s.Chain[i]), Count: c})

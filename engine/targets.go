@@ -37,17 +37,29 @@ func (r *stepRun) checkDeadLetters() error {
 			if op < 0 {
 				continue
 			}
-			rules := r.rules(op)
-			if rules == nil || rules.File == "" || seen[rules.File] {
-				continue
-			}
-			seen[rules.File] = true
-			if err := r.checkDeadLetterFile(rules.File); err != nil {
-				return err
+			for _, file := range r.letterFiles(op) {
+				if seen[file] {
+					continue
+				}
+				seen[file] = true
+				if err := r.checkDeadLetterFile(file); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// letterFiles are the files for records of an op that fail, and that come late.
+func (r *stepRun) letterFiles(op int) (files []string) {
+	if rules := r.rules(op); rules != nil && rules.File != "" {
+		files = append(files, rules.File)
+	}
+	if w := r.graph.Ops[op].Window; w != nil && w.sheds() {
+		files = append(files, w.Late)
+	}
+	return files
 }
 
 func (r *stepRun) checkDeadLetterFile(file string) error {

@@ -122,8 +122,8 @@ func (e *taskEnd) make(ctx context.Context) error {
 }
 
 // combinesElsewhere says that an op's states can be made in one place and merged in another. What take_sort sorts by
-// is compared with the first record of all.
-func combinesElsewhere(op *Op) bool { return combines(op) && op.Kind != OpTakeSort }
+// // is compared with the first record of all, and so is what windows come out as.
+func combinesElsewhere(op *Op) bool { return combines(op) && op.Kind != OpTakeSort && op.Window == nil }
 
 func (e *taskEnd) work(n int, u *unit) error {
 	if e.groups != nil {

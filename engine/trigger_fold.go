@@ -1,0 +1,384 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/operator"
+	"github.com/flowsh/flowsh/engine/value"
+	"go.starlark.net/starlark"
+)
+
+// A stepper folds records, in order, into a state for each key or lane in each window, and hands on what comes of it
+// at once: what the function of a scan returns beside the next state, and what a trigger releases.
+type stepper struct {
+	stage    *stageRun
+	op       *Op
+	folder   *kernel.Folder
+	windows  *windower    // nil: there is one window, the flow
+	fires    *kernel.Func // the trigger's own function, or nil
+	keyed    bool
+	flushes  bool
+	releaser *releaser
+
+	states map[string]*running // by window and canonical key
+	order  []*running          // by first occurrence
+	bytes  int64
+	lane   uint32 // of the last record, if the flow has lanes; they come one after another
+	in     operator.Keyed
+	key    []byte
+	ids    []int64
+}
+
+// running is the state of a key in a window.
+type running struct {
+	state   starlark.Value
+	key     starlark.Value
+	lane    int
+	window  *int64
+	records int64
+	measure int64 // at so many records bytes is measured again
+	bytes   int64
+	trigger starlark.Value // the state of the trigger's own function
+	since   time.Time      // of the first record, or of the period
+	waited  bool           // after= has fired
+}
+
+func newStepper(s *stageRun, op *Op) (sequential, error) {
+	r, err := s.reducer(op)
+	if err != nil {
+		return nil, err
+	}
+	r.Prints = func(text string) { s.run.host.Send(Printed{Text: text}) }
+	f := &stepper{
+		stage: s, op: op, folder: kernel.NewFolder(r, s.run.env), fires: s.run.function(op, "trigger.f"),
+		keyed: op.Funcs["by"] != "", flushes: r.Flush != nil, states: map[string]*running{}, windows: newWindower(s, op),
+	}
+	lanes := 0
+	if s.Laned && !f.keyed {
+		lanes = lanesOf(s.run.graph, op.ID)
+	}
+	if f.windows != nil {
+		f.windows.keyed = f.keyed || lanes > 0
+	}
+	f.releaser, err = newReleaser(s, op, f.windows, lanes)
+	return f, err
+}
+
+func (f *stepper) next(out *kernel.Output) (*chunk.Batch, error) {
+	b := new(chunk.Batch)
+	columns, times := f.windows.split(out.Columns)
+	f.in = operator.Keyed{Batch: &out.Batch}
+	if f.keyed {
+		f.in.Keys = columns[0]
+	}
+	ordinals := out.Ordinals(nil)
+	for i := range out.N {
+		f.folder.At(ordinals[i])
+		if err := f.record(b, out, times, i); err != nil {
+			return b, err
+		}
+		for len(out.Lanes) > 0 && len(b.Lanes) < b.N {
+			b.Lanes = append(b.Lanes, out.Lanes[i])
+		}
+	}
+	return b, nil
+}
+
+// record takes one record through all of its windows.
+func (f *stepper) record(b *chunk.Batch, out *kernel.Output, times *chunk.Column, i int) error {
+	if err := f.enter(b, out, i); err != nil {
+		return err
+	}
+	windows, err := f.windowsOf(out, times, i)
+	if err != nil {
+		return err
+	}
+	for k := range max(1, len(windows)) {
+		var window *int64
+		if f.windows != nil {
+			if len(windows) == 0 {
+				return nil // it was late
+			}
+			window = &windows[k]
+		}
+		s, err := f.find(out, i, window)
+		if err == nil {
+			err = f.fold(b, s, out, i)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// windowsOf are the windows of a record, none if it is late.
+func (f *stepper) windowsOf(out *kernel.Output, times *chunk.Column, i int) (windows []int64, err error) {
+	w := f.windows
+	if w == nil {
+		return nil, nil
+	}
+	t := int64(0)
+	if w.timed() {
+		if t, err = instantOf(times, i); err != nil {
+			return nil, f.stage.complain(f.op, out, i, err.Error())
+		}
+		w.meet(f.in.Ordinal(i), isInt(times, i))
+	}
+	if w.sheds() {
+		if by := w.lateBy(t); by > 0 {
+			return nil, w.late.add(w, &f.in, i, out.At(i), by)
+		}
+	}
+	if err := f.appendKey(out, i, nil); err != nil {
+		return nil, err
+	}
+	f.ids, err = w.windowsOf(f.ids[:0], t, f.key)
+	return f.ids, err
+}
+
+// enter ends the lane before the record's, if every lane has a state of its own.
+func (f *stepper) enter(b *chunk.Batch, out *kernel.Output, i int) error {
+	if !f.stage.Laned || f.keyed || out.Lanes[i] == f.lane {
+		return nil
+	}
+	if err := f.end(b); err != nil {
+		return err
+	}
+	clear(f.states)
+	f.order, f.bytes, f.lane = f.order[:0], 0, out.Lanes[i]
+	return nil
+}
+
+// appendKey makes the key of a record's state, in a window if there is one.
+func (f *stepper) appendKey(out *kernel.Output, i int, window *int64) (err error) {
+	f.key = f.key[:0]
+	if window != nil {
+		f.key = value.AppendKeyInt(f.key, *window)
+	}
+	switch {
+	case f.keyed:
+		f.key, _, err = value.AppendKey(f.key, f.in.Keys.At(i))
+	case len(out.Lanes) > 0:
+		f.key = value.AppendKeyInt(f.key, int64(out.Lanes[i]))
+	}
+	if err != nil {
+		return f.stage.complain(f.op, out, i, err.Error())
+	}
+	return nil
+}
+
+// find is the state for a record in a window.
+func (f *stepper) find(out *kernel.Output, i int, window *int64) (*running, error) {
+	if err := f.appendKey(out, i, window); err != nil {
+		return nil, err
+	}
+	if s := f.states[string(f.key)]; s != nil {
+		return s, nil
+	}
+	state, err := f.folder.Initial()
+	if err != nil {
+		return nil, err
+	}
+	s := &running{state: state, trigger: starlark.None, measure: 1}
+	if window != nil {
+		w := *window
+		s.window = &w
+	}
+	if f.keyed {
+		s.key = value.Detach(f.in.Keys.At(i))
+	} else if len(out.Lanes) > 0 {
+		s.lane = int(out.Lanes[i])
+	}
+	f.states[string(f.key)] = s
+	f.order = append(f.order, s)
+	f.bytes += int64(len(f.key)) + sizeRunning
+	return s, nil
+}
+
+const sizeRunning = 200 // bytes of a running with its place in the map, without state and key
+
+// fold folds a record into a state, and releases this if a trigger fires.
+func (f *stepper) fold(b *chunk.Batch, s *running, out *kernel.Output, i int) error {
+	result, err := f.folder.Fold(s.state, &out.Column, i)
+	if err != nil {
+		return f.failed(out, i, err)
+	}
+	if s.state, err = f.emit(b, result, out, i); err != nil {
+		return err
+	}
+	if s.records++; s.records == s.measure {
+		if err := f.grow(s); err != nil {
+			return err
+		}
+	}
+	if f.op.Trigger == nil {
+		return nil
+	}
+	fired, err := f.fired(s, out, i)
+	for _, trigger := range fired {
+		if err == nil {
+			s.state, err = f.releaser.release(b, s.released(trigger))
+		}
+	}
+	return err
+}
+
+func (s *running) released(trigger starlark.Value) released {
+	return released{state: s.state, key: s.key, lane: s.lane, window: s.window, trigger: trigger}
+}
+
+// emit takes apart what the function of a scan returned; that of a reduce returned the state.
+func (f *stepper) emit(b *chunk.Batch, result starlark.Value, out *kernel.Output, i int) (starlark.Value, error) {
+	if f.op.Kind == OpReduce {
+		return result, nil
+	}
+	pair, ok := result.(starlark.Tuple)
+	if !ok || len(pair) != 2 {
+		return nil, f.stage.complain(f.op, out, i, "scan must return (list of records, next state), not "+value.Cut(result, 60))
+	}
+	if err := spreadInto(b, pair[0]); err != nil {
+		return nil, f.stage.complain(f.op, out, i, "scan must return (list of records, next state): "+err.Error())
+	}
+	return pair[1], nil
+}
+
+// grow measures a state, again whenever it has had twice as many records.
+func (f *stepper) grow(s *running) error {
+	bytes := value.Size(s.state)
+	f.bytes += bytes - s.bytes
+	s.bytes, s.measure = bytes, 2*s.measure
+	share := f.stage.run.share
+	if f.bytes <= share {
+		return nil
+	}
+	return &operator.LimitError{
+		What: f.stage.name, Bytes: f.bytes, Share: share,
+		Hint: fmt.Sprintf("a %s that hands on records as it goes holds its states in memory: use fewer keys or windows, or raise --mem", f.op.Kind),
+	}
+}
+
+// failed makes a dead letter of the record if the job asks for it; the state stays what it was before, unless
+// the function changed it in place.
+func (f *stepper) failed(out *kernel.Output, i int, err error) error {
+	var e *kernel.ScriptError
+	if f.stage.rules(f.op.ID) == nil || !errors.As(err, &e) || errors.Is(err, kernel.ErrLimit) {
+		return f.stage.locate(err, out, i)
+	}
+	source, offset := "", int64(-1)
+	if o := out.Origin; o != nil {
+		source, offset = o.File, o.Base+int64(out.RelativeAt(i))
+	}
+	f.stage.run.seen(f.op.ID, 1)
+	return f.stage.run.letter(f.op.ID, out.At(i), source, offset, reason(e), e.Backtrace)
+}
+
+// fired are the names of what fires with a record that was folded into the state.
+func (f *stepper) fired(s *running, out *kernel.Output, i int) (names []starlark.Value, err error) {
+	t := f.op.Trigger
+	if f.fires != nil {
+		name, err := f.ask(s, out, i)
+		if err != nil {
+			return nil, err
+		}
+		if name != starlark.None {
+			names = append(names, name)
+		}
+	}
+	if t.Every > 0 && s.records%t.Every == 0 {
+		names = append(names, starlark.Tuple{starlark.String("every"), starlark.MakeInt64(t.Every)})
+	}
+	if !t.clocked() {
+		return names, nil
+	}
+	now := f.stage.run.host.Clock.Now()
+	if s.since.IsZero() {
+		s.since = now
+	}
+	if t.After > 0 && !s.waited && now.Sub(s.since) >= t.After {
+		s.waited = true
+		names = append(names, starlark.Tuple{starlark.String("after"), starlark.String(t.After.String())})
+	}
+	if t.Period > 0 && now.Sub(s.since) >= t.Period {
+		s.since = now
+		names = append(names, starlark.Tuple{starlark.String("period"), starlark.String(t.Period.String())})
+	}
+	return names, nil
+}
+
+// ask calls the trigger's own function, which returns the name of what fires, or None, and its own next state.
+func (f *stepper) ask(s *running, out *kernel.Output, i int) (starlark.Value, error) {
+	v, err := f.folder.CallWith(f.fires, "trigger", s.trigger, &out.Column, i)
+	if err != nil {
+		return nil, f.stage.locate(err, out, i)
+	}
+	pair, ok := v.(starlark.Tuple)
+	if !ok || len(pair) != 2 {
+		return nil, f.stage.complain(f.op, out, i, "the trigger must return (name or None, next state), not "+value.Cut(v, 60))
+	}
+	s.trigger = pair[1]
+	if _, text := pair[0].(starlark.String); !text && pair[0] != starlark.None {
+		return nil, f.stage.complain(f.op, out, i, "the trigger must return (name or None, next state): the name is "+pair[0].Type()+": "+value.Cut(pair[0], 60))
+	}
+	return pair[0], nil
+}
+
+func (f *stepper) flush() (*chunk.Batch, error) {
+	b := new(chunk.Batch)
+	if err := f.end(b); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// end ends the windows, in their order, and in each the states by first occurrence.
+func (f *stepper) end(b *chunk.Batch) error {
+	if f.windows != nil {
+		slices.SortStableFunc(f.order, func(x, y *running) int { return cmp.Compare(*x.window, *y.window) })
+	}
+	if len(f.order) == 0 && f.windows == nil && !f.keyed && !f.stage.Laned && f.releases() {
+		state, err := f.folder.Initial()
+		if err != nil {
+			return err
+		}
+		f.order = append(f.order, &running{state: state})
+	}
+	for _, s := range f.order {
+		if err := f.done(b, s); err != nil {
+			return err
+		}
+	}
+	for f.stage.Laned && len(b.Lanes) < b.N {
+		b.Lanes = append(b.Lanes, f.lane)
+	}
+	return nil
+}
+
+// releases says that final states are released. A scan hands on only what its flush makes of them, unless it is told to.
+func (f *stepper) releases() bool {
+	return f.op.Kind == OpReduce || f.op.Funcs["on_trigger"] != "" || f.op.Emit != ""
+}
+
+// done hands on what is left of a state.
+func (f *stepper) done(b *chunk.Batch, s *running) error {
+	switch {
+	case f.releases():
+		_, err := f.releaser.release(b, s.released(nil))
+		return err
+	case f.flushes:
+		v, err := f.folder.Flush(s.state)
+		if err != nil {
+			return err
+		}
+		if err := spreadInto(b, v); err != nil {
+			return f.stage.complain(f.op, nil, 0, "flush must return a list of records: "+err.Error())
+		}
+	}
+	return nil
+}

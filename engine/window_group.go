@@ -1,0 +1,300 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/operator"
+	"go.starlark.net/starlark"
+)
+
+// A windowedUnit is a unit of a group end whose keys are in windows.
+type windowedUnit struct {
+	classes any            // what encoding its order keys left
+	keyed   operator.Keyed // where its records are placed when its turn comes
+	times   *chunk.Column  // of keyed
+	parts   []*routed      // where they are placed already
+	partial *operator.Partial
+}
+
+// cut takes the op's windows and triggers into account. A window that no record is in is not there, so there is
+// nothing to emit for no records at all.
+func (g *groupEnd) cut() {
+	g.windows = newWindower(g.stage, g.op)
+	if g.windows == nil {
+		return
+	}
+	g.state = nil
+	g.windows.keyed = g.keyedInWindows()
+	if g.windows.Kind == sessionWindows {
+		g.sessions = newSessions(g)
+	}
+}
+
+// keyedInWindows says that there are keys beside windows.
+func (g *groupEnd) keyedInWindows() bool {
+	return g.lanes > 0 || g.perLane || g.op.Funcs["by"] != "" || g.op.Kind == OpUniq || g.op.Kind == OpGroupBy
+}
+
+// releases says that the states of a reduce come out otherwise than as pairs of key and state.
+func (g *groupEnd) releases() bool {
+	return g.op.Funcs["by"] == "" || g.op.Funcs["on_trigger"] != "" || g.op.Emit == "events" || g.op.Emit == "nothing"
+}
+
+// release appends what a final state of a reduce gives.
+func (g *groupEnd) release(b *chunk.Batch, s released) error {
+	if g.releaser == nil {
+		var err error
+		if g.releaser, err = newReleaser(g.stage, g.op, g.windows, g.lanes); err != nil {
+			return err
+		}
+	}
+	_, err := g.releaser.release(b, s)
+	return err
+}
+
+// memory is the share of the groups. Where there are windows they share it with what brings these into order.
+func (g *groupEnd) memory(name string) operator.Memory {
+	const holders = 3
+	m := g.stage.memory(name)
+	if g.windows != nil {
+		m.Share /= holders
+	}
+	return m
+}
+
+// workInWindows is work for an op with windows, whose keys and values worker n has made.
+func (g *groupEnd) workInWindows(n int, u *unit) error {
+	w := &g.workers[n]
+	wu := &windowedUnit{classes: u.ready}
+	u.ready = wu
+	switch {
+	case g.windows.inOrder():
+		wu.keyed, wu.times, u.keep = w.keyed, w.times, true
+		w.order = chunk.Column{}
+		return nil
+	case g.sessions != nil:
+		return g.located(g.sessions.add(g.sessions.runs[n], &w.keyed, w.times, u))
+	case combines(g.op):
+		wu.partial = w.partial
+		if wu.partial == nil {
+			wu.partial = g.groups.NewPartial()
+		}
+	}
+	err := g.windows.place(&w.keyed, w.times, u.out.At, func(k *operator.Keyed) error { return g.takePlaced(wu, k) })
+	g.ledger.copies.Add(-int64(u.out.Len))
+	return g.located(err)
+}
+
+// takePlaced combines placed records, or routes them.
+func (g *groupEnd) takePlaced(wu *windowedUnit, k *operator.Keyed) error {
+	n := int64(k.Keys.N)
+	g.ledger.copies.Add(n)
+	if wu.partial == nil {
+		wu.parts = append(wu.parts, g.route(k))
+		return nil
+	}
+	err := wu.partial.Add(k)
+	if err == nil {
+		g.ledger.folded.Add(n)
+	}
+	return err
+}
+
+// deliverInWindows is deliver for an op with windows.
+func (g *groupEnd) deliverInWindows(u *unit, wu *windowedUnit) error {
+	u.ready = wu.classes
+	if err := g.keys.check(u); err != nil {
+		return err
+	}
+	switch {
+	case !g.windows.inOrder():
+	case g.sessions != nil:
+		return g.located(g.sessions.add(g.sessions.late, &wu.keyed, wu.times, u))
+	default:
+		err := g.windows.place(&wu.keyed, wu.times, u.out.At, func(k *operator.Keyed) error { return g.takePlaced(wu, k) })
+		g.ledger.copies.Add(-int64(u.out.Len))
+		if failed := g.dispatchAll(wu); failed != nil {
+			return failed
+		}
+		return g.located(g.afterFolding(err))
+	}
+	if wu.partial != nil && g.workers[0].partial == nil {
+		if err := wu.partial.Flush(); err != nil {
+			return g.located(g.groups.FirstError(err))
+		}
+	}
+	return g.dispatchAll(wu)
+}
+
+func (g *groupEnd) dispatchAll(wu *windowedUnit) error {
+	for _, r := range wu.parts {
+		if err := g.dispatch(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// afterFolding is the error that a record has before it is folded, or that of one before it.
+func (g *groupEnd) afterFolding(err error) error {
+	if err == nil {
+		return nil
+	}
+	g.stopFolding()
+	g.failures = append(g.failures, err)
+	return g.lowest()
+}
+
+// emitWindows emits the results window by window, in each by lane and first occurrence.
+func (g *groupEnd) emitWindows(ctx context.Context) error {
+	sorter := operator.NewSorter(operator.SorterConfig{Memory: g.memory("windows")})
+	run := sorter.NewRun()
+	err := g.groups.Emit(ctx, func(k *operator.Keyed) error {
+		g.ledger.count(&k.Values)
+		var order, keys chunk.Column
+		for i := range k.Keys.N {
+			window, key, err := splitWindowKey(&k.Keys, i)
+			if err != nil {
+				return err
+			}
+			order.AppendString(windowOrder(window))
+			if key == nil {
+				key = starlark.None
+			}
+			keys.Append(starlark.Tuple{starlark.MakeInt64(window), key})
+		}
+		records := chunk.Column{Kind: chunk.Tuple, N: keys.N, Fields: []chunk.Column{keys, k.Values}}
+		return run.Add(&order, &records, k.Ordinals)
+	})
+	if err == nil {
+		err = run.Flush()
+	}
+	if err != nil {
+		return err
+	}
+	e := &windowEmitter{groupEnd: g, last: math.MinInt64}
+	return sorter.Emit(ctx, func(records *chunk.Column, _ []chunk.Ordinal) error { return e.emit(ctx, records) })
+}
+
+// windowOrder is a window as text that sorts as it does.
+func windowOrder(window int64) string {
+	return string(binary.BigEndian.AppendUint64(nil, uint64(window)^1<<63))
+}
+
+// A windowEmitter hands on results, which come to it in the order of their windows.
+type windowEmitter struct {
+	*groupEnd
+	last int64 // window of the result before
+	any  bool
+}
+
+func (e *windowEmitter) emit(ctx context.Context, records *chunk.Column) error {
+	b := new(chunk.Batch)
+	for i := range records.N {
+		r, ok := records.At(i).(starlark.Tuple)
+		if !ok || len(r) != 2 {
+			return chunk.ErrCorrupt
+		}
+		keys := r[0].(starlark.Tuple)
+		window, _ := keys[0].(starlark.Int).Int64()
+		if err := e.fill(ctx, b, window); err != nil {
+			return err
+		}
+		if err := e.result(b, window, keys[1], r[1]); err != nil {
+			return err
+		}
+		e.last, e.any = window, true
+	}
+	return e.stage.emit(ctx, b)
+}
+
+// fill emits the windows without records before a window.
+func (e *windowEmitter) fill(ctx context.Context, b *chunk.Batch, window int64) error {
+	if !e.windows.Fill || !e.any {
+		return nil
+	}
+	for w := e.last + e.windows.step(); w < window; w += e.windows.step() {
+		nothing, err := e.nothing()
+		if err != nil {
+			return err
+		}
+		if err := e.result(b, w, starlark.None, nothing); err != nil {
+			return err
+		}
+		if b.N >= placedRows {
+			if err := e.stage.emit(ctx, b); err != nil {
+				return err
+			}
+			*b = chunk.Batch{}
+		}
+	}
+	return nil
+}
+
+// nothing is the result of no records.
+func (e *windowEmitter) nothing() (starlark.Value, error) {
+	if e.op.Kind == OpReduce {
+		return e.releaser.folder.Initial() // a window with records came before
+	}
+	a, err := e.groups.New()
+	if err != nil {
+		return nil, err
+	}
+	return operator.ResultOfNothing(a), nil
+}
+
+// result appends what the op gives for a key in a window.
+func (e *windowEmitter) result(b *chunk.Batch, window int64, key, v starlark.Value) error {
+	g := e.groupEnd
+	lane := 0
+	switch {
+	case g.perLane:
+		key = key.(starlark.Tuple)[1]
+	case g.lanes > 0:
+		lane, _ = starlark.AsInt32(key)
+	}
+	switch g.op.Kind {
+	case OpUniq:
+		b.Append(v)
+		return nil
+	case OpTake, OpTakeSort:
+		return emitState(b, v, "events")
+	case OpReduce:
+		r := released{state: v, lane: lane, window: &window}
+		if g.op.Funcs["by"] != "" {
+			r.key = key
+		}
+		return g.release(b, r)
+	}
+	id := g.windows.id(window)
+	if g.op.Kind == OpSummarize {
+		b.Append(summaryInWindow(g.op, id, key, v))
+		return nil
+	}
+	if g.op.Funcs["by"] == "" && g.op.Kind != OpGroupBy {
+		b.Append(starlark.Tuple{id, v})
+		return nil
+	}
+	b.Append(starlark.Tuple{id, key, v})
+	return nil
+}
+
+// summaryInWindow is the record of a summarize for a key in a window: window, key and results by name.
+func summaryInWindow(op *Op, id, key, results starlark.Value) starlark.Value {
+	members := []starlark.Value{id}
+	if parts, ok := key.(starlark.Tuple); ok && len(op.Fields) != 2 {
+		members = append(members, parts...)
+	} else if len(op.Fields) > 1 {
+		members = append(members, key)
+	}
+	members = append(members, results.(starlark.Tuple)...)
+	d := starlark.NewDict(len(members))
+	for i, name := range summaryNames(op) {
+		_ = d.SetKey(starlark.String(name), members[i]) // a string key of a new dict cannot fail
+	}
+	d.Freeze()
+	return d
+}

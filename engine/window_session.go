@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/operator"
+	"github.com/flowsh/flowsh/engine/value"
+	"go.starlark.net/starlark"
+)
+
+// Sessions are found when all records are there: sorted by key and time, a session of a key ends where the next
+// record is as far away as the gap. Its records are folded in that order.
+type sessions struct {
+	group  *groupEnd
+	sorter *operator.Sorter
+	runs   []*operator.SortRun // by worker
+	late   *operator.SortRun   // of records whose lateness was tested, in order
+}
+
+func newSessions(g *groupEnd) *sessions {
+	s := &sessions{group: g, sorter: operator.NewSorter(operator.SorterConfig{Memory: g.memory("sessions")})}
+	for range g.workers {
+		s.runs = append(s.runs, s.sorter.NewRun())
+	}
+	s.late = s.sorter.NewRun()
+	return s
+}
+
+// add takes the records of a unit. Late ones are told apart if the units come in order.
+func (s *sessions) add(run *operator.SortRun, k *operator.Keyed, times *chunk.Column, u *unit) error {
+	g := s.group
+	var order, rows chunk.Column
+	var ordinals []chunk.Ordinal
+	var text, key []byte
+	var failed error
+	err := g.windows.placeSession(k, times, u.out.At, func(i int, t int64) bool {
+		if key, _, failed = value.AppendKey(key[:0], k.Keys.At(i)); failed != nil {
+			failed = &operator.RecordError{Ordinal: k.Ordinal(i), Err: failed}
+			return false
+		}
+		text = binary.AppendUvarint(text[:0], uint64(len(key)))
+		text = binary.BigEndian.AppendUint64(append(text, key...), uint64(t)^1<<63)
+		order.AppendString(string(text))
+		rows.Append(starlark.Tuple{starlark.MakeInt64(t), k.Keys.At(i), valueAt(&k.Values, i)})
+		ordinals = append(ordinals, k.Ordinal(i))
+		return true
+	})
+	if failed != nil {
+		return failed
+	}
+	if err != nil {
+		return err
+	}
+	g.ledger.copies.Add(int64(rows.N - u.out.Len))
+	return run.Add(&order, &rows, ordinals)
+}
+
+func valueAt(c *chunk.Column, i int) starlark.Value {
+	if c.N == 0 {
+		return starlark.None
+	}
+	return c.At(i)
+}
+
+// placeSession gives the records that are not late with their times.
+func (w *windower) placeSession(k *operator.Keyed, times *chunk.Column, record func(int) starlark.Value, out func(i int, t int64) bool) error {
+	instants, failed := w.instants(times, k)
+	for i, t := range instants {
+		if w.sheds() {
+			if by := w.lateBy(t); by > 0 {
+				if err := w.late.add(w, k, i, record(i), by); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if !out(i, t) {
+			return nil
+		}
+	}
+	return failed
+}
+
+// foldSessions cuts the sorted records into sessions and folds them.
+func (g *groupEnd) foldSessions(ctx context.Context) error {
+	s := g.sessions
+	if s == nil {
+		return nil
+	}
+	for _, run := range append(s.runs, s.late) {
+		if err := run.Flush(); err != nil {
+			return err
+		}
+	}
+	c := &sessionCutter{gap: int64(g.windows.Size), keyed: g.windows.keyed}
+	var r operator.Routed
+	err := s.sorter.Emit(ctx, func(rows *chunk.Column, ordinals []chunk.Ordinal) error {
+		k, err := c.cut(rows, ordinals)
+		if err != nil {
+			return err
+		}
+		if err := g.groups.Route(k, &r); err != nil {
+			return err
+		}
+		for b := range operator.Buckets {
+			if err := g.groups.Add(b, &r); err != nil {
+				return err
+			}
+		}
+		g.ledger.folded.Add(int64(k.Keys.N))
+		return nil
+	})
+	if err != nil {
+		return g.located(g.groups.FirstError(err))
+	}
+	return nil
+}
+
+// A sessionCutter gives each record the start of its session. Records come by key, and by time in each.
+type sessionCutter struct {
+	gap         int64
+	keyed       bool
+	key         []byte // canonical, of the record before
+	begun       bool
+	start, last int64 // of the session that is open
+	next        []byte
+}
+
+func (c *sessionCutter) cut(rows *chunk.Column, ordinals []chunk.Ordinal) (*operator.Keyed, error) {
+	k := &operator.Keyed{Ordinals: ordinals}
+	for i := range rows.N {
+		row, ok := rows.At(i).(starlark.Tuple)
+		if !ok || len(row) != 3 {
+			return nil, chunk.ErrCorrupt
+		}
+		n, _ := row[0].(starlark.Int)
+		t, _ := n.Int64()
+		var err error
+		if c.next, _, err = value.AppendKey(c.next[:0], row[1]); err != nil {
+			return nil, err
+		}
+		if same := c.begun && string(c.next) == string(c.key); !same || t-c.last >= c.gap {
+			c.start, c.begun = t, true
+			c.key = append(c.key[:0], c.next...)
+		}
+		c.last = t
+		if c.keyed {
+			k.Keys.Append(starlark.Tuple{starlark.MakeInt64(c.start), row[1]})
+		} else {
+			k.Keys.AppendInt(c.start)
+		}
+		k.Values.Append(row[2])
+	}
+	return k, nil
+}
