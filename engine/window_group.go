@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
 	"go.starlark.net/starlark"
 )
@@ -271,7 +272,7 @@ func (e *windowEmitter) result(b *chunk.Batch, window int64, key, v starlark.Val
 	}
 	id := g.windows.id(window)
 	if g.op.Kind == OpSummarize {
-		b.Append(summaryInWindow(g.op, id, key, v))
+		b.Append(summaryInWindow(g.op, g.stage.run.function(g.op, "by"), id, key, v))
 		return nil
 	}
 	if g.op.Funcs["by"] == "" && g.op.Kind != OpGroupBy {
@@ -283,11 +284,13 @@ func (e *windowEmitter) result(b *chunk.Batch, window int64, key, v starlark.Val
 }
 
 // summaryInWindow is the record of a summarize for a key in a window: window, key and results by name.
-func summaryInWindow(op *Op, id, key, results starlark.Value) starlark.Value {
+func summaryInWindow(op *Op, by *kernel.Func, id, key, results starlark.Value) starlark.Value {
 	members := []starlark.Value{id}
-	if parts, ok := key.(starlark.Tuple); ok && len(op.Fields) != 2 {
-		members = append(members, parts...)
-	} else if len(op.Fields) > 1 {
+	switch {
+	case by == nil:
+	case by.Selector != nil && by.Selector.Elements != nil:
+		members = append(members, key.(starlark.Tuple)...)
+	default:
 		members = append(members, key)
 	}
 	members = append(members, results.(starlark.Tuple)...)
