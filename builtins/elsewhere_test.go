@@ -2,52 +2,69 @@ package builtins_test
 
 import (
 	"context"
-	"io"
-	"slices"
+	"fmt"
+	"sync/atomic"
 
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/cluster"
+	"github.com/flowsh/flowsh/spill"
 )
+
+// inMemory asks runOn for workers in this process, each with an executor of its own.
+type inMemory struct {
+	engine.Tasks
+	workers int
+	dies    int // after so many tasks the first worker is lost, with what it has done; 0: never
+}
 
 // runOn runs a program by one of the executors.
 func runOn(ctx context.Context, p *engine.Program, o engine.Options) (*engine.Summary, error) {
-	if o.Tasks != nil {
-		own := o
-		own.Tasks = nil
+	workers, ok := o.Tasks.(*inMemory)
+	if !ok {
+		return engine.Run(ctx, p, o)
+	}
+	own := o
+	own.Tasks, own.Cores = nil, 1
+	store := spill.NewMem()
+	defer store.Close()
+	job := cluster.NewJob(o.Host, store)
+	for i := range workers.workers {
 		x, err := engine.NewExecutor(p, own)
 		if err != nil {
 			return nil, err
 		}
 		defer x.Close()
-		o.Tasks = &elsewhere{x}
+		kept := spill.NewMem()
+		defer kept.Close()
+		w := cluster.Worker(cluster.NewRunner(x, kept))
+		if i == 0 && workers.dies > 0 {
+			m := &mortal{Worker: w}
+			m.lives.Store(int32(workers.dies))
+			w = m
+		}
+		job.Join(fmt.Sprintf("worker %d", i), 1, w)
 	}
+	defer job.Close()
+	o.Tasks = job
 	return engine.Run(ctx, p, o)
 }
 
-// elsewhere does tasks by an executor of its own.
-type elsewhere struct{ executor *engine.Executor }
-
-func (e *elsewhere) Start(ctx context.Context, tasks []engine.Task) (engine.Pieces, error) {
-	p := &donePieces{}
-	for _, t := range tasks {
-		if err := e.executor.Run(ctx, t, func(piece []byte) error {
-			p.list = append(p.list, slices.Clone(piece))
-			return nil
-		}); err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
+// A mortal worker is lost after some tasks.
+type mortal struct {
+	cluster.Worker
+	lives atomic.Int32
 }
 
-type donePieces struct{ list [][]byte }
-
-func (p *donePieces) Next(context.Context) ([]byte, error) {
-	if len(p.list) == 0 {
-		return nil, io.EOF
+func (m *mortal) Do(ctx context.Context, a cluster.Attempt, t engine.Task) (cluster.Output, error) {
+	if m.lives.Add(-1) < 0 {
+		return cluster.Output{}, cluster.ErrLost
 	}
-	first := p.list[0]
-	p.list = p.list[1:]
-	return first, nil
+	return m.Worker.Do(ctx, a, t)
 }
 
-func (p *donePieces) Close() error { return nil }
+func (m *mortal) Fetch(ctx context.Context, a cluster.Attempt, o cluster.Output, get func([]byte) error) error {
+	if m.lives.Load() <= 0 {
+		return cluster.ErrLost
+	}
+	return m.Worker.Fetch(ctx, a, o, get)
+}

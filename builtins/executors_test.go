@@ -16,13 +16,14 @@ import (
 // executors are the ways in which a job can run; every one must give the same bytes for every job. A way that is
 // not here is not supported.
 var executors = map[string]engine.Options{
-	"one core":      {Cores: 1},
-	"four cores":    {Cores: 4},
-	"tiny pieces":   {Cores: 3, BlockSize: 7, SplitSize: 40},
-	"spilling":      {Cores: 2, Memory: 64 << 10, BlockSize: 64},
-	"interpreter":   {Cores: 2, Kernels: "off"},
-	"elsewhere":     {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &elsewhere{}},
-	"both, compare": {Cores: 2, Kernels: "verify", BlockSize: 100},
+	"one core":        {Cores: 1},
+	"four cores":      {Cores: 4},
+	"tiny pieces":     {Cores: 3, BlockSize: 7, SplitSize: 40},
+	"spilling":        {Cores: 2, Memory: 64 << 10, BlockSize: 64},
+	"interpreter":     {Cores: 2, Kernels: "off"},
+	"three workers":   {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3}},
+	"one worker lost": {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, dies: 2}},
+	"both, compare":   {Cores: 2, Kernels: "verify", BlockSize: 100},
 }
 
 // A world is the files of a test, in memory, and what came out.

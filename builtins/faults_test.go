@@ -159,7 +159,7 @@ func breakAt(t *testing.T, files, want map[string]string, p host.Point, passage 
 }
 
 func TestFullDisk(t *testing.T) {
-	files := map[string]string{"in.txt": manyWords()}
+	files := map[string]string{"in.txt": strings.Repeat(manyWords(), 8)} // enough to spill whatever the timing
 	w := newWorld(t, files, "")
 	if _, err := w.run(everyOutput, engine.Options{Cores: 2}); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,377 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/spill"
+	"github.com/zeebo/xxh3"
+)
+
+// ErrLost is what a worker's methods return when the worker is gone. Its tasks are done again elsewhere.
+var ErrLost = errors.New("the worker is lost")
+
+// A Job does the tasks of one run on workers, which may come and go. It implements engine.Tasks and is safe for
+// concurrent use.
+type Job struct {
+	host  *host.Host
+	store spill.Store // of what was fetched and not yet consumed
+	ctx   context.Context
+	stop  context.CancelFunc
+	done  sync.WaitGroup
+
+	mu        sync.Mutex
+	changed   sync.Cond
+	scheduler Scheduler
+	workers   map[string]*jobWorker
+	groups    []*taskGroup
+	quiet     time.Time // when there were workers last, or it was said that there are none
+}
+
+type jobWorker struct {
+	Worker
+	running map[Attempt]context.CancelFunc
+}
+
+// NewJob makes a job without workers. store is the caller's to close, after Close.
+func NewJob(h *host.Host, store spill.Store) *Job {
+	j := &Job{host: h, store: store, workers: map[string]*jobWorker{}, quiet: h.Clock.Now()}
+	j.changed.L = &j.mu
+	j.ctx, j.stop = context.WithCancel(context.Background())
+	j.done.Go(j.tick)
+	return j
+}
+
+// Close stops everything and waits for it.
+func (j *Job) Close() {
+	j.stop()
+	j.mu.Lock()
+	j.changed.Broadcast()
+	j.mu.Unlock()
+	j.done.Wait()
+}
+
+// WaitsForWorkers is the event that says, every five seconds, that a job has tasks and no worker for them.
+type WaitsForWorkers struct{ Tasks int }
+
+// Event implements host.Event.
+func (WaitsForWorkers) Event() string { return "waits" }
+
+const (
+	tickEvery  = time.Second
+	sayWaiting = 5 * time.Second
+)
+
+// tick tells the scheduler the time.
+func (j *Job) tick() {
+	for {
+		select {
+		case <-j.ctx.Done():
+			return
+		case <-j.host.Clock.After(tickEvery):
+		}
+		j.mu.Lock()
+		j.step(Tick{})
+		now := j.host.Clock.Now()
+		if len(j.workers) > 0 {
+			j.quiet = now
+		}
+		waiting := 0
+		if now.Sub(j.quiet) >= sayWaiting {
+			waiting, j.quiet = j.scheduler.Waiting(), now
+		}
+		j.mu.Unlock()
+		if waiting > 0 {
+			j.host.Send(WaitsForWorkers{Tasks: waiting})
+		}
+	}
+}
+
+// Join adds a worker that does so many tasks at a time.
+func (j *Job) Join(name string, slots int, w Worker) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.workers[name] != nil {
+		j.lose(name)
+	}
+	j.workers[name] = &jobWorker{Worker: w, running: map[Attempt]context.CancelFunc{}}
+	j.step(WorkerJoined{name, slots})
+}
+
+// Drain gives a worker no more tasks.
+func (j *Job) Drain(name string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.step(WorkerDraining{name})
+}
+
+// Lose takes out a worker that is gone.
+func (j *Job) Lose(name string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lose(name)
+}
+
+func (j *Job) lose(name string) {
+	w := j.workers[name]
+	if w == nil {
+		return
+	}
+	for _, cancel := range w.running {
+		cancel()
+	}
+	delete(j.workers, name)
+	for _, g := range j.groups {
+		for i := range g.accepted {
+			if a := g.accepted[i]; a != nil && a.worker == name {
+				g.accepted[i] = nil
+			}
+		}
+	}
+	j.step(WorkerLost{name})
+}
+
+// step tells the scheduler an event and does what it commands. The lock is held.
+func (j *Job) step(e Event) {
+	for _, c := range j.scheduler.Step(j.host.Clock.Now(), e) {
+		switch c := c.(type) {
+		case StartTask:
+			j.start(c)
+		case CancelTask:
+			if w := j.workers[c.Worker]; w != nil {
+				if cancel := w.running[Attempt{c.Task, c.Attempt}]; cancel != nil {
+					cancel()
+				}
+			}
+		case Accept:
+			g := j.groups[c.Task.Group]
+			g.accepted[c.Task.Index] = &acceptedAttempt{worker: c.Worker, number: c.Attempt, output: g.outputs[Attempt{c.Task, c.Attempt}]}
+			delete(g.outputs, Attempt{c.Task, c.Attempt})
+		case Release:
+			if w := j.workers[c.Worker]; w != nil {
+				w.Release(Attempt{c.Task, c.Attempt})
+			}
+		case Fail:
+			j.groups[c.Task.Group].err = errors.New(c.Err)
+		}
+	}
+	j.changed.Broadcast()
+}
+
+// start has a worker do a task.
+func (j *Job) start(c StartTask) {
+	w, a := j.workers[c.Worker], Attempt{c.Task, c.Attempt}
+	t := j.groups[c.Task.Group].tasks[c.Task.Index]
+	ctx, cancel := context.WithCancel(j.ctx)
+	w.running[a] = cancel
+	j.done.Go(func() {
+		out, err := w.Do(ctx, a, t)
+		cancel()
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		delete(w.running, a)
+		switch {
+		case j.workers[c.Worker] != w || j.ctx.Err() != nil:
+		case err == nil:
+			j.groups[c.Task.Group].outputs[a] = out
+			j.step(TaskDone{c.Task, c.Attempt})
+		case errors.Is(err, ErrLost):
+			j.lose(c.Worker)
+		default:
+			j.step(TaskFailed{c.Task, c.Attempt, err.Error()})
+		}
+	})
+}
+
+// A taskGroup is the tasks of a stage, and what they give, fetched in their order.
+type taskGroup struct {
+	job      *Job
+	number   int
+	tasks    []engine.Task
+	outputs  map[Attempt]Output // of attempts that the scheduler has not judged yet
+	accepted []*acceptedAttempt // by task; nil: not yet, or lost
+	err      error
+
+	fetched  []string // ids in the store, in order
+	complete bool     // everything was fetched
+	closed   bool
+	cancel   context.CancelFunc
+	fetcher  sync.WaitGroup
+}
+
+type acceptedAttempt struct {
+	worker string
+	number int
+	output Output
+}
+
+// mostFetched is how many pieces may wait to be consumed before more are fetched.
+const mostFetched = 256
+
+// Start implements engine.Tasks.
+func (j *Job) Start(_ context.Context, tasks []engine.Task) (engine.Pieces, error) {
+	ctx, cancel := context.WithCancel(j.ctx)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	g := &taskGroup{
+		job: j, number: len(j.groups), tasks: tasks, cancel: cancel,
+		outputs: map[Attempt]Output{}, accepted: make([]*acceptedAttempt, len(tasks)),
+	}
+	j.groups = append(j.groups, g)
+	j.step(TasksAdded{g.number, len(tasks)})
+	g.fetcher.Go(func() { g.fetch(ctx) })
+	return g, nil
+}
+
+// fetch fetches what the tasks give, one task after another, each from one attempt.
+func (g *taskGroup) fetch(ctx context.Context) {
+	for i := range g.tasks {
+		for done := false; !done; {
+			a, w, ok := g.wait(i)
+			if !ok {
+				return
+			}
+			ids, err := g.fetchTask(ctx, i, a, w)
+			done = g.took(i, a, ids, err)
+		}
+	}
+	g.job.mu.Lock()
+	defer g.job.mu.Unlock()
+	g.complete = true
+	g.job.changed.Broadcast()
+}
+
+// wait waits until an attempt of a task is accepted, and there is room for what it gave.
+func (g *taskGroup) wait(i int) (a *acceptedAttempt, w *jobWorker, ok bool) {
+	j := g.job
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for !g.over() && (g.accepted[i] == nil || len(g.fetched) > mostFetched) {
+		j.changed.Wait()
+	}
+	if g.over() {
+		return nil, nil, false
+	}
+	return g.accepted[i], j.workers[g.accepted[i].worker], true
+}
+
+func (g *taskGroup) over() bool { return g.closed || g.err != nil || g.job.ctx.Err() != nil }
+
+// fetchTask brings all pieces of an attempt into the store.
+func (g *taskGroup) fetchTask(ctx context.Context, i int, a *acceptedAttempt, w *jobWorker) (ids []string, err error) {
+	hash := xxh3.New()
+	from := Attempt{TaskKey{g.number, i}, a.number}
+	err = w.Fetch(ctx, from, a.output, func(piece []byte) error {
+		id := "fetched/" + from.piece(len(ids))
+		_, _ = hash.Write(piece) // a hash takes everything
+		if err := g.job.store.Put(id, piece); err != nil {
+			return &storeError{err}
+		}
+		ids = append(ids, id)
+		return nil
+	})
+	if err == nil && (len(ids) != a.output.Pieces || hash.Sum64() != a.output.Hash) {
+		err = fmt.Errorf("%d pieces came instead of %d, or they are corrupt", len(ids), a.output.Pieces)
+	}
+	if err != nil {
+		for _, id := range ids {
+			_ = g.job.store.Delete(id) // what is left over goes with the store
+		}
+	}
+	return ids, err
+}
+
+// A storeError is of this machine's own store: fetching again would not help.
+type storeError struct{ error }
+
+// took notes that a task was fetched, or that it could not be; it reports whether the next one is to be fetched.
+func (g *taskGroup) took(i int, a *acceptedAttempt, ids []string, err error) bool {
+	j := g.job
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if g.over() {
+		return true
+	}
+	var own *storeError
+	switch {
+	case err == nil:
+		g.fetched = append(g.fetched, ids...)
+		j.step(Consumed{TaskKey{g.number, i}})
+	case errors.As(err, &own):
+		g.err = own.error
+		j.changed.Broadcast()
+	case g.accepted[i] == a:
+		g.accepted[i] = nil
+		if errors.Is(err, ErrLost) {
+			j.lose(a.worker)
+		} else {
+			j.step(OutputLost{TaskKey{g.number, i}, a.number})
+		}
+	}
+	return err == nil
+}
+
+// Next implements engine.Pieces.
+func (g *taskGroup) Next(ctx context.Context) ([]byte, error) {
+	j := g.job
+	stop := context.AfterFunc(ctx, func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.changed.Broadcast()
+	})
+	defer stop()
+	id, err := g.pop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	piece, err := j.store.Get(id, nil)
+	return piece, errors.Join(err, j.store.Delete(id))
+}
+
+// pop waits for the next piece that was fetched.
+func (g *taskGroup) pop(ctx context.Context) (id string, err error) {
+	j := g.job
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for len(g.fetched) == 0 && !g.complete && !g.over() && ctx.Err() == nil {
+		j.changed.Wait()
+	}
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case g.err != nil:
+		return "", g.err
+	case len(g.fetched) > 0:
+		id, g.fetched = g.fetched[0], g.fetched[1:]
+		j.changed.Broadcast()
+		return id, nil
+	case g.complete:
+		return "", io.EOF
+	}
+	return "", context.Canceled
+}
+
+// Close implements engine.Pieces.
+func (g *taskGroup) Close() error {
+	j := g.job
+	j.mu.Lock()
+	g.closed = true
+	j.step(GroupClosed{g.number})
+	fetched := g.fetched
+	g.fetched = nil
+	j.mu.Unlock()
+	g.cancel()
+	g.fetcher.Wait()
+	for _, id := range fetched {
+		if err := j.store.Delete(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

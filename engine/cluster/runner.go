@@ -1,0 +1,112 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/spill"
+	"github.com/zeebo/xxh3"
+)
+
+// An Attempt names one try at a task.
+type Attempt struct {
+	Task   TaskKey `json:"task"`
+	Number int     `json:"number"`
+}
+
+// An Output says what a complete attempt gave: its commit.
+type Output struct {
+	Pieces int    `json:"pieces"`
+	Bytes  int64  `json:"bytes"`
+	Hash   uint64 `json:"hash"` // XXH3 of the pieces, one after another
+}
+
+// A Worker does tasks of one job and keeps what they give until it is released. Its methods may be called
+// concurrently.
+type Worker interface {
+	// Do does a task. The error says that the machine failed, or ctx is done; ErrLost that the worker is gone.
+	Do(ctx context.Context, a Attempt, t engine.Task) (Output, error)
+	// Fetch gives the pieces of a complete attempt in order. get must not keep what it gets.
+	Fetch(ctx context.Context, a Attempt, o Output, get func(piece []byte) error) error
+	// Release forgets what an attempt gave, if there is anything. It does not wait.
+	Release(a Attempt)
+}
+
+// A Runner is a worker that does tasks in this process and keeps what they give in a store.
+type Runner struct {
+	executor *engine.Executor
+	store    spill.Store
+
+	doing   sync.Mutex // an executor does one task at a time
+	mu      sync.Mutex
+	outputs map[Attempt]int // pieces in the store
+}
+
+// NewRunner makes a runner. Both the executor and the store are the caller's to close.
+func NewRunner(e *engine.Executor, s spill.Store) *Runner {
+	return &Runner{executor: e, store: s, outputs: map[Attempt]int{}}
+}
+
+func (a Attempt) piece(i int) string {
+	return fmt.Sprintf("task/%d/%d/%d/%d", a.Task.Group, a.Task.Index, a.Number, i)
+}
+
+// Do implements Worker.
+func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, error) {
+	r.doing.Lock()
+	defer r.doing.Unlock()
+	if ctx.Err() != nil {
+		return Output{}, context.Cause(ctx)
+	}
+	var out Output
+	hash := xxh3.New()
+	err := r.executor.Run(ctx, t, func(piece []byte) error {
+		if err := r.store.Put(a.piece(out.Pieces), piece); err != nil {
+			return err
+		}
+		out.Pieces++
+		out.Bytes += int64(len(piece))
+		_, _ = hash.Write(piece) // a hash takes everything
+		return nil
+	})
+	r.mu.Lock()
+	r.outputs[a] = out.Pieces
+	r.mu.Unlock()
+	if err != nil {
+		r.Release(a)
+		return Output{}, err
+	}
+	out.Hash = hash.Sum64()
+	return out, nil
+}
+
+// Fetch implements Worker.
+func (r *Runner) Fetch(ctx context.Context, a Attempt, o Output, get func(piece []byte) error) error {
+	var buf []byte
+	for i := range o.Pieces {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		var err error
+		if buf, err = r.store.Get(a.piece(i), buf[:0]); err != nil {
+			return err
+		}
+		if err := get(buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Release implements Worker.
+func (r *Runner) Release(a Attempt) {
+	r.mu.Lock()
+	n := r.outputs[a]
+	delete(r.outputs, a)
+	r.mu.Unlock()
+	for i := range n {
+		_ = r.store.Delete(a.piece(i)) // what is left over goes with the store
+	}
+}

@@ -1,0 +1,411 @@
+// Package cluster runs a job on several machines: which worker does which task (Scheduler), how what they give comes
+// back (Job), and how a worker does them (Runner).
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A TaskKey names a task of a job: the order in which the job asked for the stage's tasks, and the task's place
+// among them.
+type TaskKey struct {
+	Group int `json:"group"`
+	Index int `json:"index"`
+}
+
+// An Event is something that happened to a job's tasks or workers, for Scheduler.Step.
+type Event any
+
+// What can happen.
+type (
+	// TasksAdded says that the job asks for the tasks 0 to N-1 of a group.
+	TasksAdded struct{ Group, N int }
+	// GroupClosed says that nobody wants the tasks of a group any more.
+	GroupClosed struct{ Group int }
+	// WorkerJoined says that a worker can do so many tasks at a time.
+	WorkerJoined struct {
+		Worker string
+		Slots  int
+	}
+	// WorkerDraining says that a worker gets no more tasks; what it has done can still be fetched.
+	WorkerDraining struct{ Worker string }
+	// WorkerLost says that a worker, with all that it has done, is gone.
+	WorkerLost struct{ Worker string }
+	// TaskDone says that an attempt is complete at its worker.
+	TaskDone struct {
+		Task    TaskKey
+		Attempt int
+	}
+	// TaskFailed says that the machine failed at an attempt. What fails because of a record is done.
+	TaskFailed struct {
+		Task    TaskKey
+		Attempt int
+		Err     string
+	}
+	// OutputLost says that what an accepted attempt gave cannot be fetched, or is corrupt.
+	OutputLost struct {
+		Task    TaskKey
+		Attempt int
+	}
+	// Consumed says that all that a task gave was fetched.
+	Consumed struct{ Task TaskKey }
+	// Tick says that time has passed.
+	Tick struct{}
+)
+
+// A Command is what has to be done next.
+type Command any
+
+// What can be commanded.
+type (
+	// StartTask asks a worker for an attempt of a task.
+	StartTask struct {
+		Worker  string
+		Task    TaskKey
+		Attempt int
+	}
+	// CancelTask stops an attempt that nobody needs.
+	CancelTask struct {
+		Worker  string
+		Task    TaskKey
+		Attempt int
+	}
+	// Accept says that an attempt counts: it is to be fetched from the worker. No other attempt of the task counts,
+	// unless this one is lost.
+	Accept struct {
+		Worker  string
+		Task    TaskKey
+		Attempt int
+	}
+	// Release lets a worker forget what an attempt gave.
+	Release struct {
+		Worker  string
+		Task    TaskKey
+		Attempt int
+	}
+	// Fail ends the group: one of its tasks cannot be done.
+	Fail struct {
+		Task TaskKey
+		Err  string
+	}
+)
+
+// Bounds of trying.
+const (
+	mostLosses   = 5 // of one task in a row
+	mostFailures = 4 // of one task
+	// A straggler is a task that takes over stragglerFactor times the median and stragglerAfter, when so large a
+	// part of its group is done.
+	stragglerShare  = 0.75
+	stragglerFactor = 1.5
+	stragglerAfter  = 2 * time.Second
+	// So many tasks for each slot may be started and not yet consumed.
+	tasksAhead = 3
+)
+
+// A Scheduler decides which worker does which task of a job, and which attempt counts. It is a state machine:
+// everything that happens comes in through Step, everything to be done comes out, and the same events give the same
+// commands. Tasks start in their order. A task whose worker is lost, or whose output is, starts again elsewhere; one
+// that takes much longer than the others gets a second attempt beside the first. It is used by one goroutine at a time.
+type Scheduler struct {
+	groups  []*group
+	workers []*worker // in the order of their names
+	out     []Command
+	now     time.Time
+}
+
+type group struct {
+	tasks    []task
+	consumed int // tasks, from the first on: they are consumed in order
+	done     []time.Duration
+	closed   bool
+}
+
+type task struct {
+	state    taskState
+	attempts int // so far
+	running  []attempt
+	accepted attempt
+	losses   int // in a row
+	failures int
+}
+
+type taskState uint8
+
+const (
+	waiting taskState = iota // also while attempts run
+	accepted
+	consumed
+)
+
+type attempt struct {
+	number  int
+	worker  string
+	started time.Time
+}
+
+type worker struct {
+	name     string
+	slots    int
+	busy     int
+	draining bool
+}
+
+// Step takes an event and gives the commands that follow from it. An event about what is over, or was never begun,
+// changes nothing.
+func (s *Scheduler) Step(now time.Time, e Event) []Command {
+	s.now, s.out = now, nil
+	switch e := e.(type) {
+	case TasksAdded:
+		s.add(e)
+	case GroupClosed:
+		s.close(e.Group)
+	case WorkerJoined:
+		s.join(e)
+	case WorkerDraining:
+		if w := s.worker(e.Worker); w != nil {
+			w.draining = true
+		}
+	case WorkerLost:
+		s.lose(e.Worker)
+	case TaskDone:
+		s.accept(e)
+	case TaskFailed:
+		s.failed(e)
+	case OutputLost:
+		s.outputLost(e)
+	case Consumed:
+		s.consume(e.Task)
+	}
+	s.start()
+	return s.out
+}
+
+// Waiting is how many tasks nobody does though they could be started, if there were a worker.
+func (s *Scheduler) Waiting() (n int) {
+	for _, g := range s.groups {
+		for i := range g.tasks {
+			if t := &g.tasks[i]; !g.closed && t.state == waiting && len(t.running) == 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (s *Scheduler) add(e TasksAdded) {
+	for len(s.groups) <= e.Group {
+		s.groups = append(s.groups, &group{closed: true})
+	}
+	s.groups[e.Group] = &group{tasks: make([]task, e.N)}
+}
+
+func (s *Scheduler) task(k TaskKey) *task {
+	if k.Group < 0 || k.Group >= len(s.groups) || k.Index < 0 || k.Index >= len(s.groups[k.Group].tasks) || s.groups[k.Group].closed {
+		return nil
+	}
+	return &s.groups[k.Group].tasks[k.Index]
+}
+
+func (s *Scheduler) worker(name string) *worker {
+	if i, ok := s.find(name); ok {
+		return s.workers[i]
+	}
+	return nil
+}
+
+func (s *Scheduler) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(s.workers, name, func(w *worker, name string) int { return strings.Compare(w.name, name) })
+}
+
+func (s *Scheduler) join(e WorkerJoined) {
+	if w := s.worker(e.Worker); w != nil {
+		w.slots, w.draining = e.Slots, false
+		return
+	}
+	i, _ := s.find(e.Worker)
+	s.workers = slices.Insert(s.workers, i, &worker{name: e.Worker, slots: e.Slots})
+}
+
+// close forgets a group.
+func (s *Scheduler) close(n int) {
+	if n < 0 || n >= len(s.groups) || s.groups[n].closed {
+		return
+	}
+	for i := range s.groups[n].tasks {
+		k := TaskKey{n, i}
+		t := s.task(k)
+		for _, a := range t.running {
+			s.cancel(k, a)
+		}
+		if t.state == accepted {
+			s.out = append(s.out, Release{t.accepted.worker, k, t.accepted.number})
+		}
+	}
+	s.groups[n].closed = true
+}
+
+func (s *Scheduler) cancel(k TaskKey, a attempt) {
+	if w := s.worker(a.worker); w != nil {
+		w.busy--
+		s.out = append(s.out, CancelTask{a.worker, k, a.number})
+	}
+}
+
+// lose takes a worker out: its attempts, and what it gave that was not fetched yet, are lost.
+func (s *Scheduler) lose(name string) {
+	s.workers = slices.DeleteFunc(s.workers, func(w *worker) bool { return w.name == name })
+	for g := range s.groups {
+		for i := range s.groups[g].tasks {
+			k := TaskKey{g, i}
+			t := s.task(k)
+			if t == nil {
+				break
+			}
+			before := len(t.running)
+			t.running = slices.DeleteFunc(t.running, func(a attempt) bool { return a.worker == name })
+			if len(t.running) < before || t.state == accepted && t.accepted.worker == name {
+				s.lost(k, t)
+			}
+		}
+	}
+}
+
+// lost counts a loss of a task, which waits again if no attempt runs.
+func (s *Scheduler) lost(k TaskKey, t *task) {
+	if t.state == accepted {
+		t.state, t.accepted = waiting, attempt{}
+	}
+	if t.losses++; t.losses >= mostLosses {
+		s.fail(k, fmt.Sprintf("task %d was lost %d times in a row, each time with its worker", k.Index, t.losses))
+	}
+}
+
+func (s *Scheduler) fail(k TaskKey, err string) {
+	s.close(k.Group)
+	s.out = append(s.out, Fail{k, err})
+}
+
+// end takes an attempt off the running ones; it reports false if it is not one.
+func (s *Scheduler) end(k TaskKey, number int) (t *task, a attempt, ok bool) {
+	if t = s.task(k); t == nil {
+		return nil, a, false
+	}
+	i := slices.IndexFunc(t.running, func(a attempt) bool { return a.number == number })
+	if i < 0 {
+		return nil, a, false
+	}
+	a = t.running[i]
+	t.running = slices.Delete(t.running, i, i+1)
+	if w := s.worker(a.worker); w != nil {
+		w.busy--
+	}
+	return t, a, true
+}
+
+// accept takes the first attempt that is complete.
+func (s *Scheduler) accept(e TaskDone) {
+	t, a, ok := s.end(e.Task, e.Attempt)
+	if !ok {
+		return
+	}
+	for _, other := range t.running {
+		s.cancel(e.Task, other)
+	}
+	t.running, t.state, t.accepted = nil, accepted, a
+	g := s.groups[e.Task.Group]
+	g.done = append(g.done, s.now.Sub(a.started))
+	s.out = append(s.out, Accept{a.worker, e.Task, a.number})
+}
+
+func (s *Scheduler) failed(e TaskFailed) {
+	t, a, ok := s.end(e.Task, e.Attempt)
+	if !ok {
+		return
+	}
+	if t.failures++; t.failures >= mostFailures {
+		s.fail(e.Task, fmt.Sprintf("task %d failed %d times; the last time on %s: %s", e.Task.Index, t.failures, a.worker, e.Err))
+	}
+}
+
+func (s *Scheduler) outputLost(e OutputLost) {
+	if t := s.task(e.Task); t != nil && t.state == accepted && t.accepted.number == e.Attempt {
+		s.lost(e.Task, t)
+	}
+}
+
+func (s *Scheduler) consume(k TaskKey) {
+	t := s.task(k)
+	if t == nil || t.state == consumed {
+		return
+	}
+	if t.state == accepted {
+		s.out = append(s.out, Release{t.accepted.worker, k, t.accepted.number})
+	}
+	for _, a := range t.running { // what was fetched seemed to be lost at the last moment
+		s.cancel(k, a)
+	}
+	t.state, t.running = consumed, nil
+	s.groups[k.Group].consumed++
+}
+
+// start gives tasks to workers that have a slot: the first that wait, and then those that take too long.
+func (s *Scheduler) start() {
+	slots := 0
+	for _, w := range s.workers {
+		slots += w.slots
+	}
+	for n, g := range s.groups {
+		if g.closed {
+			continue
+		}
+		for i := range min(len(g.tasks), g.consumed+tasksAhead*max(slots, 1)) {
+			if t := &g.tasks[i]; t.state == waiting && len(t.running) == 0 && !s.assign(TaskKey{n, i}, t) {
+				return
+			}
+		}
+	}
+	for n, g := range s.groups {
+		if !g.closed {
+			s.duplicate(n, g)
+		}
+	}
+}
+
+// assign starts an attempt on the worker that has the most free slots; it reports false if none has one.
+func (s *Scheduler) assign(k TaskKey, t *task) bool {
+	var best *worker
+	for _, w := range s.workers {
+		if w.draining || w.busy >= w.slots || slices.ContainsFunc(t.running, func(a attempt) bool { return a.worker == w.name }) {
+			continue
+		}
+		if best == nil || w.slots-w.busy > best.slots-best.busy {
+			best = w
+		}
+	}
+	if best == nil {
+		return false
+	}
+	best.busy++
+	t.attempts++
+	t.running = append(t.running, attempt{t.attempts, best.name, s.now})
+	s.out = append(s.out, StartTask{best.name, k, t.attempts})
+	return true
+}
+
+// duplicate starts second attempts of stragglers.
+func (s *Scheduler) duplicate(n int, g *group) {
+	if float64(len(g.done)) < stragglerShare*float64(len(g.tasks)) || len(g.done) == 0 {
+		return
+	}
+	times := slices.Sorted(slices.Values(g.done))
+	limit := time.Duration(stragglerFactor*float64(times[len(times)/2])) + stragglerAfter
+	for i := range g.tasks {
+		if t := &g.tasks[i]; t.state == waiting && len(t.running) == 1 && s.now.Sub(t.running[0].started) > limit {
+			s.assign(TaskKey{n, i}, t)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package cluster
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+)
+
+// A simulation drives a Scheduler with everything that can happen to a cluster, under a seed.
+type simulation struct {
+	*testing.T
+	r        *rand.Rand
+	s        Scheduler
+	now      time.Time
+	slots    map[string]int
+	attempts map[StartTask]bool // that run
+	accepted []*Accept          // by task, until consumed
+	next     int                // task to be consumed
+	trace    []string
+	failed   bool
+}
+
+func (sim *simulation) step(e Event) {
+	sim.now = sim.now.Add(time.Duration(sim.r.IntN(300)) * time.Millisecond)
+	commands := sim.s.Step(sim.now, e)
+	sim.trace = append(sim.trace, fmt.Sprintf("%#v", e), fmt.Sprintf("%#v", commands))
+	for _, c := range commands {
+		switch c := c.(type) {
+		case StartTask:
+			busy := 0
+			for a := range sim.attempts {
+				if a.Worker == c.Worker {
+					busy++
+				}
+			}
+			if busy >= sim.slots[c.Worker] {
+				sim.Fatalf("%+v on a worker that is busy", c)
+			}
+			sim.attempts[c] = true
+		case CancelTask:
+			delete(sim.attempts, StartTask(c))
+		case Accept:
+			if sim.accepted[c.Task.Index] != nil || c.Task.Index < sim.next {
+				sim.Fatalf("%+v is accepted twice", c)
+			}
+			sim.accepted[c.Task.Index] = &c
+		case Fail:
+			sim.failed = true
+		}
+	}
+}
+
+// running picks an attempt by the seed alone.
+func (sim *simulation) running() (a StartTask, ok bool) {
+	if len(sim.attempts) == 0 {
+		return a, false
+	}
+	all := slices.SortedFunc(maps.Keys(sim.attempts), func(a, b StartTask) int {
+		return cmp.Or(cmp.Compare(a.Task.Index, b.Task.Index), cmp.Compare(a.Attempt, b.Attempt))
+	})
+	return all[sim.r.IntN(len(all))], true
+}
+
+var workerNames = []string{"a", "b", "c", "d", "e"}
+
+func (sim *simulation) lose(name string) {
+	delete(sim.slots, name)
+	for a := range sim.attempts {
+		if a.Worker == name {
+			delete(sim.attempts, a)
+		}
+	}
+	for i, a := range sim.accepted {
+		if a != nil && a.Worker == name {
+			sim.accepted[i] = nil
+		}
+	}
+	sim.step(WorkerLost{name})
+}
+
+func (sim *simulation) happen(trouble int) {
+	name := workerNames[sim.r.IntN(len(workerNames))]
+	switch n := sim.r.IntN(100); {
+	case n < trouble:
+		if sim.slots[name] > 0 {
+			sim.lose(name)
+		}
+	case n < trouble+10:
+		if sim.slots[name] == 0 {
+			sim.slots[name] = 1 + sim.r.IntN(2)
+			sim.step(WorkerJoined{name, sim.slots[name]})
+		}
+	case n < trouble+12:
+		if a := sim.accepted[sim.next]; a != nil {
+			sim.accepted[sim.next] = nil
+			sim.step(OutputLost{a.Task, a.Attempt})
+		}
+	case n < 50:
+		if a := sim.accepted[sim.next]; a != nil {
+			sim.next++
+			sim.accepted[a.Task.Index] = nil
+			sim.step(Consumed{a.Task})
+		}
+	case n < 60:
+		sim.step(Tick{})
+	default:
+		if a, ok := sim.running(); ok {
+			delete(sim.attempts, a)
+			sim.step(TaskDone{a.Task, a.Attempt})
+		}
+	}
+}
+
+func simulate(t *testing.T, seed uint64, tasks int) *simulation {
+	sim := &simulation{
+		T: t, r: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(0, 0), slots: map[string]int{},
+		attempts: map[StartTask]bool{}, accepted: make([]*Accept, tasks+1),
+	}
+	sim.step(TasksAdded{0, tasks})
+	for range 300 {
+		if sim.happen(4); sim.next == tasks || sim.failed {
+			return sim
+		}
+	}
+	sim.slots["z"] = 1 // after the last fault the job must end
+	sim.step(WorkerJoined{"z", 1})
+	workers := workerNames
+	workerNames = append(workers[:len(workers):len(workers)], "z")
+	defer func() { workerNames = workers }()
+	for range 2000 {
+		if sim.happen(0); sim.next == tasks || sim.failed {
+			return sim
+		}
+	}
+	t.Fatalf("seed %d: the job does not end: task %d of %d", seed, sim.next, tasks)
+	return nil
+}
+
+func TestSchedulerUnderFaults(t *testing.T) {
+	failed := 0
+	for seed := range uint64(300) {
+		a, b := simulate(t, seed, 40), simulate(t, seed, 40)
+		if !reflect.DeepEqual(a.trace, b.trace) {
+			t.Fatalf("seed %d: the same events gave other commands", seed)
+		}
+		if a.failed {
+			failed++
+		}
+	}
+	if failed > 30 {
+		t.Errorf("%d of 300 jobs gave up", failed)
+	}
+}
+
+func TestOneTaskAtATime(t *testing.T) {
+	var s Scheduler
+	now := time.Unix(0, 0)
+	s.Step(now, TasksAdded{0, 2})
+	want := []Command{StartTask{"w", TaskKey{0, 0}, 1}}
+	if got := s.Step(now, WorkerJoined{"w", 1}); !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v", got)
+	}
+	want = []Command{Accept{"w", TaskKey{0, 0}, 1}, StartTask{"w", TaskKey{0, 1}, 1}}
+	if got := s.Step(now, TaskDone{TaskKey{0, 0}, 1}); !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v", got)
+	}
+	want = []Command{Release{"w", TaskKey{0, 0}, 1}}
+	if got := s.Step(now, Consumed{TaskKey{0, 0}}); !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+func TestStragglersGetASecondAttempt(t *testing.T) {
+	var s Scheduler
+	now := time.Unix(0, 0)
+	s.Step(now, TasksAdded{0, 4})
+	s.Step(now, WorkerJoined{"slow", 1})
+	for i := 1; i < 4; i++ {
+		if i == 1 {
+			s.Step(now, WorkerJoined{"fast", 1})
+		}
+		now = now.Add(time.Second)
+		s.Step(now, TaskDone{TaskKey{0, i}, 1})
+	}
+	if got := s.Step(now.Add(time.Millisecond), Tick{}); got != nil {
+		t.Fatalf("too early: %+v", got)
+	}
+	now = now.Add(time.Second)
+	want := []Command{StartTask{"fast", TaskKey{0, 0}, 2}}
+	if got := s.Step(now, Tick{}); !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v", got)
+	}
+	want = []Command{CancelTask{"slow", TaskKey{0, 0}, 1}, Accept{"fast", TaskKey{0, 0}, 2}}
+	if got := s.Step(now, TaskDone{TaskKey{0, 0}, 2}); !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v", got)
+	}
+	if got := s.Step(now, TaskDone{TaskKey{0, 0}, 1}); got != nil {
+		t.Fatalf("a second result counts: %+v", got)
+	}
+}
+
+func TestATaskThatIsLostTooOften(t *testing.T) {
+	var s Scheduler
+	now := time.Unix(0, 0)
+	s.Step(now, TasksAdded{0, 1})
+	var got []Command
+	for i := range mostLosses {
+		s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
+		got = s.Step(now, WorkerLost{fmt.Sprint(i)})
+	}
+	if f, ok := got[len(got)-1].(Fail); !ok || f.Task != (TaskKey{0, 0}) {
+		t.Fatalf("got %+v", got)
+	}
+}
