@@ -25,10 +25,8 @@ func runOn(ctx context.Context, p *engine.Program, o engine.Options) (*engine.Su
 	}
 	own := o
 	own.Tasks, own.Cores = nil, 1
-	store := spill.NewMem()
-	defer store.Close()
-	job := cluster.NewJob(o.Host, store)
-	for i := range workers.workers {
+	var runners []cluster.Worker
+	for range workers.workers {
 		x, err := engine.NewExecutor(p, own)
 		if err != nil {
 			return nil, err
@@ -36,7 +34,13 @@ func runOn(ctx context.Context, p *engine.Program, o engine.Options) (*engine.Su
 		defer x.Close()
 		kept := spill.NewMem()
 		defer kept.Close()
-		w := cluster.Worker(cluster.NewRunner(x, kept))
+		runners = append(runners, cluster.NewRunner(x, kept))
+	}
+	store := spill.NewMem()
+	defer store.Close()
+	job := cluster.NewJob(o.Host, store)
+	defer job.Close()
+	for i, w := range runners {
 		if i == 0 && workers.dies > 0 {
 			m := &mortal{Worker: w}
 			m.lives.Store(int32(workers.dies))
@@ -44,7 +48,6 @@ func runOn(ctx context.Context, p *engine.Program, o engine.Options) (*engine.Su
 		}
 		job.Join(fmt.Sprintf("worker %d", i), 1, w)
 	}
-	defer job.Close()
 	o.Tasks = job
 	return engine.Run(ctx, p, o)
 }
