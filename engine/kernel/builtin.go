@@ -17,6 +17,14 @@ func (s *scope) builtin(fn *starlark.Builtin, e *syntax.CallExpr) operand {
 			if len(e.Args) == 1 && positionalArgs(e.Args) {
 				return s.anyAll(e, fn.Name() == "all")
 			}
+		case "len":
+			if len(e.Args) == 1 && positionalArgs(e.Args) {
+				x := s.indexed(e.Args[0])
+				if o, ok := s.lengthOf(x); ok {
+					return o
+				}
+				return s.builtinOf(fn, []operand{x}, e)
+			}
 		case "list", "tuple":
 			if fn.Name() == "list" && len(e.Args) == 1 && positionalArgs(e.Args) {
 				return s.collect(s.sequence(e.Args[0], true), e)

@@ -243,6 +243,9 @@ func (s *scope) bind(args []operand, site syntax.Node) code {
 func (s *scope) bindOne(i int, arg operand, site syntax.Node) code {
 	v := s.vars[i]
 	s.assigned[i] = true
+	if put, ok := s.cutInto(v, arg.parts); ok {
+		return put
+	}
 	if !s.writes[i] {
 		put, held := s.hold(arg)
 		v.arg = &held

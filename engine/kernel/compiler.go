@@ -82,10 +82,11 @@ type scope struct {
 
 // A variable is a local variable of a scope, with the type of all that is assigned to it.
 type variable struct {
-	typ  *Type
-	at   slot
-	arg  *operand // the argument that it stands for, if the function never assigns to it
-	name string
+	typ   *Type
+	at    slot
+	arg   *operand // the argument that it stands for, if the function never assigns to it
+	parts *cutting // what is used of a list that is assigned to it
+	name  string
 }
 
 func (c *compiler) newScope(fn *resolve.Function, module *starlark.Module) *scope {
@@ -109,6 +110,9 @@ func (s *scope) open() {
 		v.arg, v.at = nil, 0
 		if s.writes[i] {
 			v.at = s.slots(v.typ.width)
+		}
+		if v.parts != nil && !v.parts.whole {
+			v.parts.at = s.slots(v.parts.width())
 		}
 	}
 	s.result.at = s.slots(s.result.typ.width)
@@ -209,10 +213,17 @@ func (s *scope) read(id *syntax.Ident) operand {
 	if v.arg != nil {
 		return *v.arg
 	}
-	for i := range of.vars {
-		if of.vars[i] == v && !of.assigned[i] {
+	of.mustBeAssigned(v, id)
+	if v.parts != nil {
+		v.parts.abandon(s.compiler)
+	}
+	return heldIn(v.typ, v.at)
+}
+
+func (s *scope) mustBeAssigned(v *variable, id *syntax.Ident) {
+	for i := range s.vars {
+		if s.vars[i] == v && !s.assigned[i] {
 			refuseAt(id, "may use %s before it is assigned", id.Name)
 		}
 	}
-	return heldIn(v.typ, v.at)
 }

@@ -9,9 +9,13 @@ import (
 
 // index compiles x[y].
 func (s *scope) index(e *syntax.IndexExpr) operand {
-	x := s.certain(s.expr(e.X), e.Lbrack.Line)
-	y := s.expr(e.Y)
 	line := e.Lbrack.Line
+	x := s.indexed(e.X)
+	y := s.expr(e.Y)
+	if o, ok := s.partOf(x, y); ok {
+		return o
+	}
+	x = s.certain(x, line)
 	switch {
 	case x.typ.kind == unknown || y.typ.kind == unknown:
 		return never()

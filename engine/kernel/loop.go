@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"strings"
 	"unicode/utf8"
 
 	"go.starlark.net/resolve"
@@ -276,25 +275,27 @@ func (c *compiler) splitSequence(x operand, args []operand) sequence {
 			}
 		}}
 	}
-	separator := args[0].text
+	sep := separatorOf(args[0])
+	return sep.sequence(x, line)
+}
+
+// sequence is the parts of a text, which are cut off one by one.
+func (s separator) sequence(x operand, line int32) sequence {
+	g := x.text
 	return sequence{elem: strType, each: func(to slot, body func(*frame) bool) func(*frame) bool {
 		return func(f *frame) bool {
 			rest := g(f)
-			sep := separator(f)
-			if sep == "" {
-				f.bail(errorRaised, line)
-			}
-			for {
-				at := strings.Index(rest, sep)
-				if at < 0 {
-					f.slots[to&slotMask].setText(rest)
-					return body(f)
-				}
-				f.slots[to&slotMask].setText(rest[:at])
+			sep := s.given(f, line)
+			for i := 0; ; i++ {
+				part, behind, found := s.next(i, rest, sep)
+				f.slots[to&slotMask].setText(part)
 				if !body(f) {
 					return false
 				}
-				rest = rest[at+len(sep):]
+				if !found {
+					return true
+				}
+				rest = behind
 			}
 		}
 	}}

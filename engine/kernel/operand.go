@@ -13,6 +13,7 @@ type operand struct {
 	at       slot
 	elems    []operand // of a tuple display, in the order of their evaluation
 	form     *form     // integer: how it is made of a variable; nil: not so simply
+	parts    *parts    // list: it need not be made for some of its elements; nil: it is no split
 	test     *test     // boolean: how it is made of a variable; nil: not so simply
 
 	do    code // none: for its effect; nil: no effect

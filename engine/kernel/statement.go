@@ -196,6 +196,9 @@ func (s *scope) assign(stmt *syntax.AssignStmt) statement {
 	if !unpacks {
 		return simple(s.assignElement(stmt.LHS, value))
 	}
+	if value.parts != nil && len(targets) <= maxPart {
+		return simple(s.unpackParts(targets, value.parts))
+	}
 	return simple(s.unpack(targets, value, stmt.OpPos.Line))
 }
 
@@ -216,8 +219,12 @@ func (s *scope) assignExpr(id *syntax.Ident, e syntax.Expr) statement {
 
 // assignName is the statement that lets a variable be an operand.
 func (s *scope) assignName(id *syntax.Ident, value operand) statement {
+	v, i := s.local(id)
+	if put, ok := s.cutInto(v, value.parts); ok {
+		s.assigned[i] = true
+		return simple(put)
+	}
 	put := s.assignTo(id, value)
-	v, _ := s.local(id)
 	if v.typ.kind != integer || value.typ.kind != integer {
 		return simple(put)
 	}

@@ -61,6 +61,13 @@ func (s *scope) textMethod(x operand, name string, args []operand, e *syntax.Cal
 			return o
 		}
 	}
+	if name == "split" && len(args) == 2 && args[0].typ.kind == str {
+		if k, ok := args[1].constantInt(); ok && k >= 0 && k < 1<<31 {
+			sep := separatorOf(args[0])
+			sep.limit = int(k)
+			return s.splitBy(x, sep, e)
+		}
+	}
 	if name == "join" && len(args) == 1 {
 		return s.joinTexts(x, s.through(args[0]), line)
 	}
@@ -160,7 +167,7 @@ func (s *scope) textNativeOne(x operand, name string, arg operand, e *syntax.Cal
 	r := operand{typ: strType}
 	switch name {
 	case "split":
-		return s.splitBy(x, arg, e)
+		return s.splitBy(x, separatorOf(arg), e)
 	case "partition", "rpartition":
 		return s.partition(x, arg, name == "rpartition", line)
 	case "startswith":
@@ -208,7 +215,8 @@ func (s *scope) splitWords(x operand, e *syntax.CallExpr) operand {
 		return s.collect(s.splitSequence(x, nil), e)
 	}
 	g := x.text
-	return operand{typ: listOf(elems), list: func(f *frame) *list {
+	p := &parts{text: g, sep: separator{words: true, limit: -1}, line: lineOf(e)}
+	return operand{typ: listOf(elems), parts: p, list: func(f *frame) *list {
 		rest := g(f)
 		l := f.newList()
 		l.cells = f.take(countWords(rest))[:0]
@@ -235,29 +243,26 @@ func countWords(s string) int {
 	return n
 }
 
-func (s *scope) splitBy(x, separator operand, e *syntax.CallExpr) operand {
+// splitBy makes the list of the parts of a text.
+func (s *scope) splitBy(x operand, sep separator, e *syntax.CallExpr) operand {
 	elems := s.elements(e)
 	s.grow(elems, strType)
 	line := lineOf(e)
 	if elems.of().kind != str {
-		return s.collect(s.splitSequence(x, []operand{separator}), e)
+		return s.collect(sep.sequence(x, line), e)
 	}
-	g, h := x.text, separator.text
-	return operand{typ: listOf(elems), list: func(f *frame) *list {
+	g := x.text
+	return operand{typ: listOf(elems), parts: &parts{text: g, sep: sep, line: line}, list: func(f *frame) *list {
 		rest := g(f)
-		sep := h(f)
-		if sep == "" {
-			f.bail(errorRaised, line)
-		}
+		between := sep.given(f, line)
 		l := f.newList()
-		l.n = strings.Count(rest, sep) + 1
+		l.n = sep.count(0, rest, between)
 		l.cells = f.take(l.n)
-		for i := range l.n - 1 {
-			at := strings.Index(rest, sep)
-			l.cells[i].setText(rest[:at])
-			rest = rest[at+len(sep):]
+		for i := range l.n {
+			var part string
+			part, rest, _ = sep.next(i, rest, between)
+			l.cells[i].setText(part)
 		}
-		l.cells[l.n-1].setText(rest)
 		return l
 	}}
 }
