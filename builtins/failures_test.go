@@ -49,6 +49,32 @@ job = [lines("n.txt").map(int), busy.write("busy.txt")]`
 	}
 }
 
+// Of several outputs that fail, the first in the script is reported, however late it fails.
+func TestFailureOfTheFirstOutput(t *testing.T) {
+	files := map[string]string{"n.txt": "1\n2\nx\n"}
+	late := `from_enumerable(range(3000)).map(lambda x: 1 // (2999 - x))`
+	early := `lines("n.txt").map(int)`
+	for _, c := range []struct{ name, script, wantErr string }{
+		{"the first is late", `job = [` + late + `.write("a.txt"), ` + early + `]`, "division by zero"},
+		{"the first is early", `job = [` + early + `, ` + late + `.write("a.txt")]`, "invalid literal"},
+		{"behind a sort", `job = [` + late + `.sort().write("a.txt"), ` + early + `]`, "division by zero"},
+		{"one flow, read twice", `
+all = from_enumerable(range(3000))
+job = [all.map(lambda x: 1 // (2999 - x)).write("a.txt"), all.map(lambda x: int("x"))]`, "division by zero"},
+		{"only the last", `job = [from_enumerable(range(3000)).write("a.txt"), ` + early + `]`, "invalid literal"},
+		{
+			"a flow in using= before all who take it", `
+job = [from_enumerable([1]).map(lambda x, all: int("y"), using = ` + late + `).write("a.txt"), ` + early + `]`, "division by zero",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for range 5 {
+				everywhere(t, c.script, files, "", "", c.wantErr)
+			}
+		})
+	}
+}
+
 // What comes out of an operator is a record, which does not change, whoever else reads it.
 func TestResultsAreFrozen(t *testing.T) {
 	for _, flow := range []string{

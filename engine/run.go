@@ -180,18 +180,22 @@ func (r *stepRun) build(ctx context.Context) error {
 func (r *stepRun) runStages(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stop := context.AfterFunc(ctx, r.interrupt)
+	stop := context.AfterFunc(ctx, func() { r.env.Stop(errInterrupted) })
 	defer stop()
 	watch := r.watch(ctx)
 	defer watch()
 
-	errs := make([]error, len(r.stages))
+	v := newVerdict(r.stages, cancel)
+	defer v.close()
+	contexts := make([]context.Context, len(r.stages))
+	for i := range r.stages {
+		contexts[i] = v.context(ctx, i)
+	}
 	var all sync.WaitGroup
 	for i, s := range r.stages {
 		all.Go(func() {
-			if errs[i] = s.work(ctx); errs[i] != nil && len(s.Outputs) == 0 {
-				cancel(errs[i])
-			}
+			defer context.AfterFunc(contexts[i], s.wake)()
+			v.end(i, s.work(contexts[i]))
 		})
 	}
 	done := make(chan struct{})
@@ -202,40 +206,21 @@ func (r *stepRun) runStages(ctx context.Context) error {
 	if err := r.wait(ctx, done); err != nil {
 		return err
 	}
-	return r.blamed(r.first(ctx, errs))
-}
-
-// first is the error to report: of the stages that end a flow the first, in the order of the plan, that failed and
-// was not stopped by another's failure. Whom nobody reads any more, because a take has had enough, has not failed.
-func (r *stepRun) first(ctx context.Context, errs []error) error {
-	cause, failed := context.Cause(ctx), false
-	for i, err := range errs {
-		if err == nil || len(r.stages[i].Outputs) > 0 {
-			continue
-		}
-		if cause == nil || !errors.Is(err, context.Canceled) && !errors.Is(err, errInterrupted) && !errors.Is(err, cause) {
-			return err
-		}
-		failed = true
+	if !v.failed() {
+		return nil
 	}
-	if failed {
-		return cause
-	}
-	return nil
+	return r.blamed(context.Cause(ctx))
 }
 
 // errInterrupted is what functions of the script end with when the step has failed elsewhere. It is not the
 // failure itself, which they would take for their own record's.
 var errInterrupted = errors.New("interrupted")
 
-// interrupt stops the script's functions and wakes everybody who waits.
-func (r *stepRun) interrupt() {
-	r.env.Stop(errInterrupted)
-	for _, s := range r.stages {
-		s.seq.stop()
-		for _, e := range s.outs {
-			e.wake()
-		}
+// wake lets everybody go who waits in the stage or for its readers.
+func (s *stageRun) wake() {
+	s.seq.stop()
+	for _, e := range s.outs {
+		e.wake()
 	}
 }
 
