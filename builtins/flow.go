@@ -3,6 +3,7 @@ package builtins
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/flowsh/flowsh/engine"
@@ -135,6 +136,11 @@ func unknownMethod(name string) error {
 		hint = didYouMean(name, flowMethodNames)
 	}
 	return mistake(hint, "flows have no operator %s", name)
+}
+
+// has says that a parameter of the operator is a function.
+func (f *Flow) has(param string) bool {
+	return slices.ContainsFunc(f.funcs, func(fn boundFunc) bool { return fn.param == param })
 }
 
 func (f *Flow) written() bool { return f.op.Kind == engine.OpWrite }

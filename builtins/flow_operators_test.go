@@ -58,3 +58,89 @@ func TestSummarizeErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { everywhere(t, c.script, files, "", "", c.want) })
 	}
 }
+
+func TestRoute(t *testing.T) {
+	for _, c := range []struct{ name, script, want, fails string }{
+		{"lanes come in order", `job = from_enumerable(range(6)).partition(route = lambda x: (x + 1) % 3, lanes = 3).reduce([], lambda acc, x: acc + [x], emit = "state")`, "[2,5]\n[0,3]\n[1,4]\n", ""},
+		{"None goes nowhere", `job = from_enumerable(range(6)).partition(route = lambda x: None if x % 2 else 0, stages = 1).reduce([], lambda acc, x: acc + [x], emit = "state")`, "[0,2,4]\n", ""},
+		{"a selector", `job = from_enumerable([(1, "a"), (0, "b"), (1, "c")]).partition(route = 0, lanes = 2).batch(9)`, "[[0,\"b\"]]\n[[1,\"a\"],[1,\"c\"]]\n", ""},
+		{"many records", `job = from_enumerable(range(3000)).partition(route = lambda x: x % 7 if x % 11 else None, lanes = 7).map(lambda x: 1).reduce(0, lambda acc, x: acc + x).sum()`, "2727\n", ""},
+		{"beyond the lanes", `job = from_enumerable([1]).partition(route = lambda x: 7, lanes = 2).count()`, "", `job.star:1:\d+: partition: route returned lane 7, but there are the lanes 0 to 1`},
+		{"below them", `job = from_enumerable([1]).partition(route = lambda x: -1).count()`, "", `route returned lane -1, but there are the lanes 0 to 63`},
+		{"no int", `job = from_enumerable([1]).partition(route = lambda x: 1.0).count()`, "", `route must return the index of a lane, or None for a record that goes nowhere, not float: 1.0`},
+		{"with an error", `job = lines("n.txt").partition(route = lambda x: int(x) % 2).count()`, "", `partition: int: invalid literal.*\n  record: "x"\n  from:   n.txt, byte 4`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			everywhere(t, c.script, map[string]string{"n.txt": "1\n2\nx\n4\ny\n"}, "", c.want, c.fails)
+		})
+	}
+}
+
+func TestGathering(t *testing.T) {
+	for _, c := range []struct{ name, script, want, fails string }{
+		{"departition of sums", `job = from_enumerable(range(1, 7)).partition(route = lambda x: x % 2, lanes = 2).reduce(0, lambda acc, x: acc + x).departition(list, lambda acc, s: acc + [s], lambda acc: sorted(acc))`, "[9,12]\n", ""},
+		{"departition of dicts", `
+def tally(acc, w):
+    acc[w] = acc.get(w, 0) + 1
+    return acc
+job = from_enumerable(["a", "b", "a"]).partition().reduce({}, tally).departition({}, lambda acc, part: acc | part, lambda acc: sorted(acc.items()))`, "[[\"a\",2],[\"b\",1]]\n", ""},
+		{"departition of what the lanes emit", `
+def tally(acc, w):
+    acc[w] = acc.get(w, 0) + 1
+    return acc
+job = from_enumerable(["a", "b", "a"]).partition().reduce({}, tally, emit = "events").departition(0, lambda acc, word, n: acc + n)`, "3\n", ""},
+		{"departition without a reduce", `job = from_enumerable(range(6)).partition(route = lambda x: x % 2, lanes = 2).departition([], lambda acc, x: acc + [x])`, "[0,2,4,1,3,5]\n", ""},
+		{"departition of nothing", `job = from_enumerable([]).departition(7, lambda acc, x: x, lambda acc: [acc])`, "[7]\n", ""},
+		{"departition whose done fails", `job = from_enumerable([1]).departition(0, lambda acc, x: x, lambda acc: 1 // 0)`, "", `departition: done: floored division by zero`},
+		{"departition whose merge fails", `job = lines("n.txt").departition(0, lambda acc, x: acc + int(x))`, "", `departition: int: invalid literal.*\n  record: "x"\n  from:   n.txt, byte 4`},
+		{"departition, and on", `job = from_enumerable([3, 1]).departition([], lambda acc, x: acc + [x]).flat_map(sorted)`, "1\n3\n", ""},
+		{"aggregate of states", `
+def tally(acc, w):
+    acc[w] = acc.get(w, 0) + 1
+    return acc
+def join(acc, part):
+    for k, n in part.items():
+        acc[k] = n
+    return acc
+job = from_enumerable(["a", "b", "a"]).partition(len, lanes = 4).reduce({}, tally).aggregate(join)`, "a\t2\nb\t1\n", ""},
+		{"aggregate of records", `job = from_enumerable([3, 1, 2]).aggregate(max)`, "3\n", ""},
+		{"aggregate of keyed states", `job = from_enumerable(["a", "bb", "c"]).reduce(0, lambda n, w: n + 1, by = len).aggregate(lambda acc, length, n: (length, n) if n > acc[1] else acc)`, "1\t2\n", ""},
+		{"aggregate of nothing", `job = from_enumerable([]).aggregate(max)`, "", ""},
+		{"aggregate in the definition form", `
+def from_enumerable(): return range(10)
+def partition(x): return x % 3
+initial = 0
+def reduce(acc, x): return acc + x
+def aggregate(acc, part): return acc + part`, "45\n", ""},
+		{"set-up of every lane", `job = from_enumerable([1]).partition(lanes = 3).reduce(lambda lane, lanes: [lane, lanes], lambda acc, x: acc, emit = "state")`, "[0,3]\n[1,3]\n[2,3]\n", ""},
+		{"set-up of lanes with records", `job = from_enumerable(range(4)).partition(route = lambda x: x % 2 + 1, lanes = 4).scan(lambda lane, lanes: 10 * lane, lambda acc, x: ([acc + x], acc))`, "10\n12\n21\n23\n", ""},
+		{"set-up of lanes without lanes", `job = from_enumerable([1]).reduce(lambda lane, lanes: 0, lambda acc, x: acc)`, "", `is called without arguments`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			everywhere(t, c.script, map[string]string{"n.txt": "1\n2\nx\n4\ny\n"}, "", c.want, c.fails)
+		})
+	}
+}
+
+func TestBatches(t *testing.T) {
+	for _, c := range []struct{ name, script, want, fails string }{
+		{"by weight", `job = from_enumerable(["aa", "b", "cccc", "d", "e"]).batch(3, weight = len)`, "[\"aa\",\"b\"]\n[\"cccc\"]\n[\"d\",\"e\"]\n", ""},
+		{"by a field, as a float", `job = from_enumerable([{"w": 0.5}, {"w": 0.5}, {"w": 0}, {"w": 2}]).batch(1, weight = "w").map(len)`, "2\n2\n", ""},
+		{"by weight in lanes", `job = from_enumerable(range(6)).partition(route = lambda x: x % 2, lanes = 2).batch(5, weight = lambda x: x)`, "[0,2,4]\n[1,3,5]\n", ""},
+		{"by a weight that is none", `job = from_enumerable([1]).batch(1, weight = lambda x: "w")`, "", `batch: weight must return a number that is not negative, not "w"`},
+		{"by a negative weight", `job = from_enumerable([1]).batch(1, weight = lambda x: -1)`, "", `batch: weight must return a number that is not negative, not -1\n  record: 1`},
+		{"through", `job = from_enumerable(range(5)).through(lambda rs: rs[::-1], size = 3)`, "2\n1\n0\n4\n3\n", ""},
+		{"through, and on", `job = from_enumerable(range(2500)).map(lambda x: x + 1).through(lambda rs: [len(rs)]).map(lambda n: -n)`, "-1000\n-1000\n-500\n", ""},
+		{"through in lanes", `job = from_enumerable(range(6)).partition(route = lambda x: x % 2, lanes = 2).through(lambda rs: [rs])`, "[0,2,4]\n[1,3,5]\n", ""},
+		{"through that gives no list", `job = from_enumerable(range(5)).through(len)`, "", `through must return a list of records \(\[\] for none\), not int: 5`},
+		{"through that drops its failures", `job = from_enumerable(range(5)).through(lambda rs: [1 // (rs[0] - 2)], size = 2, on_error = "drop")`, "-1\n0\n", ""},
+		{"map_batch behind a reduce", `job = from_enumerable(range(5)).reduce([], lambda acc, x: acc + [x]).map_batch(lambda b: [sum(b)], size = 2)`, "1\n5\n4\n", ""},
+		{"newest first", `job = from_enumerable(["aa", "b", "cc", "d", "eee"]).group_by(len, newest_first = True)`, "[2,[\"cc\",\"aa\"]]\n[1,[\"d\",\"b\"]]\n[3,[\"eee\"]]\n", ""},
+		{"take_sort as a list", `job = from_enumerable([3, 1, 2]).take_sort(2, as_list = True)`, "[1,2]\n", ""},
+		{"take_sort as a list, of nothing", `job = from_enumerable([]).take_sort(2, as_list = True)`, "[]\n", ""},
+		{"take_sort as a list, by key", `job = from_enumerable([("a", 3), ("b", 1), ("a", 1)]).take_sort(1, key = 1, by = 0, as_list = True)`, "[[\"a\",1]]\n[[\"b\",1]]\n", ""},
+		{"take_sort as a list, after a partition", `job = from_enumerable([3, 1, 2]).partition().take_sort(2, reverse = True, as_list = True)`, "[3,2]\n", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) { everywhere(t, c.script, nil, "", c.want, c.fails) })
+	}
+}

@@ -23,7 +23,8 @@ var operators = []*operator{
 	{name: "filter", kind: engine.OpFilter, params: []param{required(each("f")), using(), onError()}},
 	{name: "reject", kind: engine.OpReject, params: []param{required(each("f")), using(), onError()}},
 	{name: "map_values", kind: engine.OpMapValues, params: []param{required(each("f")), using(), onError()}},
-	{name: "map_batch", kind: engine.OpMapBatch, params: []param{required(whole("f", 1)), size()}, finish: someBatch},
+	{name: "map_batch", kind: engine.OpMapBatch, params: []param{required(whole("f", 1)), size(), onError()}, finish: someBatch},
+	{name: "through", kind: engine.OpThrough, params: []param{required(whole("f", 1)), size(), onError()}, finish: someBatch},
 	{name: "batch", kind: engine.OpBatch, params: []param{required(size()), duration("timeout"), record("weight")}},
 	{name: "with_index", kind: engine.OpWithIndex},
 	{name: "sample", kind: engine.OpSample, params: []param{fraction(), number("n", 0), seed()}, finish: oneSample},
@@ -40,19 +41,27 @@ var operators = []*operator{
 		name: "scan", kind: engine.OpScan, finish: initialState,
 		params: []param{initial(), required(fold("f")), by(), whole("flush", 1), using(), onError(), onTrigger()},
 	},
-	{name: "aggregate", kind: engine.OpAggregate, params: []param{required(whole("f", 2))}},
+	{name: "aggregate", kind: engine.OpAggregate, params: []param{required(fold("f"))}, finish: gather},
 	{name: "count", kind: engine.OpCount, params: []param{by()}, finish: meet},
 	{name: "sum", kind: engine.OpSum, params: []param{record("of"), by()}, finish: meet},
 	{name: "min", kind: engine.OpMin, params: []param{record("of"), by()}, finish: meet},
 	{name: "max", kind: engine.OpMax, params: []param{record("of"), by()}, finish: meet},
 	{name: "mean", kind: engine.OpMean, params: []param{record("of"), by()}, finish: meet},
-	{name: "group_by", kind: engine.OpGroupBy, params: []param{required(record("key")), record("value")}, finish: meet},
+	{
+		name: "group_by", kind: engine.OpGroupBy, finish: meet,
+		params: []param{
+			required(record("key")), record("value"), flag("newest_first", func(d *draft) *bool { return &d.op.NewestFirst }),
+		},
+	},
 	{name: "uniq", kind: engine.OpUniq, params: []param{record("key")}, finish: meet},
 	{name: "sort", kind: engine.OpSort, params: []param{record("key"), reverse(), nulls()}, finish: meet},
 	{name: "take", kind: engine.OpTake, params: []param{required(number("n", 0)), by()}, finish: meet},
 	{
 		name: "take_sort", kind: engine.OpTakeSort, finish: meet,
-		params: []param{required(number("n", 0)), record("key"), reverse(), by(), nulls()},
+		params: []param{
+			required(number("n", 0)), record("key"), reverse(), by(), nulls(),
+			flag("as_list", func(d *draft) *bool { return &d.op.AsList }),
+		},
 	},
 	{
 		name: "join", kind: engine.OpJoin, finish: meet,
@@ -66,8 +75,10 @@ var operators = []*operator{
 		name: "trigger", kind: engine.OpTrigger, finish: oneTrigger,
 		params: []param{every(), triggerSpan("period"), triggerFunction(), triggerSpan("after"), nondeterministic()},
 	},
-	{name: "departition", kind: engine.OpDepartition, params: []param{initial(), required(whole("merge", 2)), whole("done", 1)}},
-	{name: "through", kind: engine.OpThrough, params: []param{required(fn("f", kernel.Signature{}))}},
+	{
+		name: "departition", kind: engine.OpDepartition, finish: gather,
+		params: []param{initial(), required(fn("merge", kernel.Signature{Own: 1})), whole("done", 1)},
+	},
 	write,
 }
 
@@ -242,7 +253,12 @@ func lanes(d *draft) error {
 	if d.op.Lanes == 0 {
 		d.op.Lanes = defaultLanes
 	}
-	if !d.has("key") {
+	switch {
+	case d.has("key") && d.has("route"):
+		e := d.mistake("partition takes key or route, not both")
+		e.Hint = "key= puts records of one key into one lane; route= returns the lane itself"
+		return e
+	case !d.has("key") && !d.has("route"):
 		d.add(&boundFunc{param: "key", text: "record", Func: kernel.Whole()})
 	}
 	d.lanes = true
@@ -257,6 +273,19 @@ func initialState(d *draft) error {
 			e.Hint = "write initial = 0, initial = dict, or the like"
 			return e
 		}
+		d.addValue("initial", starlark.NewDict(0))
+	}
+	return meet(d)
+}
+
+// gather prepares for the states of all lanes: those of a reduce before it come whole, unless it says what it emits.
+func gather(d *draft) error {
+	if in := d.in[0]; in.op.Kind == engine.OpReduce && in.op.Emit == "" && !in.has("by") && !in.has("on_trigger") {
+		states := *in
+		states.op.Emit = "state"
+		d.in[0] = &states
+	}
+	if d.op.Kind == engine.OpDepartition && d.given[0] == nil {
 		d.addValue("initial", starlark.NewDict(0))
 	}
 	return meet(d)

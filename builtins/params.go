@@ -61,10 +61,11 @@ func whole(name string, args int) param {
 	}}
 }
 
-// initial is the state to begin with: a function without parameters, or a value that is copied. None is a value.
+// initial is the state to begin with: a function without parameters, or behind a partition of (lane, lanes), or a
+// value that is copied. None is a value.
 func initial() param {
 	return param{name: "initial", none: true, set: func(d *draft, v starlark.Value) error {
-		if f, ok := v.(*starlark.Function); ok && needsArguments(f) {
+		if f, ok := v.(*starlark.Function); ok && needsArguments(f) && !(d.lanes && kernel.TakesLane(f)) {
 			return mistake("the initial state comes first: "+d.operator.name+"(initial, f)", "%s is called without arguments, but has parameters", d.u.describe(v))
 		}
 		if _, ok := v.(*Flow); ok {

@@ -128,7 +128,8 @@ job = p.take(5).batch(3).concat(p.with_index().batch(4).map(len), p.take(5).scan
 		{name: "lanes: one partition after another", script: `job = from_enumerable(range(6)).partition(lanes = 4).partition(lambda x: 0, lanes = 1).batch(6)`, want: "[4,5,0,1,3,2]\n"},
 		{name: "lanes: merge", script: `job = from_enumerable(range(6)).partition(lanes = 4).reduce(list, lambda acc, x: acc + [x], merge = lambda a, b: a + b, emit = "state")`, want: "[4,5]\n[0,1,3]\n[2]\n[]\n"},
 		{name: "lanes: by a field", script: rows + `job = rows.partition("u", lanes = 1).reduce({}, lambda acc, r: acc | {r["u"]: acc.get(r["u"], 0) + r["n"]})`, want: "b\t5\na\t1\n"},
-		{name: "lanes: route", script: `job = lines().partition(route = len)`, stdin: "a\n", fails: `route`},
+		{name: "lanes: route", script: `job = lines().partition(route = len, lanes = 2).with_index()`, stdin: "a\n\n", want: "0\t\n1\ta\n"},
+		{name: "lanes: key and route", script: `job = lines().partition(len, route = len)`, fails: `partition takes key or route, not both`},
 	})
 }
 

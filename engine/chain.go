@@ -40,7 +40,7 @@ func (s *stageRun) prepare(ctx context.Context) error {
 
 var stepKinds = map[OpKind]kernel.StepKind{
 	OpMap: kernel.Map, OpFlatMap: kernel.FlatMap, OpFilter: kernel.Filter, OpReject: kernel.Reject,
-	OpMapValues: kernel.MapValues, OpMapBatch: kernel.FlatMap, OpPartition: kernel.Lane, OpSample: kernel.Sample,
+	OpMapValues: kernel.MapValues, OpMapBatch: kernel.FlatMap, OpThrough: kernel.FlatMap, OpPartition: kernel.Lane, OpSample: kernel.Sample,
 }
 
 func (s *stageRun) stepOf(op *Op) (kernel.Step, error) {
@@ -53,7 +53,11 @@ func (s *stageRun) stepOf(op *Op) (kernel.Step, error) {
 		step.Fraction = *op.Fraction
 		return step, nil
 	case OpPartition:
-		step.Fn = s.run.function(op, "key")
+		if step.Fn = s.run.function(op, "route"); step.Fn != nil {
+			step.Kind = kernel.Route
+		} else {
+			step.Fn = s.run.function(op, "key")
+		}
 	default:
 		step.Fn = s.run.function(op, "f")
 	}
@@ -116,6 +120,7 @@ func (s *stageRun) makeEnd(ctx context.Context) error {
 		s.end = newSortEnd(s, op)
 	case InOrder:
 		s.column(op, "by", false)
+		s.column(op, "weight", false)
 		sequential, err := newSequential(s, op)
 		if err != nil {
 			return err
@@ -145,8 +150,18 @@ func (s *stageRun) reducer(op *Op) (*kernel.Reducer, error) {
 		Flush:   s.run.function(op, "flush"),
 		Initial: s.run.program.Values[Ref{op.ID, "initial"}],
 	}
-	if r.Initial == nil {
-		r.Initial = starlark.NewDict(0)
+	switch op.Kind {
+	case OpDepartition:
+		r.Fn, r.Merge, r.Flush = r.Merge, nil, s.run.function(op, "done")
+	case OpAggregate:
+		r.First = true
+	default:
+		if r.Initial == nil {
+			r.Initial = starlark.NewDict(0)
+		}
+	}
+	if s.Laned {
+		r.Lanes = lanesOf(s.run.graph, op.ID)
 	}
 	var err error
 	if op.Using != nil {

@@ -47,6 +47,7 @@ type groupEnd struct {
 	failures []error                // one per bucket
 	broken   atomic.Bool            // there is one
 	parts    []operator.SummaryPart // summarize
+	done     *kernel.Folder         // departition's done; nil: there is none
 	prints   printLog
 	state    starlark.Value // what an unkeyed op emits for no records at all; nil: nothing
 	seen     bool
@@ -113,6 +114,9 @@ func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
 func (g *groupEnd) columns() error {
 	s, op := g.stage, g.op
 	switch op.Kind {
+	case OpDepartition, OpAggregate:
+		s.chain.Into = s.run.function(op, map[OpKind]string{OpDepartition: "merge", OpAggregate: "f"}[op.Kind])
+		return nil
 	case OpReduce:
 		s.chain.Into = s.run.function(op, "f")
 		s.column(op, "by", false)
@@ -163,6 +167,9 @@ func (g *groupEnd) aggregate() (func() (operator.Aggregate, error), error) {
 		g.state = starlark.None
 		return func() (operator.Aggregate, error) { return operator.NewMinMax(g.op.Kind == OpMax), nil }, nil
 	case OpGroupBy:
+		if g.op.NewestFirst {
+			return func() (operator.Aggregate, error) { return operator.NewReverseList(), nil }, nil
+		}
 		return func() (operator.Aggregate, error) { return operator.NewList(), nil }, nil
 	case OpUniq:
 		return func() (operator.Aggregate, error) { return operator.NewFirst(), nil }, nil
@@ -172,6 +179,7 @@ func (g *groupEnd) aggregate() (func() (operator.Aggregate, error), error) {
 	case OpTake:
 		return func() (operator.Aggregate, error) { return operator.NewTake(g.op.N), nil }, nil
 	case OpTakeSort:
+		g.state = operator.ResultOfNothing(operator.NewTop(g.op.N, g.op.Reverse))
 		return func() (operator.Aggregate, error) {
 			return operator.NewTop(g.op.N, g.op.Reverse), nil
 		}, nil
@@ -186,8 +194,11 @@ func (g *groupEnd) reduce() (func() (operator.Aggregate, error), error) {
 		return nil, err
 	}
 	r.Prints = g.prints.add
+	if r.Flush != nil {
+		g.done = kernel.NewFolder(r, g.stage.run.env)
+	}
 	if len(g.stage.chain.Columns) == 0 && g.lanes == 0 {
-		if g.state, err = kernel.NewFolder(r, g.stage.run.env).Initial(); err != nil {
+		if g.state, err = kernel.NewFolder(r, g.stage.run.env).Initial(0); err != nil {
 			return nil, err
 		}
 	}
@@ -434,9 +445,17 @@ func (g *groupEnd) emit(ctx context.Context, k *operator.Keyed) error {
 		b.Column = k.Values
 	case g.op.Kind == OpSummarize:
 		b.Column = summaryRecords(g.op, g.stage.run.function(g.op, "by"), k)
+	case g.op.Kind == OpTakeSort && g.op.AsList:
+		b.Column = k.Values
 	case g.op.Kind == OpTakeSort || g.op.Kind == OpTake:
 		for i := range k.Values.N {
 			if err := emitState(b, k.Values.At(i), "events"); err != nil {
+				return err
+			}
+		}
+	case g.gathers():
+		for i := range k.Values.N {
+			if err := g.gathered(b, k.Values.At(i)); err != nil {
 				return err
 			}
 		}
@@ -458,13 +477,44 @@ func (g *groupEnd) emit(ctx context.Context, k *operator.Keyed) error {
 	return g.stage.emit(ctx, b)
 }
 
+// gathers says that the op brings the states of all lanes together.
+func (g *groupEnd) gathers() bool { return g.op.Kind == OpDepartition || g.op.Kind == OpAggregate }
+
+// gathered appends what the final state of an op that gathers stands for.
+func (g *groupEnd) gathered(b *chunk.Batch, state starlark.Value) error {
+	if g.op.Kind == OpDepartition {
+		return g.emitDone(b, state)
+	}
+	return emitState(b, state, g.op.Emit)
+}
+
+// emitDone appends what done makes of a departition's state, as one record.
+func (g *groupEnd) emitDone(b *chunk.Batch, state starlark.Value) error {
+	if g.done != nil {
+		var err error
+		if state, err = g.done.Flush(state); err != nil {
+			return err
+		}
+	}
+	state.Freeze()
+	b.Append(state)
+	return nil
+}
+
 // emitEmpty emits what an unkeyed op gives for no records.
 func (g *groupEnd) emitEmpty(ctx context.Context) error {
 	b := new(chunk.Batch)
-	if g.op.Kind != OpReduce {
+	switch {
+	case g.gathers():
+		if err := g.gathered(b, g.state); err != nil {
+			return err
+		}
+	case g.op.Kind != OpReduce:
 		b.Append(g.state)
-	} else if err := g.release(b, released{state: g.state}); err != nil {
-		return err
+	default:
+		if err := g.release(b, released{state: g.state}); err != nil {
+			return err
+		}
 	}
 	return g.stage.emit(ctx, b)
 }
@@ -488,7 +538,7 @@ func (g *groupEnd) emitLanes(ctx context.Context) error {
 	}
 	upTo := func(lane int) error {
 		for next < lane {
-			state, err := initial.Initial()
+			state, err := initial.Initial(uint32(next))
 			if err != nil {
 				return err
 			}

@@ -5,7 +5,6 @@ import (
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/value"
-	"go.starlark.net/starlark"
 )
 
 // inOrderEnd takes records through an operator that must see them one after another.
@@ -55,8 +54,8 @@ func newSequential(s *stageRun, op *Op) (sequential, error) {
 		return &indexer{}, nil
 	case OpTake:
 		return &taker{stage: s, op: op, left: op.N, keyed: len(s.chain.Columns) > 0, n: op.N, seen: map[string]int64{}}, nil
-	case OpBatch, OpMapBatch:
-		return &batcher{size: int(op.Size), laned: s.Laned}, nil
+	case OpBatch, OpMapBatch, OpThrough:
+		return &batcher{stage: s, op: op, size: op.Size, laned: s.Laned, weighed: op.Funcs["weight"] != ""}, nil
 	}
 	return newStepper(s, op)
 }
@@ -131,45 +130,3 @@ func (t *taker) byKey(out *kernel.Output) (*chunk.Batch, error) {
 }
 
 func (t *taker) flush() (*chunk.Batch, error) { return nil, nil }
-
-// batcher makes lists of size records each; the last one may be shorter. A list never spans two lanes.
-type batcher struct {
-	size  int
-	laned bool
-	list  []starlark.Value
-	lane  uint32
-}
-
-func (t *batcher) next(out *kernel.Output) (*chunk.Batch, error) {
-	b := new(chunk.Batch)
-	for i := range out.N {
-		if t.laned && out.Lanes[i] != t.lane {
-			t.cut(b)
-			t.lane = out.Lanes[i]
-		}
-		t.list = append(t.list, out.At(i))
-		if len(t.list) == t.size {
-			t.cut(b)
-		}
-	}
-	return b, nil
-}
-
-func (t *batcher) cut(b *chunk.Batch) {
-	if len(t.list) == 0 {
-		return
-	}
-	list := starlark.NewList(t.list)
-	list.Freeze()
-	b.Append(list)
-	if t.laned {
-		b.Lanes = append(b.Lanes, t.lane)
-	}
-	t.list = nil
-}
-
-func (t *batcher) flush() (*chunk.Batch, error) {
-	b := new(chunk.Batch)
-	t.cut(b)
-	return b, nil
-}

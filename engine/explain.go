@@ -113,7 +113,7 @@ func stages(ids []int) string {
 // functions says how each function of an op runs.
 func (e *Explanation) functions(op *Op) string {
 	var parts []string
-	params := []string{"f", "key", "by", "of", "value", "merge", "flush"}
+	params := []string{"f", "key", "route", "by", "of", "value", "weight", "merge", "flush", "done"}
 	for _, a := range op.Aggregates {
 		params = append(params, "of."+a.Name)
 	}

@@ -86,7 +86,7 @@ type Op struct {
 	Sink   *connector.SinkSpec   `json:"sink,omitempty"`
 	Result string                `json:"result,omitempty"` // result: the step's name
 
-	Size     int64    `json:"size,omitempty"`     // batch, map_batch: records
+	Size     int64    `json:"size,omitempty"`     // batch, map_batch, through: records, or weight
 	N        int64    `json:"n,omitempty"`        // take, take_sort, sample
 	Fraction *float64 `json:"fraction,omitempty"` // sample
 	Seed     int64    `json:"seed,omitempty"`     // sample, shuffle
@@ -94,6 +94,9 @@ type Op struct {
 	Reverse  bool     `json:"reverse,omitempty"`  // sort, take_sort
 	Nulls    string   `json:"nulls,omitempty"`    // sort, take_sort: error (default), first, last
 	Emit     string   `json:"emit,omitempty"`     // reduce: auto (default), events, state, nothing
+	AsList   bool     `json:"as_list,omitempty"`  // take_sort: the records as one list
+	// NewestFirst is for group_by: the lists are in the opposite order of the flow.
+	NewestFirst bool `json:"newest_first,omitempty"`
 	// Aggregates are what summarize computes, and Fields the members of its results that hold the key.
 	Aggregates []Aggregation `json:"aggregates,omitempty"`
 	Fields     []string      `json:"fields,omitempty"`
@@ -136,7 +139,8 @@ type ErrorRules struct {
 // A Ref names a function or value that an op uses.
 type Ref struct {
 	Op int
-	// f, key, by, merge, flush, value, of, of.NAME, route, emit, on_trigger, using.key, using.value, window.time, trigger.f;
+	// f, key, by, merge, flush, done, value, of, of.NAME, route, weight, emit, on_trigger, using.key, using.value,
+	// window.time, trigger.f;
 	// values: initial, list
 	Param string
 }

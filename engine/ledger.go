@@ -179,7 +179,7 @@ func (s *stageRun) check() error {
 		if c.In != in {
 			return &LedgerError{Law: fmt.Sprintf("%s: %d records came, %d were handed on to it", s.run.opName(op.ID), c.In, in)}
 		}
-		if multiplies := op.Kind == OpFlatMap || op.Kind == OpMapBatch; !multiplies && c.In != c.Out+c.Filtered+c.Dead {
+		if multiplies := op.Kind == OpFlatMap || op.Kind == OpMapBatch || op.Kind == OpThrough; !multiplies && c.In != c.Out+c.Filtered+c.Dead {
 			return &LedgerError{Law: fmt.Sprintf("%s: %d in, %d out, %d filtered, %d dead", s.run.opName(op.ID), c.In, c.Out, c.Filtered, c.Dead)}
 		}
 		in = c.Out

@@ -26,6 +26,12 @@ func (o *Op) Name() string {
 	if f := o.Funcs["f"]; f != "" {
 		name += " " + f
 	}
+	if m := o.Funcs["merge"]; m != "" && o.Kind == OpDepartition {
+		name += " " + m
+	}
+	if r := o.Funcs["route"]; r != "" {
+		name += " route " + r
+	}
 	if k := o.Funcs["key"]; k != "" {
 		name += " key " + k
 	}
@@ -35,7 +41,7 @@ func (o *Op) Name() string {
 	switch {
 	case o.Kind == OpTake || o.Kind == OpTakeSort || o.Kind == OpSample && o.Fraction == nil:
 		name += fmt.Sprintf(" %d", o.N)
-	case o.Kind == OpBatch || o.Kind == OpMapBatch:
+	case o.Kind == OpBatch || o.Kind == OpMapBatch || o.Kind == OpThrough:
 		name += fmt.Sprintf(" of %d", o.Size)
 	}
 	return name

@@ -199,7 +199,7 @@ func (b *planner) build(o *Op) (*Stage, error) {
 		}
 	}
 	end := endOf(o)
-	if end == InOrder {
+	if end == InOrder || o.Kind == OpDepartition || o.Kind == OpAggregate {
 		s = b.inLaneOrder(s)
 	}
 	closed := b.close(s, end, o.ID)
@@ -207,7 +207,7 @@ func (b *planner) build(o *Op) (*Stage, error) {
 		closed.First = &o.N
 	}
 	s = b.after(closed)
-	if o.Kind == OpMapBatch {
+	if o.Kind == OpMapBatch || o.Kind == OpThrough {
 		s.Chain = append(s.Chain, o.ID)
 	}
 	return s, nil
@@ -225,7 +225,7 @@ func endOf(o *Op) End {
 	case OpSort, OpShuffle, OpSample:
 		return Sort
 	case OpTakeSort:
-		if o.Funcs["by"] == "" && o.Window == nil {
+		if o.Funcs["by"] == "" && o.Window == nil && !o.AsList {
 			return Sort
 		}
 	case OpTake:
@@ -236,7 +236,7 @@ func endOf(o *Op) End {
 		if o.Trigger != nil {
 			return InOrder
 		}
-	case OpWithIndex, OpScan, OpBatch, OpMapBatch:
+	case OpWithIndex, OpScan, OpBatch, OpMapBatch, OpThrough:
 		return InOrder
 	}
 	return Group
@@ -245,10 +245,10 @@ func endOf(o *Op) End {
 // supported refuses what has a place in the graph but no implementation.
 func supported(o *Op) error {
 	switch o.Kind {
-	case OpAggregate, OpJoin, OpDepartition, OpThrough:
+	case OpJoin:
 		return &NotYetError{Op: o.Kind, At: o.At}
 	}
-	for _, param := range []string{"route", "window", "weight"} {
+	for _, param := range []string{"window"} {
 		if o.Funcs[param] != "" {
 			return &NotYetError{Op: o.Kind, At: o.At, What: ": " + param + "="}
 		}

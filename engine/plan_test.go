@@ -141,19 +141,12 @@ func TestPlanLimitsASort(t *testing.T) {
 }
 
 func TestPlanRefusesByName(t *testing.T) {
-	for _, kind := range []OpKind{OpAggregate, OpJoin, OpDepartition, OpThrough} {
+	for _, kind := range []OpKind{OpJoin} {
 		var g sketch
 		g.Steps = []Step{{Outputs: []int{g.op(kind, g.op(OpSource))}}}
 		var e *NotYetError
 		if _, err := MakePlan(&g.Graph); !errors.As(err, &e) || e.Op != kind || err.Error() != "job.star:1:1: "+string(kind)+" is not supported by this version of flowsh" {
 			t.Errorf("%s: %v", kind, err)
 		}
-	}
-	var g sketch
-	batch := g.op(OpBatch, g.op(OpSource))
-	g.Ops[batch].Funcs["weight"] = "f"
-	g.Steps = []Step{{Outputs: []int{batch}}}
-	if _, err := MakePlan(&g.Graph); err == nil || err.Error() != "job.star:1:1: batch is not supported by this version of flowsh: weight=" {
-		t.Errorf("weight: %v", err)
 	}
 }

@@ -182,7 +182,11 @@ func (f *stepper) find(out *kernel.Output, i int, window *int64) (*running, erro
 	if s := f.states[string(f.key)]; s != nil {
 		return s, nil
 	}
-	state, err := f.folder.Initial()
+	lane := uint32(0)
+	if len(out.Lanes) > 0 {
+		lane = out.Lanes[i]
+	}
+	state, err := f.folder.Initial(lane)
 	if err != nil {
 		return nil, err
 	}
@@ -343,7 +347,7 @@ func (f *stepper) end(b *chunk.Batch) error {
 		slices.SortStableFunc(f.order, func(x, y *running) int { return cmp.Compare(*x.window, *y.window) })
 	}
 	if len(f.order) == 0 && f.windows == nil && !f.keyed && !f.stage.Laned && f.releases() {
-		state, err := f.folder.Initial()
+		state, err := f.folder.Initial(0)
 		if err != nil {
 			return err
 		}

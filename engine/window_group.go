@@ -238,7 +238,7 @@ func (e *windowEmitter) fill(ctx context.Context, b *chunk.Batch, window int64) 
 // nothing is the result of no records.
 func (e *windowEmitter) nothing() (starlark.Value, error) {
 	if e.op.Kind == OpReduce {
-		return e.releaser.folder.Initial() // a window with records came before
+		return e.releaser.folder.Initial(0) // a window with records came before
 	}
 	a, err := e.groups.New()
 	if err != nil {

@@ -279,7 +279,7 @@ func (f *frame) tally(chain *Chain) {
 	for k := range chain.Steps {
 		c := Count{In: in, Out: in}
 		switch chain.Steps[k].Kind {
-		case Filter, Reject, Sample:
+		case Filter, Reject, Sample, Route:
 			c.Out = f.passed[k]
 			c.Filtered = in - c.Out
 		case FlatMap:

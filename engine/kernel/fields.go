@@ -16,7 +16,7 @@ func (c *Chain) Fields() (paths [][]string, ok bool) {
 	for i := range c.Steps {
 		switch s := &c.Steps[i]; s.Kind {
 		case Sample:
-		case Filter, Reject, Lane:
+		case Filter, Reject, Lane, Route:
 			f.function(s.Fn)
 		case Map, FlatMap:
 			f.function(s.Fn)

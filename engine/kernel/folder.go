@@ -18,8 +18,10 @@ type Reducer struct {
 	Fn      *Func          // f(state, record...[, side input])
 	Using   starlark.Value // the side input, if Fn.Using
 	Initial starlark.Value // a callable, or a value of which every state starts as a copy
+	First   bool           // instead of Initial: a state starts as a copy of its first record
+	Lanes   int            // of the flow, 0 if it has none: a callable Initial with two parameters takes lane and Lanes
 	Merge   *Func          // merge(earlier, later), or nil
-	Flush   *Func          // scan: flush(state), or nil
+	Flush   *Func          // flush(state) of a scan, done(state) of a departition, or nil
 	Prints  func(text string)
 }
 
@@ -47,21 +49,43 @@ func NewFolder(r *Reducer, env *Env) *Folder {
 	return f
 }
 
-// Initial is a new state.
-func (f *Folder) Initial() (starlark.Value, error) {
+// Initial is a new state of a lane, nil if it starts as its first record.
+func (f *Folder) Initial(lane uint32) (starlark.Value, error) {
+	if f.r.First {
+		return nil, nil
+	}
 	c, ok := f.r.Initial.(starlark.Callable)
 	if !ok {
 		return value.Copy(f.r.Initial), nil
 	}
-	v, err := f.invoke(c, nil)
+	var args starlark.Tuple
+	if fn, ok := c.(*starlark.Function); ok && TakesLane(fn) {
+		args = starlark.Tuple{starlark.MakeUint64(uint64(lane)), starlark.MakeInt(f.r.Lanes)}
+	}
+	v, err := f.invoke(c, args)
 	if err != nil {
 		return nil, f.fail(f.r.Name+": initial", f.r.At, f.r.Op, err)
 	}
 	return v, nil
 }
 
+// TakesLane says that a function makes the initial state of a lane: it has two parameters without defaults, the
+// lane and the number of lanes.
+func TakesLane(fn *starlark.Function) bool {
+	required := 0
+	for i := range positional(fn) {
+		if fn.ParamDefault(i) == nil {
+			required++
+		}
+	}
+	return required == 2
+}
+
 // Fold folds value i of records into the state and returns the next state.
 func (f *Folder) Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
+	if state == nil {
+		return value.Copy(records.At(i)), nil
+	}
 	args := f.args.next()
 	args[0] = state
 	if err := f.load(args, records, i, mutable(state)); err != nil {
@@ -137,12 +161,12 @@ func (f *Folder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 	return v, nil
 }
 
-// Flush is what scan's flush gives for a final state.
+// Flush is what scan's flush, or departition's done, gives for a final state.
 func (f *Folder) Flush(state starlark.Value) (starlark.Value, error) {
 	f.one[0] = state
 	v, err := f.invoke(f.r.Flush.Callable, f.one)
 	if err != nil {
-		return nil, f.fail(f.r.Name+": flush", f.r.At, f.r.Op, err)
+		return nil, f.fail(f.r.Name+": "+f.r.Flush.Param, f.r.At, f.r.Op, err)
 	}
 	return v, nil
 }

@@ -83,7 +83,7 @@ func (it *interpreter) run(in *chunk.Batch, out *Output) (err error, panicked bo
 // open begins a batch.
 func (it *interpreter) open(in *chunk.Batch, out *Output) {
 	it.in, it.out, it.prints = in, out, nil
-	it.lanes = len(in.Lanes) > 0 || slices.ContainsFunc(it.chain.Steps, func(s Step) bool { return s.Kind == Lane })
+	it.lanes = len(in.Lanes) > 0 || slices.ContainsFunc(it.chain.Steps, func(s Step) bool { return s.Kind == Lane || s.Kind == Route })
 }
 
 // one runs a single record of the batch that was opened.
@@ -146,6 +146,14 @@ func (it *interpreter) push(k int, v starlark.Value) error {
 			if it.lane, err = laneOf(r, s.Lanes); err != nil {
 				return it.caught(k, s, v, err)
 			}
+		case Route:
+			if r == starlark.None {
+				count.Filtered++
+				return nil
+			}
+			if it.lane, err = routeTo(r, s.Lanes); err != nil {
+				return it.caught(k, s, v, err)
+			}
 		case FlatMap:
 			return it.emit(k, r, elements)
 		}
@@ -206,6 +214,19 @@ func laneOf(key starlark.Value, lanes int) (uint32, error) {
 		return 0, err
 	}
 	return uint32(value.Lane(value.HashKey(b), lanes)), nil
+}
+
+// routeTo is the lane that a route gave.
+func routeTo(lane starlark.Value, lanes int) (uint32, error) {
+	i, ok := lane.(starlark.Int)
+	if !ok {
+		return 0, fmt.Errorf("route must return the index of a lane, or None for a record that goes nowhere, not %s: %s", lane.Type(), value.Cut(lane, 60))
+	}
+	n, ok := i.Int64()
+	if !ok || n < 0 || n >= int64(lanes) {
+		return 0, fmt.Errorf("route returned lane %s, but there are the lanes 0 to %d: give partition more lanes=, or return i %% %d", i, lanes-1, lanes)
+	}
+	return uint32(n), nil
 }
 
 // leave appends a record that came through all steps, and its columns.

@@ -76,6 +76,8 @@ func (b *builder) push(k int, record operand) code {
 		run = b.filter(k, s, record)
 	case Lane:
 		run = b.partition(k, s, record)
+	case Route:
+		run = b.route(k, s, record)
 	default:
 		refuse(0, "is a step that is not compiled")
 	}
@@ -334,6 +336,26 @@ func (b *builder) partition(k int, s *Step, record operand) code {
 	}
 }
 
+// route leaves what is neither a lane nor None to the interpreter.
+func (b *builder) route(k int, s *Step, record operand) code {
+	b.counts[k] = true
+	to, lanes := b.box(b.apply(k, s, record), 0).value, s.Lanes
+	next := b.push(k+1, record)
+	return func(f *frame) {
+		v := to(f)
+		if v == starlark.None {
+			return
+		}
+		lane, err := routeTo(v, lanes)
+		if err != nil {
+			f.bail(errorRaised, 0)
+		}
+		f.passed[k]++
+		f.lane = lane
+		next(f)
+	}
+}
+
 func (b *builder) laneOf(key operand, lanes int) func(*frame) uint32 {
 	lane := func(key []byte) uint32 { return uint32(value.Lane(value.HashKey(key), lanes)) }
 	switch key.typ.kind {
@@ -475,7 +497,7 @@ func (b *builder) leave(record operand) code {
 	all := sequenceOf(codes)
 	lanes := false
 	for _, s := range b.chain.Steps {
-		lanes = lanes || s.Kind == Lane
+		lanes = lanes || s.Kind == Lane || s.Kind == Route
 	}
 	return func(f *frame) {
 		all(f)

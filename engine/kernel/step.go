@@ -19,6 +19,7 @@ const (
 	MapValues                 // of a pair (key, value), the result replaces the value
 	Sample                    // the record passes by chance: Fraction of all do; there is no function
 	Lane                      // the result is the key that decides the record's lane
+	Route                     // the result is the record's lane, or None for a record that goes nowhere
 )
 
 // A Step is one function applied to each record of a batch.
@@ -29,7 +30,7 @@ type Step struct {
 	At    string // file:line:col of the operator in the script, for errors outside script code
 	Fn    *Func
 	Using starlark.Value // the side input, if Fn.Using; frozen
-	Lanes int            // Lane: the number of lanes
+	Lanes int            // Lane, Route: the number of lanes
 	// Sample: a record passes if the hash of Seed and its ordinal is below Fraction of all hashes.
 	Fraction float64
 	Seed     int64

@@ -31,22 +31,22 @@ type estimate struct {
 
 func (a *foldAggregate) Fold(groups []int32, in *Keyed) error {
 	for i, g := range groups {
-		if err := a.fold(g, &in.Values, i); err != nil {
+		if err := a.fold(g, in, i); err != nil {
 			return &RecordError{Ordinal: in.Ordinal(i), Err: err}
 		}
 	}
 	return nil
 }
 
-func (a *foldAggregate) fold(g int32, records *chunk.Column, i int) error {
+func (a *foldAggregate) fold(g int32, in *Keyed, i int) error {
 	if int(g) == len(a.states) {
-		state, err := a.folder.Initial()
+		state, err := a.folder.Initial(in.Ordinal(i).Lane)
 		if err != nil {
 			return err
 		}
 		a.add(state)
 	}
-	state, err := a.folder.Fold(a.states[g], records, i)
+	state, err := a.folder.Fold(a.states[g], &in.Values, i)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,9 @@ import (
 // must come in the order of the flow.
 func NewList() Aggregate { return &listAggregate{limit: -1} }
 
+// NewReverseList is NewList with the lists in the opposite order: the newest record first.
+func NewReverseList() Aggregate { return &listAggregate{limit: -1, reverse: true} }
+
 // NewTake keeps the first n records of each group as a list, in the order in which they come: records and states
 // must come in the order of the flow.
 func NewTake(n int64) Aggregate { return &listAggregate{limit: n} }
@@ -21,6 +24,7 @@ func NewTake(n int64) Aggregate { return &listAggregate{limit: n} }
 // A listAggregate holds the records of all groups in one column; each knows the next one of its group.
 type listAggregate struct {
 	limit   int64 // -1: none
+	reverse bool  // the results
 	records rows
 	next    []int32
 	lists   []list
@@ -151,7 +155,15 @@ func frozenList(values []starlark.Value) *starlark.List {
 }
 
 func (a *listAggregate) Results(groups []int32, out *chunk.Column) error {
-	a.States(groups, out)
+	if !a.reverse {
+		a.States(groups, out)
+		return nil
+	}
+	for _, g := range groups {
+		values := slices.Collect(a.values(a.lists[g]))
+		slices.Reverse(values)
+		out.Append(frozenList(values))
+	}
 	return nil
 }
 

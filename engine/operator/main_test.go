@@ -100,7 +100,7 @@ func config(name string, share int64) GroupsConfig {
 // listFolder folds records into tuples, which are new with each record.
 type listFolder struct{}
 
-func (listFolder) Initial() (starlark.Value, error) { return starlark.Tuple{}, nil }
+func (listFolder) Initial(uint32) (starlark.Value, error) { return starlark.Tuple{}, nil }
 
 func (listFolder) Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
 	return append(slices.Clone(state.(starlark.Tuple)), value.Detach(records.At(i))), nil
@@ -113,7 +113,7 @@ func (listFolder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 // dictFolder counts records in a dict that it changes.
 type dictFolder struct{}
 
-func (dictFolder) Initial() (starlark.Value, error) { return starlark.NewDict(0), nil }
+func (dictFolder) Initial(uint32) (starlark.Value, error) { return starlark.NewDict(0), nil }
 
 func (dictFolder) Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
 	return add(state.(*starlark.Dict), value.Detach(records.At(i)), starlark.MakeInt(1))
