@@ -117,6 +117,7 @@ var exactCases = []struct {
 	{"dict methods", "def f(x):\n    d = {'a': 1}\n    d.update([('b', x)], c = 3)\n    p = d.popitem()\n    s = d.setdefault('z', [])\n    s.append(x)\n    return (d, p, d.pop('q', None), d.pop('b'))", "[2]", `({"c": 3, "z": [2]}, ("a", 1), None, 2)`, true},
 	{"a union of dicts", "def f(x):\n    d = {'a': x} | {'b': 1, 'a': 2}\n    e = {'a': 1}\n    e |= {'c': x}\n    return (d, e)", "[7]", `({"a": 2, "b": 1}, {"a": 1, "c": 7})`, false},
 	{"sets", "def f(x):\n    s = set([x, 2, 1.0])\n    return (sorted(list(s)), 2 in s, len(s), s | set([9]), s & set([2]), s == set([2, x]))", "[1]", `([1, 2], True, 2, set([1, 2, 9]), set([2]), True)`, false},
+	{"a loop goes through what its display was", "def f(a):\n    r, w = [], ''\n    for w in [a, 'x', a]:\n        a = w + '!'\n        r.append(a)\n    for a in ('y', a):\n        r.append(a)\n    t = (a, 'z')\n    for w in t:\n        t = w\n        r.append(w)\n    for a, w in [(w, a), (a, w)]:\n        r.append(a + w)\n    return r", "['b']", `["b!", "x!", "b!", "y", "b!", "b!", "z", "zb!", "b!z"]`, false},
 	{"fail", "def f(x):\n    if x > 1:\n        fail('too much', x)\n    return x", "[1, 2]", "!too much 2", false},
 }
 

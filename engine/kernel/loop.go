@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"go.starlark.net/resolve"
@@ -34,9 +35,9 @@ func (s *scope) sequence(e syntax.Expr, lazy bool) sequence {
 		}
 	case *syntax.ListExpr:
 		s.visit(x)
-		return s.display(s.exprs(x.List))
+		return s.display(ownUnless(lazy, s.exprs(x.List)))
 	}
-	return s.through(s.expr(e))
+	return s.through(ownUnless(lazy, []operand{s.expr(e)})[0])
 }
 
 // callSequence recognises calls whose results need not be made into a list.
@@ -64,6 +65,19 @@ func (s *scope) callSequence(e *syntax.CallExpr, lazy bool) (sequence, bool) {
 		return s.enumerated(s.sequence(e.Args[0], lazy)), true
 	}
 	return sequence{}, false
+}
+
+// ownUnless is operands for a loop, with copies of variables, which the loop's body may assign to, unless it is lazy.
+func ownUnless(lazy bool, elems []operand) []operand {
+	if lazy {
+		return elems
+	}
+	own := slices.Clone(elems)
+	for i := range own {
+		own[i].held = false
+		own[i].elems = ownUnless(false, own[i].elems)
+	}
+	return own
 }
 
 // positionalArgs says that all arguments are passed by position.

@@ -21,30 +21,49 @@ type generator struct {
 }
 
 var (
-	someTypes = []string{"int", "int", "int", "str", "str", "float", "bool", "list", "tuple", "words", "dict", "pairs"}
+	someTypes = []string{"int", "int", "int", "str", "str", "float", "bool", "list", "tuple", "words", "dict", "pairs", "maybe", "bytes", "set"}
 	someInts  = []string{
 		"0", "1", "2", "3", "7", "-1", "-2", "10", "63", "2147483647", "2147483648", "-2147483648", "9007199254740993",
-		"9223372036854775807", "(-9223372036854775807 - 1)", "4611686018427387904", "9223372036854775808",
+		"9223372036854775807", "(-9223372036854775807 - 1)", "4611686018427387904", "9223372036854775808", "(1 << 100)",
 	}
 	someFloats = []string{"0.0", "-0.0", "1.5", "-2.5", "1e300", "float('nan')", "float('inf')", "9007199254740992.0", "0.1", "1.0", "2.0"}
-	someTexts  = []string{"''", "'a'", "'b,c'", "' x y '", "'\u00e9\u00df'", "'12'", "'-7'", "','", "'A b C'", "'a\\u00a0b'", "'0x1'", "' '", "'1.5'", "'k'", "'\u0130'"}
+	someTexts  = []string{"''", "'a'", "'b,c'", "' x y '", "'\u00e9\u00df'", "'12'", "'-7'", "','", "'A b C'", "'a\\u00a0b'", "'0x1'", "' '", "'1.5'", "'k'", "'\u0130'", "'\u00e9'[:1]", "'long text of more than a few bytes, with a comma'"}
+	someBytes  = []string{"b''", "b'ab'", "b'\\xff'"}
+	someRows   = []string{
+		"{'a': 1, 'b': 'x y', 'l': [1, 2], 'd': {'a': 1}, 't': (1, 'a'), 'n': None}",
+		"{'a': 7, 'b': '', 'l': [], 'd': {}, 't': (2, 'b'), 'n': None}",
+		"{'a': 2, 'b': 'k', 'l': [3], 'd': {'k': 5}, 't': (1, 'a'), 'n': 4}",
+		"{'a': 9223372036854775808, 'b': 'k', 'l': [3], 'd': {'k': 5}, 't': (1, 'a'), 'n': None}",
+		"{'a': 'text', 'b': 'k', 'l': [3], 'd': {'k': 5}, 't': (1, 'a'), 'n': None}",
+		"{'b': 'k', 'a': 1.5}", "{}",
+	}
 )
 
-// function is the text of a function f of so many parameters, with a helper.
-func (g *generator) function(params []string, types []string) string {
+// functions is the text of functions f0, f1 ... of one parameter each but the first, with a helper. Each takes
+// what the one before it most likely returns; results is the types of those.
+func (g *generator) functions(n int, params, types []string) (text string, results []string) {
 	g.out.Reset()
 	g.helper()
+	for i := range n {
+		typ := g.pick(someTypes)
+		g.function(fmt.Sprintf("f%d", i), params, types, typ)
+		params, types, results = []string{"a"}, []string{typ}, append(results, typ)
+	}
+	return g.out.String(), results
+}
+
+// function writes a function of so many parameters.
+func (g *generator) function(name string, params, types []string, result string) {
 	g.vars, g.names = map[string]string{}, nil
 	for i, p := range params {
 		g.declare(p, types[i])
 	}
-	g.line("def f(%s):", strings.Join(params, ", "))
+	g.line("def %s(%s):", name, strings.Join(params, ", "))
 	g.indent++
 	g.budget = 4 + g.IntN(14)
 	g.block(3)
-	g.line("return %s", g.expr(g.pick(someTypes), 3))
+	g.line("return %s", g.expr(result, 3))
 	g.indent--
-	return g.out.String()
 }
 
 func (g *generator) helper() {
@@ -59,6 +78,11 @@ func (g *generator) helper() {
 	g.block(1)
 	g.line("return %s", g.expr(g.pick([]string{"int", "str", "tuple"}), 2))
 	g.indent--
+	g.line("def sum3(l):")
+	g.line("    s = 0")
+	g.line("    for x in l[:3]:")
+	g.line("        s += x")
+	g.line("    return s")
 	g.line("C = %s", g.pick([]string{"['a', 'b', 'k']", "[1, 2, 3]", "('x', 2)", "5", "'const'", "1.5", "None", "{'a': 1, 'k': 2}", "[]", "[1, 'a']"}))
 }
 
@@ -110,7 +134,7 @@ func (g *generator) statement(depth int) {
 			g.line("else:")
 			g.scoped(depth - 1)
 		}
-	case n < 14 && g.loops == 0:
+	case n < 14 && (g.loops == 0 || g.loops == 1 && g.IntN(3) == 0):
 		g.loop(depth)
 	case n < 15 && g.loops > 0:
 		g.line("if %s:", g.expr("bool", 1))
@@ -161,7 +185,11 @@ func (g *generator) assignment() {
 // change changes a list or a dict.
 func (g *generator) change() {
 	if name, ok := g.variable("words"); ok && g.IntN(2) == 0 {
-		g.line("%s.append(%s)", name, g.expr("str", 2))
+		g.line(g.pick([]string{"%s.append(%s)", "%s.append(%s)", "%s.insert(0, %s)", "%s.extend([%s])"}), name, g.expr("str", 2))
+		return
+	}
+	if name, ok := g.variable("pairs"); ok && g.IntN(2) == 0 {
+		g.line("%s.append((%s, %s))", name, g.expr("str", 1), g.expr("int", 1))
 		return
 	}
 	if name, ok := g.variable("dict"); ok && g.IntN(3) > 0 {
@@ -171,7 +199,7 @@ func (g *generator) change() {
 	}
 	if name, ok := g.variable("list"); ok {
 		v := g.expr("int", 2)
-		g.line(g.pick([]string{"%s.append(%s)", "%s.extend([%s])", "%s[0] = %s", "%s[-1] += %s", "%s += [%s]"}), name, v)
+		g.line(g.pick([]string{"%s.append(%s)", "%s.extend([%s])", "%s[0] = %s", "%s[-1] += %s", "%s += [%s]", "%s.insert(1, %s)", "%s += (%s,)"}), name, v)
 		return
 	}
 	g.assignment()
@@ -276,7 +304,7 @@ func (g *generator) fill(form string, depth int) string {
 		for n < len(w) && w[n] >= 'a' && w[n] <= 'z' {
 			n++
 		}
-		b.WriteString(g.expr(w[:n], depth-1))
+		b.WriteString(g.without(bound, strings.HasSuffix(b.String(), " in "), w[:n], depth-1))
 		b.WriteString(w[n:])
 	}
 	r := b.String()
@@ -286,6 +314,16 @@ func (g *generator) fill(form string, depth int) string {
 		r = strings.ReplaceAll(strings.ReplaceAll(r, "@i", bound), "@s", bound)
 	}
 	return r
+}
+
+// without is an expression, which does not use a comprehension's variable if it stands where the comprehension
+// takes its elements from.
+func (g *generator) without(bound string, source bool, typ string, depth int) string {
+	if kind := g.vars[bound]; bound != "" && source {
+		g.vars[bound] = ""
+		defer func() { g.vars[bound] = kind }()
+	}
+	return g.expr(typ, depth)
 }
 
 func (g *generator) leaf(typ string) string {
@@ -304,6 +342,14 @@ func (g *generator) leaf(typ string) string {
 		return g.pick([]string{"'a b'.split()", "['x', 'k']", "[]"})
 	case "dict":
 		return g.pick([]string{"{}", "{'a': 1}", "{'k': 2, 'a': 3}"})
+	case "maybe":
+		return g.pick([]string{"None", "1", "0"})
+	case "bytes":
+		return g.pick(someBytes)
+	case "set":
+		return g.pick([]string{"set([])", "set([1, 2])", "set(['a', 1.0])"})
+	case "row":
+		return g.pick(someRows)
 	case "pairs":
 		return g.pick([]string{"[('a', 1)]", "[]", "[('k', 2), ('a', 1)]"})
 	}
@@ -318,7 +364,8 @@ var expressions = map[string][]string{
 		"abs($int)", "$str.find($str)", "$str.count($str)", "$tuple[0]",
 		"h($int, $str)", "min($int, $int)", "max($int, $int)",
 		"$dict.get($str, 0)", "len($dict)", "($int + 1)", "($int // 3)", "($int % -7)", "(1000 // $int)", "($int * 3)", "($int % 2)", "($int // 2)", "~$int",
-		"(lambda z: z + $int)($int)", "int($bool)",
+		"(lambda z: z + $int)($int)", "int($bool)", "($maybe or $int)", "len($bytes)", "len($set)", "sum3($list)",
+		"($row['a'] if type($row['a']) == 'int' else 1)", "$row.get('a', 5)", "len($row)", "hash($str)", "len([(w, @i) for w, @i in $pairs if @i])",
 	},
 	"float": {
 		"($float + $float)", "($float - $int)", "($int * $float)",
@@ -330,7 +377,8 @@ var expressions = map[string][]string{
 		"'-'.join($words)", "','.join([str(@i) for @i in $list])", "$tuple[1]", "$str.partition(',')[0]",
 		"$str.rpartition(',')[2]", "('%s' % $int)", "('%d:%s' % ($int, $str))", "'{}'.format($float)", "$str.title()",
 		"$str.removeprefix($str)", "repr($str)", "($str * 2)", "str($tuple)", "str($list)", "str($dict)", "max($str, $str)",
-		"str($words)", "type($int)",
+		"str($words)", "type($int)", "$row['b']", "$row.get('z', $str)", "('%r|%s' % ($float, $maybe))", "str($bytes)", "'{1}{0}'.format($int, $str)",
+		"str($set)", "','.join([w for w, @i in $pairs])", "''.join($str.elems())", "str($row)", "$str.capitalize()", "repr($bytes)", "('%x' % $int)", "str($maybe)",
 	},
 	"bool": {
 		"($int == $int)", "($int < $int)", "($int >= $int)", "($int != $float)", "($int <= $float)", "($float > $float)",
@@ -338,26 +386,32 @@ var expressions = map[string][]string{
 		"not $bool", "($bool and $bool)", "($bool or $bool)", "$str.startswith($str)", "$str.endswith($str)", "$str.isdigit()",
 		"bool($str)", "bool($list)", "($tuple == $tuple)", "($list == $list)", "any([@i > 1 for @i in $list])",
 		"all([$bool for @s in $words])", "($str in $dict)", "($int in (1, 2, 3))", "($str == None)", "($words == $words)",
-		"bool($int)", "bool($dict)", "($dict == $dict)",
+		"bool($int)", "bool($dict)", "($dict == $dict)", "($maybe == None)", "($maybe != $int)", "('a' in $row)", "($row.get('n') == None)",
+		"($int in $set)", "($bytes == $bytes)", "($bytes < $bytes)", "($set == $set)", "type($maybe) == 'int'", "($int in $dict.values())", "($pairs == $pairs)",
 	},
 	"list": {
-		"[$int, $int]", "[$int]", "[$int for @i in $list]", "[len(@s) for @s in $words]", "[@i for @i in $list if $bool]", "$list[1:]", "$list[::-1]", "[[$int], [@i for @i in $list]][1]",
+		"[$int, $int]", "[$int]", "[$int for @i in $list]", "[len(@s) for @s in $words]", "[@i for @i in $list if $bool]", "$list[1:]", "$list[::-1]", "[[@i for @i in $list], []][0]",
 		"sorted($list)", "list($list)", "($list + $list)", "[@i for @i in range(4)]", "list(range(3))",
 		"sorted($list, reverse = True)", "sorted($list, key = lambda z: -z)", "$dict.values()", "[@i * $int for @i in $list]",
+		"[@i + y for @i in $list for y in [1, $int]]", "[@i for w, @i in $pairs]", "list($bytes.elems())", "sorted($set)", "$row['l']", "$row.get('l', $list)", "$list[$int:][:2]", "[@i for @i in $list if @i > 1 if $bool]",
 	},
 	"words": {
 		"$str.split()", "$str.split(',')", "[$str, $str]", "[@s.lower() for @s in $words]",
 		"[$str for @s in $words if $bool]", "$str.splitlines()", "$words[1:]", "sorted($words)", "list($words)", "$dict.keys()",
-		"sorted($words, key = len)", "list($dict)", "[$str for @i in $list]",
+		"sorted($words, key = len)", "list($dict)", "[$str for @i in $list]", "list($str.elems())", "[w for w, @i in $pairs]", "$row.keys()", "$str.rsplit(',', 1)", "$str.split(' ', 2)", "[x for y in [$words, $words] for x in y]",
 	},
-	"tuple": {"($int, $str)", "($int, $str)", "tuple([$int, $str])", "($float, $str)", "(1, $str) + ()"},
-	"dict":  {"{$str: $int}", "{@s: $int for @s in $words}", "dict($pairs)", "{@s: len(@s) for @s in $words if $bool}"},
+	"tuple": {"($int, $str)", "($int, $str)", "tuple([$int, $str])", "($float, $str)", "(1, $str) + ()", "$row['t']", "($int, $str)[::-1][::-1]", "[(@i, $str) for @i in [1]][0]"},
+	"dict":  {"{$str: $int}", "{@s: $int for @s in $words}", "dict($pairs)", "{@s: len(@s) for @s in $words if $bool}", "$row['d']", "($dict | $dict)"},
+	"maybe": {"($int if $bool else None)", "None", "$dict.get($str)", "$row['n']", "$row.get('zz')", "($maybe and $int)"},
+	"bytes": {"bytes($str)", "$bytes[1:]", "($bytes + $bytes)", "$bytes[::-1]"},
+	"set":   {"set($list)", "set($words)", "($set | $set)", "($set & $set)", "set([$int, $str])"},
+	"row":   {"($row | {'a': $int})", "{'a': $int, 'b': $str, 'l': $list, 'd': $dict, 't': $tuple, 'n': $maybe}"},
 	"pairs": {"[($str, $int)]", "[(@s, $int) for @s in $words]", "$dict.items()", "sorted($pairs)", "list(zip($words, $list))"},
 }
 
 // risky is forms that are likely to fail.
 var risky = map[string][]string{
-	"int":   {"($int // $int)", "($int % $int)", "int($str)", "int($float)", "$list[0]", "$list[-1]", "$list[$int]", "$dict[$str]", "max($list)", "min([len(@s) for @s in $words])", "sorted($list)[0]", "$list.index($int)", "h($int)[0]"},
+	"int":   {"($int // $int)", "($int % $int)", "int($str)", "int($float)", "$list[0]", "$list[-1]", "$list[$int]", "$dict[$str]", "max($list)", "min([len(@s) for @s in $words])", "sorted($list)[0]", "$list.index($int)", "h($int)[0]", "$row['a']", "$bytes[$int]", "$maybe + 1"},
 	"float": {"($float / $int)", "($int / $int)", "($float // $float)", "($float % $int)", "float($str)"},
 	"str":   {"$str[$int]", "$str[$int:]", "$str[:$int]", "$words[0]", "$words[$int]", "min($words)", "sorted($words)[-1]", "h($int)"},
 	"bool":  {"($tuple < $tuple)"},
@@ -366,4 +420,8 @@ var risky = map[string][]string{
 	"tuple": {"h($int)"},
 	"dict":  {"{$str: $int, 'z': $int}"},
 	"pairs": {"zip($words, $list)"},
+	"maybe": {"($maybe + 1)", "-$maybe"},
+	"bytes": {"($bytes * $int)[:9]", "bytes($list)"},
+	"set":   {"set([$list])", "($set - $set)"},
+	"row":   {"{$str: $int}"},
 }
