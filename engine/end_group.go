@@ -312,12 +312,12 @@ func (g *groupEnd) dispatch(r *routed) error {
 	for _, c := range g.folders {
 		c <- r
 	}
-	if failed != nil || g.broken.Load() {
-		g.stopFolding()
-		g.failures = append(g.failures, failed)
-		return g.located(g.lowest())
+	if failed == nil && !g.broken.Load() {
+		return nil
 	}
-	return nil
+	g.stopFolding()
+	g.failures = append(g.failures, failed)
+	return g.settle()
 }
 
 // settle waits for the folding goroutines and returns the error with the lowest ordinal.

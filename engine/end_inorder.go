@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/value"

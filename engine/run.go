@@ -397,7 +397,7 @@ func (r *stepRun) summarize() {
 			r.summary.Read += l.Read + l.Bad
 			r.summary.Bytes += l.Bytes
 		}
-		if s.Op >= 0 {
+		if s.End == Group || s.End == InOrder {
 			if note := r.graph.Ops[s.Op].clockNote(); note != "" {
 				r.summary.Notes = append(r.summary.Notes, note)
 			}

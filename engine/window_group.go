@@ -18,6 +18,7 @@ type windowedUnit struct {
 	times   *chunk.Column  // of keyed
 	parts   []*routed      // where they are placed already
 	partial *operator.Partial
+	failed  error // of the first record that is in no window; those before it are in parts
 }
 
 // cut takes the op's windows and triggers into account. A window that no record is in is not there, so there is
@@ -84,9 +85,16 @@ func (g *groupEnd) workInWindows(n int, u *unit) error {
 			wu.partial = g.groups.NewPartial()
 		}
 	}
-	err := g.windows.place(&w.keyed, w.times, u.out.At, func(k *operator.Keyed) error { return g.takePlaced(wu, k) })
-	g.ledger.copies.Add(-int64(u.out.Len))
+	err := g.place(u, wu, &w.keyed, w.times)
+	if wu.partial == nil {
+		wu.failed, err = err, nil
+	}
 	return g.located(err)
+}
+
+func (g *groupEnd) place(u *unit, wu *windowedUnit, k *operator.Keyed, times *chunk.Column) error {
+	g.ledger.copies.Add(-int64(u.out.Len))
+	return g.windows.place(k, times, u.out.At, func(k *operator.Keyed) error { return g.takePlaced(wu, k) })
 }
 
 // takePlaced combines placed records, or routes them.
@@ -115,38 +123,24 @@ func (g *groupEnd) deliverInWindows(u *unit, wu *windowedUnit) error {
 	case g.sessions != nil:
 		return g.located(g.sessions.add(g.sessions.late, &wu.keyed, wu.times, u))
 	default:
-		err := g.windows.place(&wu.keyed, wu.times, u.out.At, func(k *operator.Keyed) error { return g.takePlaced(wu, k) })
-		g.ledger.copies.Add(-int64(u.out.Len))
-		if failed := g.dispatchAll(wu); failed != nil {
-			return failed
-		}
-		return g.located(g.afterFolding(err))
+		wu.failed = g.place(u, wu, &wu.keyed, wu.times)
 	}
 	if wu.partial != nil && g.workers[0].partial == nil {
 		if err := wu.partial.Flush(); err != nil {
 			return g.located(g.groups.FirstError(err))
 		}
 	}
-	return g.dispatchAll(wu)
-}
-
-func (g *groupEnd) dispatchAll(wu *windowedUnit) error {
 	for _, r := range wu.parts {
 		if err := g.dispatch(r); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// afterFolding is the error that a record has before it is folded, or that of one before it.
-func (g *groupEnd) afterFolding(err error) error {
-	if err == nil {
+	if wu.failed == nil {
 		return nil
 	}
 	g.stopFolding()
-	g.failures = append(g.failures, err)
-	return g.lowest()
+	g.failures = append(g.failures, wu.failed) // one before it may fail when it is folded
+	return g.settle()
 }
 
 // emitWindows emits the results window by window, in each by lane and first occurrence.

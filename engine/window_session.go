@@ -11,12 +11,14 @@ import (
 )
 
 // Sessions are found when all records are there: sorted by key and time, a session of a key ends where the next
-// record is as far away as the gap. Its records are folded in that order.
+// record is as far away as the gap. Where the order of folding counts, the records are brought into that of the
+// input again.
 type sessions struct {
 	group  *groupEnd
 	sorter *operator.Sorter
 	runs   []*operator.SortRun // by worker
 	late   *operator.SortRun   // of records whose lateness was tested, in order
+	routed operator.Routed
 }
 
 func newSessions(g *groupEnd) *sessions {
@@ -94,27 +96,57 @@ func (g *groupEnd) foldSessions(ctx context.Context) error {
 			return err
 		}
 	}
+	fold := g.foldSession
+	var again *operator.Sorter
+	var run *operator.SortRun
+	if !combines(g.op) || g.op.Kind == OpReduce {
+		again = operator.NewSorter(operator.SorterConfig{Memory: g.memory("sessions/folded")})
+		run = again.NewRun()
+		fold = func(k *operator.Keyed) error {
+			rows := chunk.Column{Kind: chunk.Tuple, N: k.Keys.N, Fields: []chunk.Column{k.Keys, k.Values}}
+			return run.Add(new(chunk.Column), &rows, k.Ordinals)
+		}
+	}
 	c := &sessionCutter{gap: int64(g.windows.Size), keyed: g.windows.keyed}
-	var r operator.Routed
 	err := s.sorter.Emit(ctx, func(rows *chunk.Column, ordinals []chunk.Ordinal) error {
 		k, err := c.cut(rows, ordinals)
 		if err != nil {
 			return err
 		}
-		if err := g.groups.Route(k, &r); err != nil {
-			return err
-		}
-		for b := range operator.Buckets {
-			if err := g.groups.Add(b, &r); err != nil {
-				return err
-			}
-		}
-		g.ledger.folded.Add(int64(k.Keys.N))
-		return nil
+		return fold(k)
 	})
+	if err == nil && run != nil {
+		err = run.Flush()
+	}
+	if err == nil && again != nil {
+		err = again.Emit(ctx, func(rows *chunk.Column, ordinals []chunk.Ordinal) error {
+			k := &operator.Keyed{Ordinals: ordinals}
+			for i := range rows.N {
+				row := rows.At(i).(starlark.Tuple)
+				k.Keys.Append(row[0])
+				k.Values.Append(row[1])
+			}
+			return g.foldSession(k)
+		})
+	}
 	if err != nil {
 		return g.located(g.groups.FirstError(err))
 	}
+	return nil
+}
+
+// foldSession folds records by session.
+func (g *groupEnd) foldSession(k *operator.Keyed) error {
+	r := &g.sessions.routed
+	if err := g.groups.Route(k, r); err != nil {
+		return err
+	}
+	for b := range operator.Buckets {
+		if err := g.groups.Add(b, r); err != nil {
+			return err
+		}
+	}
+	g.ledger.folded.Add(int64(k.Keys.N))
 	return nil
 }
 
