@@ -256,6 +256,9 @@ func (e *windowEmitter) result(b *chunk.Batch, window int64, key, v starlark.Val
 		b.Append(v)
 		return nil
 	case OpTake, OpTakeSort:
+		if g.op.AsList {
+			return emitState(b, v, "state")
+		}
 		return emitState(b, v, "events")
 	case OpReduce:
 		r := released{state: v, lane: lane, window: &window}
