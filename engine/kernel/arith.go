@@ -77,9 +77,18 @@ func (c *compiler) interpolate(x, y operand, line int32) operand {
 	}}
 }
 
+// concat is x + y. Three texts are put together at once.
 func (c *compiler) concat(x, y operand) operand {
 	a, b := x.text, y.text
-	return operand{typ: strType, text: func(f *frame) string {
+	if x.sum != nil {
+		first, second := x.sum[0], x.sum[1]
+		return operand{typ: strType, text: func(f *frame) string {
+			s := first(f)
+			t := second(f)
+			return f.concatThree(s, t, b(f))
+		}}
+	}
+	return operand{typ: strType, sum: &[2]func(*frame) string{a, b}, text: func(f *frame) string {
 		s := a(f)
 		return f.concat(s, b(f))
 	}}

@@ -203,6 +203,15 @@ func (m *memory) concat(a, b string) string {
 	return view(append(append(m.room(n), a...), b...), m)
 }
 
+// concatThree is a + b + c.
+func (m *memory) concatThree(a, b, c string) string {
+	n := len(a) + len(b) + len(c)
+	if n > textBlock/4 {
+		return m.concat(m.concat(a, b), c)
+	}
+	return view(append(append(append(m.room(n), a...), b...), c...), m)
+}
+
 // room is an empty slice with a capacity of n or more, at the end of the texts.
 func (m *memory) room(n int) []byte {
 	m.count(n)

@@ -160,6 +160,9 @@ func (s *scope) slice(e *syntax.SliceExpr) operand {
 	case x.typ.kind == boxedAny || x.typ.kind == byteStr || e.Step != nil:
 		return s.sliceBoxed(x, e)
 	case x.typ.kind == str:
+		if k, ok := s.fixedBound(e); ok {
+			return sliceBehind(x, k)
+		}
 		return s.sliceText(x, s.bound(e.Lo, 0), s.bound(e.Hi, math.MaxInt32))
 	case x.typ.kind == list_:
 		return s.sliceList(x, s.bound(e.Lo, 0), s.bound(e.Hi, math.MaxInt32))
@@ -167,6 +170,27 @@ func (s *scope) slice(e *syntax.SliceExpr) operand {
 		return s.sliceTuple(x, e)
 	}
 	return never()
+}
+
+// fixedBound is the number k of text[k:].
+func (s *scope) fixedBound(e *syntax.SliceExpr) (k int, ok bool) {
+	lit, ok := e.Lo.(*syntax.Literal)
+	if !ok || e.Hi != nil {
+		return 0, false
+	}
+	n, ok := lit.Value.(int64)
+	return int(n), ok && n < 1<<31
+}
+
+// sliceBehind is text[k:].
+func sliceBehind(x operand, k int) operand {
+	g := x.text
+	return operand{typ: strType, text: func(f *frame) string {
+		if u := g(f); len(u) > k {
+			return u[k:]
+		}
+		return ""
+	}}
 }
 
 func (c *compiler) sliceText(x operand, lo, hi func(*frame, int) int) operand {

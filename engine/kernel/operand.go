@@ -11,10 +11,11 @@ type operand struct {
 	constant starlark.Value // what it always is; nil: it depends on the record
 	held     bool           // it stands in slots from at on
 	at       slot
-	elems    []operand // of a tuple display, in the order of their evaluation
-	form     *form     // integer: how it is made of a variable; nil: not so simply
-	parts    *parts    // list: it need not be made for some of its elements; nil: it is no split
-	test     *test     // boolean: how it is made of a variable; nil: not so simply
+	elems    []operand               // of a tuple display, in the order of their evaluation
+	form     *form                   // integer: how it is made of a variable; nil: not so simply
+	sum      *[2]func(*frame) string // str: the two texts that it is the sum of; nil: it is no such sum
+	parts    *parts                  // list: it need not be made for some of its elements; nil: it is no split
+	test     *test                   // boolean: how it is made of a variable; nil: not so simply
 
 	do    code // none: for its effect; nil: no effect
 	int   func(*frame) int64

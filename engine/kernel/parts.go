@@ -116,14 +116,8 @@ func (p *parts) element(c *compiler, k int64) (o operand, ok bool) {
 // part finds part k.
 func (p *parts) part(k int) func(*frame) string {
 	g, line, s := p.text, p.line, p.sep
-	if s.one && k == 0 && s.limit != 0 {
-		return func(f *frame) string {
-			u := g(f)
-			if at := strings.IndexByte(u, s.char); at >= 0 {
-				return u[:at]
-			}
-			return u
-		}
+	if s.one && s.limit < 0 {
+		return partBetween(g, s.char, k, line)
 	}
 	return func(f *frame) string {
 		rest := g(f)
@@ -139,6 +133,24 @@ func (p *parts) part(k int) func(*frame) string {
 			f.bail(outOfRange, line)
 		}
 		return part
+	}
+}
+
+// partBetween is part k of a text that is split at a byte.
+func partBetween(g func(*frame) string, char byte, k int, line int32) func(*frame) string {
+	return func(f *frame) string {
+		rest := g(f)
+		for range k {
+			at := strings.IndexByte(rest, char)
+			if at < 0 {
+				f.bail(outOfRange, line)
+			}
+			rest = rest[at+1:]
+		}
+		if at := strings.IndexByte(rest, char); at >= 0 {
+			return rest[:at]
+		}
+		return rest
 	}
 }
 
@@ -197,6 +209,9 @@ func (v *cutting) cut(p *parts) code {
 		}
 	}
 	counted := v.counted
+	if s.one && s.limit < 0 && !counted {
+		return cutBytes(g, s.char, places, n)
+	}
 	return func(f *frame) {
 		rest := g(f)
 		sep := s.given(f, line)
@@ -220,6 +235,28 @@ func (v *cutting) cut(p *parts) code {
 			more = s.count(more, rest, sep)
 		}
 		f.slots[n&slotMask].n = int64(more)
+	}
+}
+
+// cutBytes is cut at a byte, without counting.
+func cutBytes(g func(*frame) string, char byte, places []slot, n slot) code {
+	return func(f *frame) {
+		rest := g(f)
+		for i := 0; i < len(places); i++ {
+			end := strings.IndexByte(rest, char)
+			if end < 0 {
+				if at := places[i]; at != 0 {
+					f.slots[at&slotMask].setText(rest)
+				}
+				f.slots[n&slotMask].n = int64(i + 1)
+				return
+			}
+			if at := places[i]; at != 0 {
+				f.slots[at&slotMask].setText(rest[:end])
+			}
+			rest = rest[end+1:]
+		}
+		f.slots[n&slotMask].n = int64(len(places))
 	}
 }
 
