@@ -3,6 +3,7 @@ package kernel
 import (
 	"strconv"
 
+	"github.com/flowsh/flowsh/engine/scan"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
@@ -260,7 +261,7 @@ func parseFloat(s string) (float64, bool) {
 	if s == "" || s[len(s)-1] > '9' && s[len(s)-1] != '.' {
 		return 0, false
 	}
-	v, err := strconv.ParseFloat(s, 64)
+	v, err := scan.ParseFloat(s)
 	return v, err == nil
 }
 

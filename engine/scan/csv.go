@@ -18,14 +18,13 @@ var (
 //
 // A CSV is used by one goroutine at a time. It allocates only for fields with doubled quotes.
 type CSV struct {
-	text   string
-	at     int
-	delim  byte
-	fields []string
+	text string
+	at   int
+	rowCutter
 }
 
 // NewCSV makes a scanner for fields that are separated by delim, which must not be '"', '\r' or '\n'.
-func NewCSV(delim byte) *CSV { return &CSV{delim: delim} }
+func NewCSV(delim byte) *CSV { return &CSV{rowCutter: rowCutter{delim: delim, special: '"'}} }
 
 // Reset starts at the beginning of text, which must begin at the start of a record.
 func (c *CSV) Reset(text string) { c.text, c.at = text, 0 }
@@ -48,39 +47,11 @@ func (c *CSV) Next() (row Row, ok bool) {
 		return Row{}, false
 	}
 	start := c.at
-	end, next := lineEnd(c.text, start)
-	line := c.text[start:end]
-	if strings.IndexByte(line, '"') < 0 {
+	if next := c.cut(c.text, start); next >= 0 {
 		c.at = next
-		c.fields = splitFields(c.fields[:0], line, c.delim)
-		return Row{Fields: c.fields, Start: start, End: next, Blank: line == ""}, true
+		return Row{Fields: c.fields, Start: start, End: next, Blank: c.blank()}, true
 	}
 	return c.quotedRow(start), true
-}
-
-// lineEnd finds the end of the line at start, without its line end, and the start of the next.
-func lineEnd(text string, start int) (end, next int) {
-	n := strings.IndexByte(text[start:], '\n')
-	if n < 0 {
-		end, next = len(text), len(text)
-	} else {
-		end, next = start+n, start+n+1
-	}
-	if end > start && text[end-1] == '\r' {
-		end--
-	}
-	return end, next
-}
-
-func splitFields(fields []string, line string, delim byte) []string {
-	for {
-		i := strings.IndexByte(line, delim)
-		if i < 0 {
-			return append(fields, line)
-		}
-		fields = append(fields, line[:i])
-		line = line[i+1:]
-	}
 }
 
 // quotedRow scans a record field by field.
@@ -178,30 +149,50 @@ func (c *CSV) badRow(start, at int, err error) Row {
 // A TSV splits a text into lines of fields without quotes: \t, \n, \r and \\ in a field stand for tab, newline,
 // carriage return and backslash, and a backslash before anything else for itself. It is used like a CSV.
 type TSV struct {
-	lines  Lines
-	delim  byte
-	fields []string
+	text string
+	at   int
+	rowCutter
 }
 
 // NewTSV makes a scanner for fields that are separated by delim, usually a tab.
-func NewTSV(delim byte) *TSV { return &TSV{delim: delim} }
+func NewTSV(delim byte) *TSV { return &TSV{rowCutter: rowCutter{delim: delim, special: '\\'}} }
 
 // Reset starts at the beginning of text, which must begin at the start of a line.
-func (t *TSV) Reset(text string) { t.lines = NewLines(text) }
+func (t *TSV) Reset(text string) { t.text, t.at = text, 0 }
 
 // Next returns the next record; ok is false after the last one.
 func (t *TSV) Next() (row Row, ok bool) {
-	line, start, ok := t.lines.Next()
-	if !ok {
+	start := t.at
+	if start >= len(t.text) {
 		return Row{}, false
 	}
-	t.fields = splitFields(t.fields[:0], line, t.delim)
-	if strings.IndexByte(line, '\\') >= 0 {
-		for i, f := range t.fields {
-			t.fields[i] = unescapeTSV(f)
-		}
+	next := t.cut(t.text, start)
+	if next < 0 {
+		next = t.escapedRow(start)
 	}
-	return Row{Fields: t.fields, Start: start, End: t.lines.next, Blank: line == ""}, true
+	t.at = next
+	return Row{Fields: t.fields, Start: start, End: next, Blank: t.blank()}, true
+}
+
+// escapedRow cuts a line that may hold escapes.
+func (t *TSV) escapedRow(start int) (next int) {
+	end, next := lineEnd(t.text, start)
+	t.fields = splitFields(t.fields[:0], t.text[start:end], t.delim)
+	for i, f := range t.fields {
+		t.fields[i] = unescapeTSV(f)
+	}
+	return next
+}
+
+func splitFields(fields []string, line string, delim byte) []string {
+	for {
+		i := strings.IndexByte(line, delim)
+		if i < 0 {
+			return append(fields, line)
+		}
+		fields = append(fields, line[:i])
+		line = line[i+1:]
+	}
 }
 
 var tsvEscapes = [256]byte{'t': '\t', 'n': '\n', 'r': '\r', '\\': '\\'}
