@@ -25,7 +25,13 @@ const randomPipelines = 200
 // wants the same bytes in every output, the same error text, and what a plain evaluation gives where there is one.
 // FLOWSH_SEED=n runs pipeline n alone; FLOWSH_PIPELINES=n tries more of them.
 func TestRandomPipelines(t *testing.T) {
-	first, n := uint64(time.Now().UnixNano()), randomPipelines
+	tryMany(t, randomPipelines, tryPipeline)
+}
+
+// tryMany tries pipelines of as many seeds as are to be tried.
+func tryMany(t *testing.T, n int, try func(*testing.T, uint64) bool) {
+	t.Helper()
+	first := uint64(time.Now().UnixNano())
 	if text := os.Getenv("FLOWSH_PIPELINES"); text != "" {
 		n, _ = strconv.Atoi(text)
 	}
@@ -37,7 +43,7 @@ func TestRandomPipelines(t *testing.T) {
 		n /= 10
 	}
 	for seed := first; seed < first+uint64(n); seed++ {
-		if !tryPipeline(t, seed) {
+		if !try(t, seed) {
 			return
 		}
 	}
@@ -47,7 +53,13 @@ func TestRandomPipelines(t *testing.T) {
 func tryPipeline(t *testing.T, seed uint64) bool {
 	t.Helper()
 	g := newGenerator(seed)
-	p := g.pipeline()
+	return g.agree(t, seed, g.pipeline())
+}
+
+// agree runs a pipeline on every executor and on one of random sizes; it reports whether all agree with each other
+// and with what is known.
+func (g *generator) agree(t *testing.T, seed uint64, p *pipeline) bool {
+	t.Helper()
 	ways := maps.Clone(executors)
 	ways["random sizes"] = engine.Options{
 		Cores: 1 + g.IntN(5), Memory: 1 << (14 + g.IntN(10)), BlockSize: 1 + g.Int64N(300), SplitSize: 1 + g.Int64N(3000),

@@ -1,0 +1,385 @@
+package builtins_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.starlark.net/starlark"
+)
+
+// randomWindows is how many random jobs with windows one run of the tests tries.
+const randomWindows = 60
+
+// TestRandomWindows does for windows and triggers what TestRandomPipelines does for all operators: each job runs on
+// every executor, and must give what a plain evaluation of it gives.
+func TestRandomWindows(t *testing.T) {
+	tryMany(t, randomWindows, func(t *testing.T, seed uint64) bool {
+		g := newGenerator(seed)
+		return g.agree(t, seed, g.windowed())
+	})
+}
+
+// An event is a record of the random input.
+type event struct {
+	t int64 // milliseconds
+	k string
+	n int64
+}
+
+// A plainWindow is a windows.X(...) with its plain evaluation.
+type plainWindow struct {
+	kind             string // "" for none
+	size, every, num int64
+	lateness         int64 // -1: none
+}
+
+// windowed makes a job of random events, windows and an operator.
+func (g *generator) windowed() *pipeline {
+	all := g.events()
+	p := &pipeline{files: map[string]string{}, known: map[string]string{}}
+	var in strings.Builder
+	for _, e := range all {
+		fmt.Fprintf(&in, "{\"t\":%d,\"k\":%q,\"n\":%d}\n", e.t, e.k, e.n)
+	}
+	p.files["in.jsonl"] = in.String()
+	flow := `jsonl("in.jsonl")`
+	if g.IntN(3) == 0 {
+		flow += `.filter(lambda r: r["n"] % 3 > 0)`
+		all = slices.DeleteFunc(slices.Clone(all), func(e event) bool { return e.n%3 == 0 })
+	}
+	if g.IntN(3) == 0 {
+		flow += `.flat_map(lambda r: [r | {"n": i} for i in range(r["n"] % 3)])`
+		var more []event
+		for _, e := range all {
+			for i := range e.n % 3 {
+				more = append(more, event{e.t, e.k, i})
+			}
+		}
+		all = more
+	}
+	w := g.window()
+	flow += w.String()
+	all = w.inTime(all)
+	keyed := g.bool()
+	op := g.IntN(len(plainWindowed))
+	for w.kind == "session" && plainWindowed[op].running || w.kind == "" && !plainWindowed[op].running {
+		op = g.IntN(len(plainWindowed))
+	}
+	text, want := plainWindowed[op].make(w, all, keyed, 1+g.Int64N(4))
+	p.script = "job = " + flow + text + ".map(str)\n"
+	p.known["-"] = strings.Join(append(want, ""), "\n")
+	return p
+}
+
+// events are mostly in the order of time, now and then far apart.
+func (g *generator) events() (all []event) {
+	now := g.Int64N(4000) - 2000
+	for range g.many() {
+		switch g.IntN(12) {
+		case 0:
+			now += g.Int64N(100_000)
+		case 1:
+			now -= g.Int64N(3000)
+		case 2, 3, 4:
+		default:
+			now += g.Int64N(300)
+		}
+		all = append(all, event{now, string(rune('a' + g.IntN(4))), g.Int64N(20)})
+	}
+	return all
+}
+
+func (g *generator) window() plainWindow {
+	w := plainWindow{lateness: -1}
+	w.kind = []string{"", "fixed", "sliding", "session", "count", "fixed"}[g.IntN(6)]
+	w.size, w.num = 1+g.Int64N(2000), 1+g.Int64N(6)
+	w.every = w.size
+	if w.kind == "sliding" {
+		w.every = max(1, w.size/(1+g.Int64N(5))-g.Int64N(3))
+	}
+	if w.kind != "" && w.kind != "count" && g.IntN(3) == 0 {
+		w.lateness = g.Int64N(1000)
+	}
+	return w
+}
+
+func (w plainWindow) String() string {
+	late := ""
+	if w.lateness >= 0 {
+		late = fmt.Sprintf(`, lateness = "%dms", late = "late.jsonl"`, w.lateness)
+	}
+	switch w.kind {
+	case "":
+		return ""
+	case "count":
+		return fmt.Sprintf(".window(windows.count(%d))", w.num)
+	case "sliding":
+		return fmt.Sprintf(`.window(windows.sliding("%dms", every = "%dms", time = "t"%s))`, w.size, w.every, late)
+	}
+	return fmt.Sprintf(`.window(windows.%s("%dms", time = "t"%s))`, w.kind, w.size, late)
+}
+
+// inTime leaves out what is late.
+func (w plainWindow) inTime(all []event) (kept []event) {
+	greatest := int64(-1 << 62)
+	for _, e := range all {
+		greatest = max(greatest, e.t)
+		if w.lateness < 0 || e.t >= greatest-w.lateness {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// starts are the windows of event i of all, the earliest first. counts is kept from event to event.
+func (w plainWindow) starts(all []event, i int, key string, counts map[string]int64) (starts []int64) {
+	e := all[i]
+	switch w.kind {
+	case "":
+		return []int64{0}
+	case "count":
+		counts[key]++
+		return []int64{(counts[key] - 1) / w.num}
+	case "session":
+		return []int64{w.session(all, i, key)}
+	}
+	for start := e.t - w.size; start <= e.t; start++ {
+		if start%w.every == 0 && start > e.t-w.size {
+			starts = append(starts, start)
+		}
+	}
+	return starts
+}
+
+// session is the time of the first event of the session that event i is in; key is "" for sessions of all events.
+func (w plainWindow) session(all []event, i int, key string) int64 {
+	start := all[i].t
+	for again := true; again; {
+		again = false
+		for _, e := range all {
+			if (key == "" || e.k == key) && e.t < start && start-e.t < w.size {
+				start, again = e.t, true
+			}
+		}
+	}
+	return start
+}
+
+// A plainGroup is the events of a key in a window, in order.
+type plainGroup struct {
+	start  int64
+	key    string
+	events []event
+}
+
+// groups are by window, and by first occurrence in each.
+func (w plainWindow) groups(all []event, keyed bool) []*plainGroup {
+	var order []*plainGroup
+	found, counts := map[string]*plainGroup{}, map[string]int64{}
+	for i, e := range all {
+		key := ""
+		if keyed {
+			key = e.k
+		}
+		for _, start := range w.starts(all, i, key, counts) {
+			id := fmt.Sprint(start, key)
+			if found[id] == nil {
+				found[id] = &plainGroup{start: start, key: key}
+				order = append(order, found[id])
+			}
+			found[id].events = append(found[id].events, e)
+		}
+	}
+	slices.SortStableFunc(order, func(x, y *plainGroup) int { return cmp.Compare(x.start, y.start) })
+	return order
+}
+
+// result is a result as the operator emits it, with window and key.
+func (g *plainGroup) result(keyed bool, v starlark.Value) string {
+	t := starlark.Tuple{starlark.MakeInt64(g.start)}
+	if keyed {
+		t = append(t, starlark.String(g.key))
+	}
+	return append(t, v).String()
+}
+
+func (g *plainGroup) numbers() *starlark.List {
+	list := starlark.NewList(nil)
+	for _, e := range g.events {
+		_ = list.Append(starlark.MakeInt64(e.n))
+	}
+	return list
+}
+
+func (e event) String() string { return fmt.Sprintf(`{"t": %d, "k": "%s", "n": %d}`, e.t, e.k, e.n) }
+
+// plainWindowed are the operators: each gives its text and the lines that it puts out.
+var plainWindowed = []struct {
+	running bool // it goes along with the records, so that it works without a window, and not with sessions
+	make    func(w plainWindow, all []event, keyed bool, n int64) (string, []string)
+}{
+	{false, plainResult(".count(%s)", func(g *plainGroup) starlark.Value { return starlark.MakeInt(len(g.events)) })},
+	{false, plainResult(`.sum("n"%s)`, func(g *plainGroup) starlark.Value { return sum(elementsOf(g.numbers())) })},
+	{false, plainResult(`.max("n"%s)`, func(g *plainGroup) starlark.Value { return extreme(elementsOf(g.numbers()), true) })},
+	{false, plainResult(`.mean("n"%s)`, func(g *plainGroup) starlark.Value { return mean(elementsOf(g.numbers())) })},
+	{false, plainGroups},
+	{false, plainReduce("")},
+	{false, plainReduce(", merge = lambda x, y: x + y")},
+	{false, plainOnTrigger},
+	{false, plainUniq},
+	{false, plainTake},
+	{false, plainTakeSort},
+	{true, plainTrigger},
+	{true, plainScan},
+}
+
+func elementsOf(l *starlark.List) (all []starlark.Value) {
+	for v := range starlark.Elements(l) {
+		all = append(all, v)
+	}
+	return all
+}
+
+func by(keyed bool, before string) string {
+	if keyed {
+		return before + `by = "k"`
+	}
+	return ""
+}
+
+func plainResult(text string, result func(*plainGroup) starlark.Value) func(plainWindow, []event, bool, int64) (string, []string) {
+	return func(w plainWindow, all []event, keyed bool, _ int64) (string, []string) {
+		before := ", "
+		if strings.HasPrefix(text, ".count") {
+			before = ""
+		}
+		var lines []string
+		for _, g := range w.groups(all, keyed) {
+			lines = append(lines, g.result(keyed, result(g)))
+		}
+		return fmt.Sprintf(text, by(keyed, before)), lines
+	}
+}
+
+func plainGroups(w plainWindow, all []event, _ bool, _ int64) (string, []string) {
+	var lines []string
+	for _, g := range w.groups(all, true) {
+		lines = append(lines, g.result(true, g.numbers()))
+	}
+	return `.group_by("k", value = "n")`, lines
+}
+
+func plainReduce(more string) func(plainWindow, []event, bool, int64) (string, []string) {
+	return func(w plainWindow, all []event, keyed bool, _ int64) (string, []string) {
+		var lines []string
+		for _, g := range w.groups(all, keyed) {
+			if keyed {
+				lines = append(lines, g.result(true, g.numbers()))
+				continue
+			}
+			for _, e := range g.events {
+				lines = append(lines, fmt.Sprint(e.n))
+			}
+		}
+		return `.reduce([], lambda s, r: s + [r["n"]]` + by(keyed, ", ") + more + ")", lines
+	}
+}
+
+func plainOnTrigger(w plainWindow, all []event, keyed bool, _ int64) (string, []string) {
+	var lines []string
+	for _, g := range w.groups(all, keyed) {
+		lane := "(0, 1)"
+		if keyed {
+			lane = starlark.String(g.key).String()
+		}
+		lines = append(lines, fmt.Sprintf(`(%s, ("%s", %d, "done"), %s)`, lane, w.kind, g.start, g.numbers()))
+	}
+	return `.reduce([], lambda s, r: s + [r["n"]]` + by(keyed, ", ") + `).on_trigger(lambda s, l, w: ([(l, w, s)], s))`, lines
+}
+
+// plainUniq keys sessions and counts by what is to be unique.
+func plainUniq(w plainWindow, all []event, _ bool, _ int64) (string, []string) {
+	var lines []string
+	for _, g := range w.groups(all, true) {
+		lines = append(lines, g.events[0].String())
+	}
+	return `.uniq("k")`, lines
+}
+
+func plainTake(w plainWindow, all []event, keyed bool, n int64) (string, []string) {
+	var lines []string
+	for _, g := range w.groups(all, keyed) {
+		for _, e := range g.events[:min(n, int64(len(g.events)))] {
+			lines = append(lines, e.String())
+		}
+	}
+	return fmt.Sprintf(".take(%d%s)", n, by(keyed, ", ")), lines
+}
+
+func plainTakeSort(w plainWindow, all []event, keyed bool, n int64) (string, []string) {
+	var lines []string
+	for _, g := range w.groups(all, keyed) {
+		slices.SortStableFunc(g.events, func(x, y event) int { return cmp.Compare(x.n, y.n) })
+		for _, e := range g.events[:min(n, int64(len(g.events)))] {
+			lines = append(lines, e.String())
+		}
+	}
+	return fmt.Sprintf(`.take_sort(%d, "n"%s)`, n, by(keyed, ", ")), lines
+}
+
+// run goes through the events in order, and through what is left of each group at the end.
+func (w plainWindow) run(all []event, keyed bool, record func(g *plainGroup), end func(g *plainGroup)) {
+	var order []*plainGroup
+	found, counts := map[string]*plainGroup{}, map[string]int64{}
+	for i, e := range all {
+		key := ""
+		if keyed {
+			key = e.k
+		}
+		for _, start := range w.starts(all, i, key, counts) {
+			id := fmt.Sprint(start, key)
+			if found[id] == nil {
+				found[id] = &plainGroup{start: start, key: key}
+				order = append(order, found[id])
+			}
+			found[id].events = append(found[id].events, e)
+			record(found[id])
+		}
+	}
+	slices.SortStableFunc(order, func(x, y *plainGroup) int { return cmp.Compare(x.start, y.start) })
+	for _, g := range order {
+		end(g)
+	}
+}
+
+// plainTrigger sums every n records, and begins anew.
+func plainTrigger(w plainWindow, all []event, keyed bool, n int64) (string, []string) {
+	var lines []string
+	since := map[*plainGroup]int64{}
+	release := func(g *plainGroup, trigger string) {
+		lines = append(lines, fmt.Sprintf(`(%s, %d)`, trigger, since[g]))
+		since[g] = 0
+	}
+	w.run(all, keyed, func(g *plainGroup) {
+		since[g] += g.events[len(g.events)-1].n
+		if int64(len(g.events))%n == 0 {
+			release(g, fmt.Sprintf(`("every", %d)`, n))
+		}
+	}, func(g *plainGroup) { release(g, `"done"`) })
+	if len(all) == 0 && !keyed && w.kind == "" {
+		lines = []string{`("done", 0)`}
+	}
+	return fmt.Sprintf(`.trigger(every = %d).reduce(0, lambda s, r: s + r["n"]%s, on_trigger = lambda s, l, w: ([(w[2], s)], 0))`, n, by(keyed, ", ")), lines
+}
+
+func plainScan(w plainWindow, all []event, keyed bool, _ int64) (string, []string) {
+	var lines []string
+	w.run(all, keyed, func(g *plainGroup) {
+		lines = append(lines, fmt.Sprintf("(%d, %s)", g.events[len(g.events)-1].t, sum(elementsOf(g.numbers()))))
+	},
+		func(g *plainGroup) { lines = append(lines, fmt.Sprintf(`("end", %s)`, sum(elementsOf(g.numbers())))) })
+	return `.scan(0, lambda s, r: ([(r["t"], s + r["n"])], s + r["n"])` + by(keyed, ", ") + `, flush = lambda s: [("end", s)])`, lines
+}
