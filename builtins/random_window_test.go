@@ -38,7 +38,8 @@ type plainWindow struct {
 
 // windowed makes a job of random events, windows and an operator.
 func (g *generator) windowed() *pipeline {
-	all := g.events()
+	unit := []int64{1, 50}[g.IntN(2)] // with a large one times meet the ends of windows
+	all := g.events(unit)
 	p := &pipeline{files: map[string]string{}, known: map[string]string{}}
 	var in strings.Builder
 	for _, e := range all {
@@ -60,7 +61,7 @@ func (g *generator) windowed() *pipeline {
 		}
 		all = more
 	}
-	w := g.window()
+	w := g.window(unit)
 	flow += w.String()
 	all = w.inTime(all)
 	keyed := g.bool()
@@ -75,7 +76,7 @@ func (g *generator) windowed() *pipeline {
 }
 
 // events are mostly in the order of time, now and then far apart.
-func (g *generator) events() (all []event) {
+func (g *generator) events(unit int64) (all []event) {
 	now := g.Int64N(4000) - 2000
 	for range g.many() {
 		switch g.IntN(12) {
@@ -87,15 +88,17 @@ func (g *generator) events() (all []event) {
 		default:
 			now += g.Int64N(300)
 		}
-		all = append(all, event{now, string(rune('a' + g.IntN(4))), g.Int64N(20)})
+		all = append(all, event{floorOf(now, unit), string(rune('a' + g.IntN(4))), g.Int64N(20)})
 	}
 	return all
 }
 
-func (g *generator) window() plainWindow {
+func floorOf(n, unit int64) int64 { return n - (n%unit+unit)%unit }
+
+func (g *generator) window(unit int64) plainWindow {
 	w := plainWindow{lateness: -1}
 	w.kind = []string{"", "fixed", "sliding", "session", "count", "fixed"}[g.IntN(6)]
-	w.size, w.num = 1+g.Int64N(2000), 1+g.Int64N(6)
+	w.size, w.num = unit*(1+g.Int64N(2000/unit)), 1+g.Int64N(6)
 	w.every = w.size
 	if w.kind == "sliding" {
 		w.every = max(1, w.size/(1+g.Int64N(5))-g.Int64N(3))
