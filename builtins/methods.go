@@ -26,9 +26,9 @@ var operators = []*operator{
 	{name: "map_batch", kind: engine.OpMapBatch, params: []param{required(whole("f", 1)), size(), onError()}, finish: someBatch},
 	{name: "through", kind: engine.OpThrough, params: []param{required(whole("f", 1)), size(), onError()}, finish: someBatch},
 	{name: "batch", kind: engine.OpBatch, params: []param{required(size()), duration("timeout"), record("weight")}},
-	{name: "with_index", kind: engine.OpWithIndex},
+	{name: "with_index", kind: engine.OpWithIndex, finish: meet},
 	{name: "sample", kind: engine.OpSample, params: []param{fraction(), number("n", 0), seed()}, finish: oneSample},
-	{name: "shuffle", kind: engine.OpShuffle, params: []param{seed()}},
+	{name: "shuffle", kind: engine.OpShuffle, params: []param{seed()}, finish: meet},
 	{
 		name: "partition", kind: engine.OpPartition, finish: lanes,
 		params: []param{record("key"), lanesParam("lanes"), record("route"), lanesParam("stages")},

@@ -156,6 +156,9 @@ func (g *generator) scannedBy(f randomFlow, key, text string) randomFlow {
 func (g *generator) grouped(f randomFlow) randomFlow {
 	key := g.key(f)
 	list := func(records []starlark.Value) starlark.Value { return starlark.NewList(records) }
+	if g.IntN(4) == 0 {
+		return f.then(ofAnything, g.perKey(f, key, reversed), ".group_by(%s, newest_first = True)", key)
+	}
 	if g.bool() {
 		return f.then(ofAnything, g.perKey(f, key, list), ".group_by(%s)", key)
 	}
@@ -213,6 +216,10 @@ func (g *generator) taken(f randomFlow) randomFlow {
 
 func (g *generator) takenSorted(f randomFlow) randomFlow {
 	n, key, reverse := g.someNumber(f), g.orderKey(f), g.bool()
+	if g.IntN(4) == 0 {
+		list := starlark.NewList(first(n, g.stableSorted(f.want, key, reverse)))
+		return f.then(ofAnything, []starlark.Value{list}, ".take_sort(%d, key = %s, reverse = %s, as_list = True)", n, key, python(reverse))
+	}
 	if g.bool() {
 		return f.then(f.kind, first(n, g.stableSorted(f.want, key, reverse)), ".take_sort(%d, key = %s, reverse = %s)", n, key, python(reverse))
 	}
@@ -253,7 +260,7 @@ func (g *generator) mappedBatches(f randomFlow) randomFlow {
 		all, _ := spread(g.plain.must(fn, nil, b))
 		want = append(want, all...)
 	}
-	return f.then(f.kind, want, ".map_batch(lambda b: b[::-1], size = %d)", n)
+	return f.then(f.kind, want, ".%s(lambda b: b[::-1], size = %d)", g.pick([]string{"map_batch", "through"}), n)
 }
 
 // joined puts another flow, or the same once more, behind the flow.
@@ -399,6 +406,13 @@ func (g *generator) failing(f randomFlow) randomFlow {
 		".group_by(lambda x: 1 // (size(x) % N))",
 		".take(2, by = lambda x: [1] if size(x) % N == 0 else 1)",
 		".map_batch(lambda b: [1 // (size(b) % N)], size = 3)",
+		".summarize(n = agg.count(), m = agg.mean(lambda x: None if size(x) % N == 0 else 1))",
+		".summarize(by = lambda x: size(x) % 4, a = agg.sum(lambda x: [] if size(x) % N == 0 else 1), b = agg.set(lambda x: [] if size(x) % 5 == 0 else 1))",
+		".summarize(by = lambda x: size(x) % 3, t = agg.top(1, lambda x: \"s\" if size(x) % N == 0 else 1))",
+		".partition(route = lambda x: size(x) % N - 1, lanes = 9).count()",
+		".batch(9, weight = lambda x: None if size(x) % N == 0 else 1)",
+		".departition(0, lambda acc, x: acc // (size(x) % N))",
+		".aggregate(lambda acc, x: 1 // (size(x) % N))",
 		".map(lambda x, d: 1, using = lookup(from_enumerable([1, 2, 3, 1]), lambda x: x))",
 	}), "N", fmt.Sprint(n)))
 }

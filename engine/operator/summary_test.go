@@ -60,6 +60,7 @@ func TestVariance(t *testing.T) {
 		{floats(1), "None"},
 		{floats(1e15+1, 1e15+2, 1e15+3), "1.0"},
 		{floats(1e-3, 1e-3, 1e-3), "0.0"},
+		{floats(1e-300, 1e-300, 1e-300), "0.0"},
 		{floats(1, math.Inf(1)), "nan"},
 		{floats(1, math.NaN()), "nan"},
 		{floats(1, 1e200), "nan"},

@@ -136,7 +136,7 @@ func (a *varianceAggregate) variance(g int32) float64 {
 	under.Mul(under, n)
 	under.Lsh(under, -2*lowestBit)
 	x, _ := new(big.Rat).SetFrac(over, under).Float64()
-	return x
+	return max(x, 0) // less where squares are too small for a float
 }
 
 // exact is the finite sum of a group in units of 2^lowestBit.
