@@ -113,7 +113,7 @@ func stages(ids []int) string {
 // functions says how each function of an op runs.
 func (e *Explanation) functions(op *Op) string {
 	var parts []string
-	params := []string{"f", "key", "route", "by", "of", "value", "weight", "merge", "flush", "done"}
+	params := []string{"f", "key", "route", "by", "of", "value", "weight", "merge", "flush", "done", "window.time", "trigger.f", "on_trigger"}
 	for _, a := range op.Aggregates {
 		params = append(params, "of."+a.Name)
 	}
@@ -146,7 +146,7 @@ func (e *Explanation) end(s *Stage) string {
 		return "in order to " + stages(s.Outputs)
 	}
 	op := &g.Ops[s.Op]
-	functions := e.functions(op)
+	functions := op.cuts() + e.functions(op)
 	switch s.End {
 	case Group:
 		return op.Name() + functions + ", " + e.grouping(s, op)
@@ -179,7 +179,10 @@ func (e *Explanation) grouping(s *Stage, op *Op) string {
 	case op.Funcs["by"] != "" || op.Funcs["key"] != "" || op.Kind == OpUniq:
 		where = fmt.Sprintf("by key in %d buckets", buckets)
 	}
-	if combines(op) {
+	if op.Window != nil {
+		where += ", for each window"
+	}
+	if combines(op) && (op.Window == nil || op.Window.combines()) {
 		return where + ", combined before the shuffle"
 	}
 	return where + ", folded in order"

@@ -41,6 +41,11 @@ func (w *Window) timed() bool {
 // sheds says that late records are written to a file instead.
 func (w *Window) sheds() bool { return w.Lateness != nil && w.Late != include }
 
+// combines says that records can be placed in any order, on all cores.
+func (w *Window) combines() bool {
+	return !w.sheds() && (w.Kind == fixedWindows || w.Kind == slidingWindows)
+}
+
 // step is the distance from the start of a fixed or sliding window to that of the next.
 func (w *Window) step() int64 {
 	if w.Every > 0 {
@@ -97,6 +102,18 @@ func (t *Trigger) String() string {
 		args = append(args, "f")
 	}
 	return "trigger(" + strings.Join(args, ", ") + ")"
+}
+
+// cuts are the windows and triggers of an op for people, "" if there are none.
+func (o *Op) cuts() string {
+	text := ""
+	if o.Window != nil {
+		text += " in " + o.Window.String()
+	}
+	if o.Trigger != nil {
+		text += " at " + o.Trigger.String()
+	}
+	return text
 }
 
 // clockNote says, for the audit line, that the op's results depend on the machine's clock; "" if they do not.
