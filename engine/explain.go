@@ -5,16 +5,18 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/flowsh/flowsh/engine/kernel"
 )
 
+// standardInput is the path of what the job reads from its standard input.
+const standardInput = "-"
+
 // An Explanation is a plan with what is known before it runs: splits, bytes, where records combine, which
-// functions are called and which are columns already.
+// functions are compiled, which are columns already, and which are interpreted and why.
 type Explanation struct {
 	Program *Program
 	Plan    *Plan
 	splits  map[int]string // by stage
+	how     map[Ref]string
 }
 
 // Explain plans a job and looks at its inputs without reading records. Inputs that are missing are part of the
@@ -25,10 +27,12 @@ func Explain(p *Program, o Options) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Explanation{Program: p, Plan: plan, splits: map[int]string{}}
+	f := newForesight(p, o)
+	e := &Explanation{Program: p, Plan: plan, splits: map[int]string{}, how: f.how}
 	r := &stepRun{jobRun: &jobRun{program: p, graph: p.Graph, options: o, host: o.Host}}
 	for _, step := range plan.Steps {
 		for _, s := range step.Stages {
+			f.stage(s)
 			if s.Source >= 0 && p.Graph.Ops[s.Source].Kind == OpSource {
 				e.splits[s.ID] = r.describeInput(&p.Graph.Ops[s.Source])
 			}
@@ -48,6 +52,9 @@ func (r *stepRun) describeInput(op *Op) string {
 	}
 	if op.Source.Format == "list" {
 		return "a list in the script"
+	}
+	if len(splits) == 1 && splits[0].File == standardInput {
+		return "size unknown"
 	}
 	inputs, bytes := 0, int64(0)
 	for i, s := range splits {
@@ -85,7 +92,7 @@ func (e *Explanation) stage(w io.Writer, s *Stage) {
 	fmt.Fprintf(w, "stage %d", s.ID)
 	switch {
 	case s.Source >= 0:
-		fmt.Fprintf(w, " reads %s", g.Ops[s.Source].Name())
+		fmt.Fprintf(w, " reads %s", strings.Replace(g.Ops[s.Source].Name(), " "+standardInput, " of stdin", 1))
 		if text := e.splits[s.ID]; text != "" {
 			fmt.Fprintf(w, " (%s)", text)
 		}
@@ -97,7 +104,7 @@ func (e *Explanation) stage(w io.Writer, s *Stage) {
 	}
 	fmt.Fprintln(w)
 	for _, op := range s.Chain {
-		fmt.Fprintf(w, "  %s%s\n", g.Ops[op].Name(), e.functions(&g.Ops[op]))
+		fmt.Fprintf(w, "  %s%s\n", g.Ops[op].Name(), e.ofChain(&g.Ops[op]))
 	}
 	fmt.Fprintf(w, "  -> %s\n", e.end(s))
 }
@@ -110,43 +117,13 @@ func stages(ids []int) string {
 	return strings.Join(names, ", ")
 }
 
-// functions says how each function of an op runs.
-func (e *Explanation) functions(op *Op) string {
-	var parts []string
-	params := []string{"f", "key", "route", "by", "of", "value", "weight", "merge", "flush", "done", "window.time", "trigger.f", "on_trigger"}
-	for _, a := range op.Aggregates {
-		params = append(params, "of."+a.Name)
-	}
-	for _, param := range params {
-		fn := e.Program.Funcs[Ref{op.ID, param}]
-		if fn == nil {
-			continue
-		}
-		parts = append(parts, param+" "+how(fn))
-	}
-	if parts == nil {
-		return ""
-	}
-	return " [" + strings.Join(parts, ", ") + "]"
-}
-
-func how(fn *kernel.Func) string {
-	switch {
-	case fn.Selector != nil:
-		return "selector"
-	case fn.Returns >= 0:
-		return "projection"
-	}
-	return "interpreted"
-}
-
 func (e *Explanation) end(s *Stage) string {
 	g := e.Plan.Graph
 	if s.Op < 0 {
 		return "in order to " + stages(s.Outputs)
 	}
 	op := &g.Ops[s.Op]
-	functions := op.cuts() + e.functions(op)
+	functions := op.cuts() + e.ofEnd(op)
 	switch s.End {
 	case Group:
 		return op.Name() + functions + ", " + e.grouping(s, op)

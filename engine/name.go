@@ -23,7 +23,9 @@ func (o *Op) Name() string {
 		return "write " + o.Sink.Target
 	}
 	name := string(o.Kind)
-	if f := o.Funcs["f"]; f != "" {
+	if f := o.Funcs["f"]; o.named(f) {
+		name = f
+	} else if f != "" {
 		name += " " + f
 	}
 	if m := o.Funcs["merge"]; m != "" && o.Kind == OpDepartition {
@@ -32,10 +34,13 @@ func (o *Op) Name() string {
 	if r := o.Funcs["route"]; r != "" {
 		name += " route " + r
 	}
-	if k := o.Funcs["key"]; k != "" {
+	if k := o.Funcs["key"]; k != "" && !o.named(k) {
 		name += " key " + k
 	}
-	if by := o.Funcs["by"]; by != "" {
+	switch by := o.Funcs["by"]; {
+	case strings.TrimRight(by, digits) == "by":
+		name += " by()"
+	case by != "":
 		name += " by " + by
 	}
 	switch {
@@ -46,6 +51,11 @@ func (o *Op) Name() string {
 	}
 	return name
 }
+
+const digits = "0123456789"
+
+// named says that a function has the name of the operator, as in the definition form.
+func (o *Op) named(function string) bool { return strings.TrimRight(function, digits) == string(o.Kind) }
 
 // stageName is how messages call a stage: by its number and its last op.
 func (r *jobRun) stageName(s *Stage) string { return stageName(r.graph, s) }

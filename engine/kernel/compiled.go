@@ -46,13 +46,6 @@ func newCompiled(chain *Chain, env *Env, batches Runner, verify bool) *compiled 
 	return &compiled{chain: chain, env: env, batches: batches, verify: verify}
 }
 
-// Compilable says whether a chain can be compiled for records such as those of a batch, and if not, why.
-func Compilable(chain *Chain, env *Env, in *chunk.Batch) *Refusal {
-	_, err := compileChain(chain, env, typeOf(&in.Column, nil, false))
-	r, _ := err.(*Refusal)
-	return r
-}
-
 // ReportOf says how a runner's functions have been run so far. ok is false if it has no functions to compile.
 func ReportOf(r Runner) (report Report, ok bool) {
 	switch r := r.(type) {

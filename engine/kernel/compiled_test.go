@@ -179,7 +179,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		g, source := script(t, c.src)
 		chain := &Chain{Steps: []Step{sourced(t, Map, g["f"], source)}}
-		r := Compilable(chain, env(), records(t, "[1]"))
+		r := Foresee(chain, env(), &records(t, "[1]").Column).Refusal
 		if r == nil || !strings.HasPrefix(r.Error(), c.want) {
 			t.Errorf("%s\ngot %v, want %s", c.src, r, c.want)
 		}

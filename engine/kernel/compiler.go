@@ -21,6 +21,7 @@ type compiler struct {
 	next      int   // the first free slot
 	transient int   // > 0: what is boxed is looked at and forgotten
 	line      int32 // of the statement being compiled
+	step      int   // of the chain, with its columns behind the steps
 }
 
 const (
@@ -47,19 +48,20 @@ func (c *compiler) compile(pass func()) (err error) {
 		switch cause := recover().(type) {
 		case nil:
 		case *Refusal:
+			cause.Step = c.step
 			err = cause
 		default:
-			err = &Refusal{What: fmt.Sprintf("makes the compiler fail (%v)", cause), Line: c.line, bug: true}
+			err = &Refusal{What: fmt.Sprintf("makes the compiler fail (%v)", cause), Line: c.line, Step: c.step, bug: true}
 		}
 	}()
 	for range maxPasses {
-		c.moved, c.nodes, c.next, c.line = false, 0, 0, 0
+		c.moved, c.nodes, c.next, c.line, c.step = false, 0, 0, 0, 0
 		pass()
 		if !c.moved {
 			return nil
 		}
 	}
-	return &Refusal{What: "has variables whose types do not settle"}
+	return &Refusal{What: "has variables whose types do not settle", Step: c.step}
 }
 
 // A scope is one call of a function of the script, compiled in line: its variables have slots of their own, so

@@ -25,17 +25,29 @@ type builder struct {
 	scopes []*scope    // of steps and columns; nil where there is no function of the script
 	elems  []*variable // per step: an element of what a flat_map returned
 	counts []bool
+
+	outcome Forecast // of the last pass
 }
 
 // compileChain compiles a chain for an input type. The error is a *Refusal.
 func compileChain(chain *Chain, env *Env, input *Type) (*program, error) {
+	b := newBuilder(chain, env)
+	return b.build(input)
+}
+
+func newBuilder(chain *Chain, env *Env) *builder {
 	c := &compiler{env: env, constants: map[*starlark.List]*elemType{}}
 	n := len(chain.Steps)
 	b := &builder{compiler: c, chain: chain, scopes: make([]*scope, n+len(chain.Columns)), elems: make([]*variable, n), counts: make([]bool, n)}
 	for k := range b.elems {
 		b.elems[k] = &variable{typ: unknownType}
 	}
-	p := &program{chain: chain, input: input}
+	return b
+}
+
+func (b *builder) build(input *Type) (*program, error) {
+	c, n := b.compiler, len(b.chain.Steps)
+	p := &program{chain: b.chain, input: input}
 	err := c.compile(func() {
 		record := heldIn(input, c.slots(input.width))
 		if input.kind == row || input.width == 0 {
@@ -59,6 +71,7 @@ func (b *builder) push(k int, record operand) code {
 		return b.leave(record)
 	}
 	s := &b.chain.Steps[k]
+	b.step = k
 	switch s.Kind {
 	case Sample:
 		return b.sample(k, s, record)
@@ -486,9 +499,12 @@ func (b *builder) leave(record operand) code {
 		return fails
 	}
 	codes := []code{some(put)}
+	b.outcome = Forecast{Record: columnOf(record.typ)}
 	for i := range b.chain.Columns {
 		s := &b.chain.Columns[i]
+		b.step = len(b.chain.Steps) + i
 		o := b.frozen(b.apply(len(b.chain.Steps)+i, s, record))
+		b.outcome.Columns = append(b.outcome.Columns, columnOf(o.typ))
 		codes = append(codes, b.appendTo(o, func(f *frame) *chunk.Column { return &f.out.Columns[i] }))
 	}
 	if !b.chain.Discard {

@@ -11,6 +11,7 @@ import (
 type Refusal struct {
 	What string // "uses print"
 	Line int32  // in the script; 0 if it is no single place
+	Step int    // of the chain, with its columns behind the steps
 	bug  bool   // the compiler panicked
 }
 
