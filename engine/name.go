@@ -55,7 +55,9 @@ func (o *Op) Name() string {
 const digits = "0123456789"
 
 // named says that a function has the name of the operator, as in the definition form.
-func (o *Op) named(function string) bool { return strings.TrimRight(function, digits) == string(o.Kind) }
+func (o *Op) named(function string) bool {
+	return strings.TrimRight(function, digits) == string(o.Kind)
+}
 
 // stageName is how messages call a stage: by its number and its last op.
 func (r *jobRun) stageName(s *Stage) string { return stageName(r.graph, s) }
