@@ -74,6 +74,7 @@ func (r *compiled) Run(in *chunk.Batch, out *Output) error {
 	r.slow.open(in, out)
 	f := r.frame
 	f.in, f.out = in, out
+	f.openColumns(p.columns)
 	f.done = 0
 	clear(f.passed)
 	clear(f.saved)

@@ -16,12 +16,13 @@ type compiler struct {
 	source    Source
 	constants map[*starlark.List]*elemType
 
-	moved     bool  // a type grew in this pass
-	nodes     int64 // of the syntax trees compiled in this pass
-	next      int   // the first free slot
-	transient int   // > 0: what is boxed is looked at and forgotten
-	line      int32 // of the statement being compiled
-	step      int   // of the chain, with its columns behind the steps
+	paths     [][]int // of the columns of the input that are read
+	moved     bool    // a type grew in this pass
+	nodes     int64   // of the syntax trees compiled in this pass
+	next      int     // the first free slot
+	transient int     // > 0: what is boxed is looked at and forgotten
+	line      int32   // of the statement being compiled
+	step      int     // of the chain, with its columns behind the steps
 }
 
 const (

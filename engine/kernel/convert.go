@@ -288,8 +288,8 @@ func (c *compiler) boxer(t *Type, line int32, depth int) boxer {
 	case boxedAny:
 		return func(_ *frame, c []cell) starlark.Value { return c[0].value() }
 	case row:
-		path := t.row.path
-		return func(f *frame, c []cell) starlark.Value { return column(f, path).At(int(c[0].n)) }
+		from := c.column(t.row.path)
+		return func(f *frame, c []cell) starlark.Value { return f.columns[from].At(int(c[0].n)) }
 	case optional:
 		inner := c.boxer(t.elems[0], line, depth+1)
 		return func(f *frame, c []cell) starlark.Value {

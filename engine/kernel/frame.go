@@ -27,8 +27,9 @@ type frame struct {
 	sig     signal
 	row     int // of in
 
-	in  *chunk.Batch
-	out *Output
+	in      *chunk.Batch
+	columns []*chunk.Column // of in, that the program reads
+	out     *Output
 
 	env    *Env
 	thread *starlark.Thread
@@ -160,6 +161,7 @@ func (f *frame) release() {
 	clear(f.slots[:])
 	clear(f.cells)
 	clear(f.lists)
+	clear(f.columns)
 	f.in, f.out, f.texts = nil, nil, nil
 }
 

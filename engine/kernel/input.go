@@ -76,7 +76,7 @@ func fits(c *chunk.Column, t *Type) bool {
 }
 
 // loader puts record f.row of the input into slots.
-func loader(t *Type, path []int, at slot) code {
+func (c *compiler) loader(t *Type, path []int, at slot) code {
 	switch t.kind {
 	case str:
 		if len(path) == 0 {
@@ -87,10 +87,10 @@ func loader(t *Type, path []int, at slot) code {
 	case tuple:
 		codes := make([]code, len(t.elems))
 		for i, e := range t.elems {
-			codes[i] = loader(e, append(slices.Clone(path), i), at)
+			codes[i] = c.loader(e, append(slices.Clone(path), i), at)
 			at += slot(e.width)
 		}
 		return sequenceOf(codes)
 	}
-	return storeAt(fromColumn(t, path, func(f *frame) int64 { return int64(f.row) }, 0), at)
+	return storeAt(c.fromColumn(t, path, func(f *frame) int64 { return int64(f.row) }, 0), at)
 }

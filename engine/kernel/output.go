@@ -93,8 +93,8 @@ func (b *builder) appender(t *Type) appender {
 	case float:
 		return func(_ *frame, to *chunk.Column, c []cell) { to.AppendFloat(c[0].float()) }
 	case row:
-		path := t.row.path
-		return func(f *frame, to *chunk.Column, c []cell) { to.AppendFrom(column(f, path), int(c[0].n)) }
+		from := b.column(t.row.path)
+		return func(f *frame, to *chunk.Column, c []cell) { to.AppendFrom(f.columns[from], int(c[0].n)) }
 	case boolean:
 		return func(_ *frame, to *chunk.Column, c []cell) { to.Append(starlark.Bool(c[0].truth())) }
 	case boxedAny:

@@ -15,6 +15,7 @@ type program struct {
 	load    func(f *frame) // puts record f.row of the input into its slots
 	run     code           // takes the record in its slots through the chain
 	cost    int64          // steps that a record takes outside of loops
+	columns [][]int        // paths of the columns of the input that are read
 	counted []int          // the steps whose records are counted as they pass
 }
 
@@ -53,10 +54,11 @@ func (b *builder) build(input *Type) (*program, error) {
 		if input.kind == row || input.width == 0 {
 			record.held = input.kind == row
 		}
-		p.load = loader(input, nil, record.at)
+		p.load = c.loader(input, nil, record.at)
 		p.run = b.push(0, record)
 		p.cost = (c.nodes + int64(n)) * nodeSteps
 	})
+	p.columns = c.paths
 	for k, counted := range b.counts {
 		if counted {
 			p.counted = append(p.counted, k)

@@ -3,24 +3,40 @@ package kernel
 import (
 	"slices"
 
-	"github.com/flowsh/flowsh/engine/chunk"
 	"go.starlark.net/starlark"
 )
 
-// column is the column that a path leads to.
-func column(f *frame, path []int) *chunk.Column {
-	c := &f.in.Column
-	for _, i := range path {
-		c = &c.Fields[i]
+// A columnRef is a column of the input that a program reads: its number in frame.columns.
+type columnRef int
+
+// column is the number of the column that a path leads to.
+func (c *compiler) column(path []int) columnRef {
+	for i, p := range c.paths {
+		if slices.Equal(p, path) {
+			return columnRef(i)
+		}
 	}
-	return c
+	c.paths = append(c.paths, path)
+	return columnRef(len(c.paths) - 1)
+}
+
+// openColumns finds the columns at paths in a batch that fits the program.
+func (f *frame) openColumns(paths [][]int) {
+	f.columns = f.columns[:0]
+	for _, path := range paths {
+		c := &f.in.Column
+		for _, i := range path {
+			c = &c.Fields[i]
+		}
+		f.columns = append(f.columns, c)
+	}
 }
 
 // field is a field of a record of the input, read from its column.
 func (c *compiler) field(x operand, name string, line int32) operand {
 	if i := slices.Index(x.typ.row.names, name); i >= 0 {
 		x.typ.row.used[i] = true
-		return fromColumn(x.typ.row.elems[i], x.typ.row.under(i), x.int, line)
+		return c.fromColumn(x.typ.row.elems[i], x.typ.row.under(i), x.int, line)
 	}
 	return never()
 }
@@ -29,22 +45,23 @@ func (c *compiler) field(x operand, name string, line int32) operand {
 func (r *rowType) under(i int) []int { return append(slices.Clone(r.path), i) }
 
 // fromColumn is row number g of the column that a path leads to.
-func fromColumn(t *Type, path []int, g func(*frame) int64, line int32) operand {
+func (c *compiler) fromColumn(t *Type, path []int, g func(*frame) int64, line int32) operand {
 	o := operand{typ: t}
+	from := c.column(path)
 	switch t.kind {
 	case none:
 		o.do = func(f *frame) { g(f) }
 	case boolean:
-		o.truth = func(f *frame) bool { return column(f, path).Bools[g(f)] }
+		o.truth = func(f *frame) bool { return f.columns[from].Bools[g(f)] }
 	case integer:
-		o.int = func(f *frame) int64 { return column(f, path).Ints[g(f)] }
+		o.int = func(f *frame) int64 { return f.columns[from].Ints[g(f)] }
 	case float:
-		o.float = func(f *frame) float64 { return column(f, path).Floats[g(f)] }
+		o.float = func(f *frame) float64 { return f.columns[from].Floats[g(f)] }
 	case str, byteStr:
-		o.text = func(f *frame) string { return column(f, path).Strings[g(f)] }
+		o.text = func(f *frame) string { return f.columns[from].Strings[g(f)] }
 	case boxedAny:
 		o.value = func(f *frame) starlark.Value {
-			v := column(f, path).At(int(g(f)))
+			v := f.columns[from].At(int(g(f)))
 			if v == nil {
 				f.bail(noKey, line) // the record lacks the key
 			}
@@ -57,7 +74,7 @@ func fromColumn(t *Type, path []int, g func(*frame) int64, line int32) operand {
 		stores := make([]func(*frame, slot), len(t.elems))
 		for i, e := range t.elems {
 			to := offset
-			put := store(fromColumn(e, append(slices.Clone(path), i), g, line))
+			put := store(c.fromColumn(e, append(slices.Clone(path), i), g, line))
 			stores[i] = func(f *frame, at slot) { put(f, at+to) }
 			offset += slot(e.width)
 		}
@@ -93,11 +110,11 @@ func (s *scope) rowGet(x operand, name string, otherwise []operand, line int32) 
 	if field.typ.kind != boxedAny {
 		return after(s.evaluate(missing), field)
 	}
-	path, g, other := x.typ.row.under(at), x.int, s.box(missing, line).value
+	from, g, other := s.column(x.typ.row.under(at)), x.int, s.box(missing, line).value
 	return operand{typ: anyType, value: func(f *frame) starlark.Value {
 		i := int(g(f))
 		w := other(f)
-		if v := column(f, path).At(i); v != nil {
+		if v := f.columns[from].At(i); v != nil {
 			return v
 		}
 		return w
@@ -112,9 +129,9 @@ func (c *compiler) rowHas(y operand, name string) func(*frame) bool {
 		return func(f *frame) bool { g(f); return false }
 	}
 	y.typ.row.used[at] = true
-	path, sure := y.typ.row.under(at), y.typ.row.elems[at].kind != boxedAny
+	from, sure := c.column(y.typ.row.under(at)), y.typ.row.elems[at].kind != boxedAny
 	return func(f *frame) bool {
 		i := int(g(f))
-		return sure || column(f, path).At(i) != nil
+		return sure || f.columns[from].At(i) != nil
 	}
 }
