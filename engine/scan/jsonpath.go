@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"encoding/binary"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -51,6 +52,8 @@ type Member struct {
 // a file mostly have the same keys in the same order, so a comparison replaces scanning and looking it up.
 type rowKey struct {
 	literal string  // with its quotes and the colon
+	word    uint64  // its first eight bytes, as far as there are
+	mask    uint64  // of the bytes of word that count
 	member  *Member // nil if it is not wanted
 	next    *rowKey
 }
@@ -116,7 +119,10 @@ func (p *Projection) Project(row string) error {
 
 func (p *Projection) clear() {
 	for _, m := range p.all {
-		m.Kind, m.Value = Missing, nil
+		if m.Kind == Boxed {
+			m.Value = nil
+		}
+		m.Kind = Missing
 	}
 }
 
@@ -243,7 +249,7 @@ func (p *Projection) object(m *Member, at, depth int) int {
 	}
 	for last := &m.head; ; {
 		var c *Member
-		if k := last.next; k != nil && strings.HasPrefix(text[at:], k.literal) {
+		if k := last.next; k != nil && k.begins(text, at) {
 			c, last = k.member, k
 			at += len(k.literal)
 		} else if at, c, last = m.key(&p.json, at, last); at < 0 {
@@ -281,7 +287,7 @@ func (m *Member) key(d *JSON, at int, last *rowKey) (int, *Member, *rowKey) {
 	}
 	k := m.keys[key]
 	if k == nil {
-		k = &rowKey{literal: strings.Clone(d.text[at:d.at]), member: m.member(key)} // a view would keep its block
+		k = newRowKey(d.text[at:d.at], m.member(key))
 		if len(k.literal) != len(key)+len(`"":`) || len(m.keys) == maxKeys || len(key) > maxKeyLen {
 			return d.at, k.member, last // written in another way, or not worth keeping
 		}
@@ -292,4 +298,24 @@ func (m *Member) key(d *JSON, at int, last *rowKey) (int, *Member, *rowKey) {
 	}
 	last.next = k
 	return d.at, k.member, k
+}
+
+func newRowKey(literal string, m *Member) *rowKey {
+	k := &rowKey{literal: strings.Clone(literal), member: m} // a view would keep its block
+	for i := range min(len(literal), 8) {
+		k.word |= uint64(literal[i]) << (8 * i)
+		k.mask |= 0xff << (8 * i)
+	}
+	return k
+}
+
+// begins says that the key stands at an offset of a text.
+func (k *rowKey) begins(text string, at int) bool {
+	if at+8 > len(text) {
+		return strings.HasPrefix(text[at:], k.literal)
+	}
+	if (binary.LittleEndian.Uint64(bytesOf(text[at:]))^k.word)&k.mask != 0 {
+		return false
+	}
+	return len(k.literal) <= 8 || strings.HasPrefix(text[at+8:], k.literal[8:])
 }

@@ -134,11 +134,34 @@ func skipString(text string, open int) int {
 	if at < len(text) && text[at] == '"' {
 		return at + 1
 	}
-	end := closingQuote(text, at)
-	if end == len(text) || !validBody(text[open+1:end]) {
-		return -1
+	return skipBody(text, open+1)
+}
+
+// skipBody checks the body of a string with escapes or bytes outside of ASCII as encoding/json does: it replaces
+// bad UTF-8 and lone surrogates, and refuses control characters and unknown escapes.
+func skipBody(text string, at int) int {
+	for {
+		switch at = strictPrefix(text, at); {
+		case at+1 >= len(text):
+			if at < len(text) && text[at] == '"' {
+				return at + 1
+			}
+			return -1
+		case text[at] == '"':
+			return at + 1
+		case text[at] != '\\':
+			return -1
+		case text[at+1] == 'u':
+			if !fourHex(text[at+2:]) {
+				return -1
+			}
+			at += len(`\uffff`)
+		case jsonEscapes[text[at+1]] == 0:
+			return -1
+		default:
+			at += 2
+		}
 	}
-	return end + 1
 }
 
 const (
@@ -146,6 +169,7 @@ const (
 	eachTop    = 0x80 * eachByte
 	eachQuote  = '"' * eachByte
 	eachEscape = '\\' * eachByte
+	eachBlank  = ' ' * eachByte
 )
 
 // plainPrefix is the offset of the first quote, backslash or byte outside of ASCII, looking at eight bytes at a
@@ -168,6 +192,26 @@ func plainPrefix(text string, at int) int {
 	return at
 }
 
+// strictPrefix is the offset of the first quote, backslash or control character, looking at eight bytes at a time;
+// len(text) if there is none.
+func strictPrefix(text string, at int) int {
+	data := bytesOf(text)
+	for ; at+8 <= len(data); at += 8 {
+		w := binary.LittleEndian.Uint64(data[at:])
+		q, e := w^eachQuote, w^eachEscape
+		// The lowest bit that is set is right: a borrow can only come from a byte that is itself found.
+		if found := ((q-eachByte)&^q | (e-eachByte)&^e | (w-eachBlank)&^w) & eachTop; found != 0 {
+			return at + bits.TrailingZeros64(found)/8
+		}
+	}
+	for ; at < len(data); at++ {
+		if b := data[at]; b == '"' || b == '\\' || b < ' ' {
+			break
+		}
+	}
+	return at
+}
+
 // closingQuote is the offset of the quote that closes the string in whose body at stands, or len(text).
 func closingQuote(text string, at int) int {
 	for i := at; i < len(text); i++ {
@@ -179,28 +223,6 @@ func closingQuote(text string, at int) int {
 		}
 	}
 	return len(text)
-}
-
-// validBody reports whether encoding/json accepts a string body: it replaces bad UTF-8 and lone surrogates, and
-// refuses control characters and unknown escapes.
-func validBody(body string) bool {
-	for i := 0; i < len(body); i++ {
-		switch b := body[i]; {
-		case b < ' ':
-			return false
-		case b == '\\':
-			i++
-			if body[i] == 'u' {
-				if !fourHex(body[i+1:]) {
-					return false
-				}
-				i += 4
-			} else if jsonEscapes[body[i]] == 0 {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 func fourHex(s string) bool {
