@@ -40,6 +40,9 @@ func (s *scope) callOf(callee starlark.Callable, e *syntax.CallExpr) operand {
 
 // dotCall compiles x.name(...): a function of a module, or a method.
 func (s *scope) dotCall(e *syntax.CallExpr, dot *syntax.DotExpr) operand {
+	if s.isState(dot.X) {
+		return s.stateMethod(dot.Name.Name, e)
+	}
 	x := s.expr(dot.X)
 	if m, ok := x.constant.(*starlarkstruct.Module); ok {
 		member, err := m.Attr(dot.Name.Name)

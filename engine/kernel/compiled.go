@@ -244,7 +244,7 @@ func (f *frame) dash(p *program) (cause any) {
 
 // mark notes where the current record begins.
 func (f *frame) mark(p *program) {
-	f.begun = f.out.Len
+	f.begun, f.begunFolded = f.out.Len, f.out.folded
 	for _, k := range p.counted {
 		f.saved[k] = f.passed[k]
 		f.sibling[k] = 0
@@ -254,6 +254,7 @@ func (f *frame) mark(p *program) {
 // rollBack forgets what the current record did.
 func (f *frame) rollBack() {
 	copy(f.passed, f.saved)
+	f.out.folded = f.begunFolded
 	if o := f.out; o.Len > f.begun || len(o.Columns) > 0 {
 		for i := range o.Columns {
 			o.Columns[i].Truncate(f.begun)

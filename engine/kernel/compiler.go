@@ -80,6 +80,7 @@ type scope struct {
 	children map[syntax.Node]*scope
 	made     map[syntax.Node]*elemType // the elements of lists that a node makes
 	result   *variable
+	rows     *rows                  // what changes of the state become, of a reducer; nil: it is none
 	emit     func(syntax.Expr) code // what return does with its expression, instead of returning it
 }
 

@@ -16,7 +16,7 @@ func NewRunner(c *Chain, env *Env, kernels string) Runner {
 
 func fastest(c *Chain, env *Env, verify bool) Runner {
 	slow := newCompiled(c, env, NewInterpreter(c, env, true), verify)
-	if len(c.Steps) > 0 {
+	if len(c.Steps) > 0 || c.Delta != nil {
 		return slow
 	}
 	return &direct{chain: c, slow: slow}

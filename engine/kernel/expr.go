@@ -104,6 +104,12 @@ func (s *scope) andOr(e *syntax.BinaryExpr) operand {
 }
 
 func (s *scope) conditional(e *syntax.CondExpr) operand {
+	if in, ok := s.asksState(e.Cond); ok {
+		if in {
+			return s.expr(e.False)
+		}
+		return s.expr(e.True)
+	}
 	test := s.truth(e.Cond)
 	a := s.expr(e.True)
 	return s.choose(test, a, s.expr(e.False), s.line)

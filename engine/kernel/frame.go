@@ -41,8 +41,10 @@ type frame struct {
 	saved   []int64  // passed, when the current record began
 	sibling []uint32 // per step: as the interpreter counts them
 	begun   int      // length of the output when the current record began
-	done    int64    // records of the batch that were taken through
-	failed  deopt
+	// begunFolded is what out.folded was then.
+	begunFolded int
+	done        int64 // records of the batch that were taken through
+	failed      deopt
 }
 
 // A code runs for its effect on the frame.

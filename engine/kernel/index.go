@@ -9,6 +9,9 @@ import (
 
 // index compiles x[y].
 func (s *scope) index(e *syntax.IndexExpr) operand {
+	if s.isState(e.X) {
+		return s.constant(s.rows.delta.zero)
+	}
 	line := e.Lbrack.Line
 	x := s.indexed(e.X)
 	y := s.expr(e.Y)

@@ -29,6 +29,7 @@ type interpreter struct {
 
 	lane uint32 // of the current record
 
+	values  []starlark.Value     // of the parts of a state
 	entered *Step                // whose function was called last
 	inside  atomic.Pointer[Step] // the same, for others to see; nil between batches
 }
@@ -42,6 +43,9 @@ func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
 	}
 	for _, s := range slices.Concat(c.Steps, c.Columns) {
 		it.args = append(it.args, newArguments(s.Fn))
+	}
+	if c.Delta != nil {
+		it.args = append(it.args, newArguments(c.Delta.Fn))
 	}
 	env.observe(&it.inside)
 	return it
@@ -240,18 +244,26 @@ func (it *interpreter) leave(v starlark.Value) error {
 		r.Freeze()
 		it.out.Columns[i].Append(r)
 	}
+	if it.chain.Delta != nil {
+		return it.contribute(it.chain.Delta, v)
+	}
 	if !it.chain.Discard {
 		it.out.Append(v)
 		if _, function := v.(starlark.Callable); function && it.out.Kind == chunk.Any {
 			return it.blame(it.last(), v, errFunction)
 		}
 	}
+	it.complete()
+	return nil
+}
+
+// complete ends a row of the output.
+func (it *interpreter) complete() {
 	it.out.Len++
 	it.out.Relative = append(it.out.Relative, it.in.RelativeAt(it.row))
 	if it.lanes {
 		it.out.Lanes = append(it.out.Lanes, it.lane)
 	}
-	return nil
 }
 
 var errFunction = errors.New("a record cannot be a function: call it, or use its name")

@@ -118,6 +118,12 @@ func (s *scope) assignElement(target syntax.Expr, value operand) code {
 	if !ok {
 		refuseAt(target, "assigns to an attribute")
 	}
+	if s.isState(e.X) {
+		return s.assignKey(e, value)
+	}
+	if inner, ok := s.ofState(e.X); ok {
+		return s.partRow(inner, e, func(operand) operand { return value })
+	}
 	line := e.Lbrack.Line
 	put, held := s.place(value)
 	x := s.certain(s.expr(e.X), line)
@@ -166,6 +172,9 @@ func (s *scope) augmentElement(stmt *syntax.AssignStmt, op syntax.Token) code {
 	e, ok := unparen(stmt.LHS).(*syntax.IndexExpr)
 	if !ok {
 		refuseAt(stmt, "assigns to an attribute")
+	}
+	if run := s.augmentKey(e, stmt, op); run != nil {
+		return run
 	}
 	line := stmt.OpPos.Line
 	putX, x := s.place(s.certain(s.expr(e.X), line))

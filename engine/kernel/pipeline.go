@@ -39,7 +39,7 @@ func compileChain(chain *Chain, env *Env, input *Type) (*program, error) {
 func newBuilder(chain *Chain, env *Env) *builder {
 	c := &compiler{env: env, constants: map[*starlark.List]*elemType{}}
 	n := len(chain.Steps)
-	b := &builder{compiler: c, chain: chain, scopes: make([]*scope, n+len(chain.Columns)), elems: make([]*variable, n), counts: make([]bool, n)}
+	b := &builder{compiler: c, chain: chain, scopes: make([]*scope, n+len(chain.Columns)+1), elems: make([]*variable, n), counts: make([]bool, n)}
 	for k := range b.elems {
 		b.elems[k] = &variable{typ: unknownType}
 	}
@@ -509,16 +509,24 @@ func (b *builder) leave(record operand) code {
 		b.outcome.Columns = append(b.outcome.Columns, columnOf(o.typ))
 		codes = append(codes, b.appendTo(o, func(f *frame) *chunk.Column { return &f.out.Columns[i] }))
 	}
-	if !b.chain.Discard {
+	switch d := b.chain.Delta; {
+	case d != nil && d.Keyed:
+		return sequenceOf(append(codes, b.contributeKeys(d, record)))
+	case d != nil:
+		codes = append(codes, b.contribute(d, record))
+	case !b.chain.Discard:
 		codes = append(codes, b.appendTo(b.noFunction(record), func(f *frame) *chunk.Column { return &f.out.Column }))
 	}
-	all := sequenceOf(codes)
+	return sequenceOf(append(codes, b.complete()))
+}
+
+// complete ends a row of the output.
+func (b *builder) complete() code {
 	lanes := false
 	for _, s := range b.chain.Steps {
 		lanes = lanes || s.Kind == Lane || s.Kind == Route
 	}
 	return func(f *frame) {
-		all(f)
 		f.out.Len++
 		f.out.Relative = append(f.out.Relative, f.in.RelativeAt(f.row))
 		if lanes || len(f.in.Lanes) > 0 {

@@ -82,6 +82,9 @@ func simple(run code) statement {
 // statement compiles one; nil: there is nothing to do.
 func (s *scope) statement(stmt syntax.Stmt, first bool) (run statement, ends bool) {
 	s.visit(stmt)
+	if s.rows != nil && s.rows.delta.merged[stmt] {
+		return nil, false
+	}
 	switch stmt := stmt.(type) {
 	case *syntax.ExprStmt:
 		if _, doc := stmt.X.(*syntax.Literal); doc && first {
@@ -134,6 +137,12 @@ func (s *scope) returns(stmt *syntax.ReturnStmt) statement {
 }
 
 func (s *scope) ifStmt(stmt *syntax.IfStmt) (statement, bool) {
+	if in, ok := s.asksState(stmt.Cond); ok {
+		if in {
+			return s.block(stmt.False)
+		}
+		return s.block(stmt.True)
+	}
 	cond := s.condition(stmt.Cond)
 	before := append([]bool(nil), s.assigned...)
 	yes, yesEnds := s.block(stmt.True)

@@ -43,6 +43,7 @@ type Chain struct {
 	Steps   []Step
 	Columns []Step // each of kind Map; its results fill one column of the Output
 	Discard bool   // the records themselves are not wanted, only Columns
+	Delta   *Delta // what the records add to a state fills columns behind Columns: a key perhaps, then the parts
 	Into    *Func  // the one that the records go to next, if there is no other way out for them; nil: not known
 }
 
@@ -87,7 +88,9 @@ type Output struct {
 	Counts  []Count        // one per Chain.Steps
 	Dead    []Dead         // in order of records
 	Prints  []string       // in order of records
-	Len     int            // records that left the chain; Batch.N unless Chain.Discard
+	Len     int            // rows: records that left the chain; Batch.N unless Chain.Discard
+	folded  int            // records that left the chain, where Chain.Delta makes rows by key of them
+	keyed   bool           // it does
 	// Borrowed says that the columns are those of the input batch, not copies.
 	Borrowed bool
 }
@@ -105,8 +108,8 @@ func (o *Output) reset(in *chunk.Batch, c *Chain) {
 	}
 	o.Batch.Reset()
 	o.Base, o.Origin = in.Base, in.Origin
-	if len(o.Columns) != len(c.Columns) {
-		o.Columns = make([]chunk.Column, len(c.Columns))
+	if n := c.columns(); len(o.Columns) != n {
+		o.Columns = make([]chunk.Column, n)
 	}
 	for i := range o.Columns {
 		o.Columns[i].Reset()
@@ -116,4 +119,21 @@ func (o *Output) reset(in *chunk.Batch, c *Chain) {
 	}
 	clear(o.Counts)
 	o.Dead, o.Prints, o.Len = nil, nil, 0
+	o.folded, o.keyed = 0, c.Delta != nil && c.Delta.Keyed
+}
+
+// Records is how many records left the chain.
+func (o *Output) Records() int {
+	if o.keyed {
+		return o.folded
+	}
+	return o.Len
+}
+
+// columns is how many columns the output has.
+func (c *Chain) columns() int {
+	if c.Delta != nil {
+		return len(c.Columns) + c.Delta.width()
+	}
+	return len(c.Columns)
 }

@@ -1,0 +1,235 @@
+package kernel
+
+import (
+	"fmt"
+
+	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
+)
+
+// A Delta describes a reducer that does nothing to its state but add ints to it, or keep the least or the greatest
+// of ints, part by part. Such a reducer need not see one record after another: called with an empty state it gives
+// what its record adds, and what records add can be put together in any order, because ints are exact.
+//
+// The parts are those of the state, or where the state is a dict those of the values of its keys.
+type Delta struct {
+	Step  // the reducer: Op, Name, At, Fn, Using
+	Keyed bool
+	Shape Shape
+	Parts []Part
+
+	initial starlark.Value       // not Keyed: the state to begin with, with 0 for sums
+	zeros   []starlark.Value     // the parts of zero
+	zero    starlark.Value       // Keyed: what a key is taken to have
+	starts  map[int]int64        // Keyed: what a part is where its key is missing
+	merged  map[syntax.Stmt]bool // statements that only make a key to which the next one adds
+}
+
+// A Shape is how a state, or the value of a key, holds its parts.
+type Shape uint8
+
+// The shapes.
+const (
+	Scalar Shape = iota // the only part itself
+	TupleOf
+	ListOf
+)
+
+// A PartKind says how the ints of a part are put together.
+type PartKind uint8
+
+// The kinds of parts.
+const (
+	PartKept  PartKind = iota // no record changes it
+	PartSum                   // they are added
+	PartLeast                 // the least is kept
+	PartMost                  // the greatest is kept
+)
+
+// A Part is a number of a state.
+type Part struct {
+	Kind  PartKind
+	Start int64 // what it is before the first record; only of a state that is not Keyed
+}
+
+// maxParts is how many parts a state may have.
+const maxParts = 32
+
+// Width is the number of columns that a record's rows fill: the parts, after the key if there is one.
+func (d *Delta) width() int {
+	if d.Keyed {
+		return len(d.Parts) + 1
+	}
+	return len(d.Parts)
+}
+
+// Value is a state, or the value of a key, made of its parts.
+func (d *Delta) Value(parts []starlark.Value) starlark.Value {
+	switch d.Shape {
+	case TupleOf:
+		return starlark.Tuple(parts)
+	case ListOf:
+		l := starlark.NewList(parts)
+		l.Freeze()
+		return l
+	}
+	return parts[0]
+}
+
+// fresh is the state that a record's delta is taken from.
+func (d *Delta) fresh() starlark.Value {
+	if d.Keyed {
+		return starlark.NewDict(1)
+	}
+	if l, ok := d.initial.(*starlark.List); ok {
+		elems := make([]starlark.Value, l.Len())
+		for i := range elems {
+			elems[i] = l.Index(i)
+		}
+		return starlark.NewList(elems)
+	}
+	return d.initial
+}
+
+// parts appends the parts of a state that a record made.
+func (d *Delta) parts(dst []starlark.Value, v starlark.Value) ([]starlark.Value, error) {
+	n := len(dst)
+	switch x := v.(type) {
+	case starlark.Tuple:
+		if d.Shape == TupleOf {
+			dst = append(dst, x...)
+		}
+	case *starlark.List:
+		if d.Shape == ListOf {
+			for i := range x.Len() {
+				dst = append(dst, x.Index(i))
+			}
+		}
+	case starlark.Int:
+		if d.Shape == Scalar {
+			dst = append(dst, x)
+		}
+	}
+	if len(dst)-n != len(d.Parts) {
+		return nil, d.unlike(v)
+	}
+	for _, part := range dst[n:] {
+		if _, ok := part.(starlark.Int); !ok {
+			return nil, d.unlike(part)
+		}
+	}
+	return dst, nil
+}
+
+// unlike is the error of a state that a delta cannot have.
+func (d *Delta) unlike(v starlark.Value) error {
+	return fmt.Errorf("a bug of flowsh: %s was taken to add up ints, and made a %s: run it with --kernels=off", d.Name, v.Type())
+}
+
+// Decompose finds out whether a reducer only adds to its state; by says that its states are by key already, and
+// chain is what its records come through. The error is a *Refusal that says why it does not: its records are folded
+// in order then.
+func Decompose(r *Reducer, by bool, chain *Chain, env *Env) (d *Delta, err error) {
+	defer func() {
+		switch cause := recover().(type) {
+		case nil:
+		case *Refusal:
+			d, err = nil, cause
+		default:
+			panic(cause)
+		}
+	}()
+	fn, ok := r.Fn.Callable.(*starlark.Function)
+	if !ok || r.Fn.Source == nil {
+		refuse(0, "is not a function of the script")
+	}
+	d = &Delta{Step: Step{Op: r.Op, Name: r.Name, At: r.At, Fn: r.Fn, Using: r.Using}, starts: map[int]int64{}, merged: map[syntax.Stmt]bool{}}
+	d.begin(r, by, env)
+	a := newKeyedReader(d, r.Fn.Source, fn)
+	a.reducer(r, chain.shade())
+	d.settle()
+	return d, nil
+}
+
+// begin takes the initial state apart.
+func (d *Delta) begin(r *Reducer, by bool, env *Env) {
+	initial, err := NewFolder(r, env).Initial()
+	if err != nil {
+		refuse(0, "starts with a function that fails")
+	}
+	switch v := initial.(type) {
+	case *starlark.Dict:
+		if by || v.Len() > 0 {
+			refuse(0, "starts with a dict that is not empty, or of one key")
+		}
+		d.Keyed = true
+		return
+	case starlark.Tuple:
+		d.Shape = TupleOf
+		d.begins(v)
+		d.initial = v
+	case *starlark.List:
+		d.Shape = ListOf
+		var elems []starlark.Value
+		for i := range v.Len() {
+			elems = append(elems, v.Index(i))
+		}
+		d.begins(elems)
+		d.initial = v
+	default:
+		d.begins([]starlark.Value{v})
+		d.initial = v
+	}
+}
+
+func (d *Delta) begins(values []starlark.Value) {
+	if len(values) == 0 || len(values) > maxParts {
+		refuse(0, "starts with no number")
+	}
+	for _, v := range values {
+		i, ok := v.(starlark.Int)
+		n, fits := i.Int64()
+		if !ok || !fits {
+			refuse(0, "starts with %s, not with ints", v.Type())
+		}
+		d.Parts = append(d.Parts, Part{Start: n})
+	}
+}
+
+// settle makes the empty state, when the kinds of all parts are known.
+func (d *Delta) settle() {
+	if len(d.Parts) == 0 {
+		refuse(0, "changes no key")
+	}
+	parts := make([]starlark.Value, len(d.Parts))
+	if d.Keyed {
+		d.settleKeys(parts)
+		return
+	}
+	for i, p := range d.Parts {
+		parts[i] = starlark.MakeInt(0)
+		if p.Kind == PartLeast || p.Kind == PartMost {
+			parts[i] = starlark.MakeInt64(p.Start)
+		}
+	}
+	switch d.Shape {
+	case Scalar:
+		d.initial = parts[0]
+	case TupleOf:
+		d.initial = starlark.Tuple(parts)
+	case ListOf:
+		d.initial = starlark.NewList(parts)
+	}
+}
+
+// settleKeys makes what a key is taken to have.
+func (d *Delta) settleKeys(parts []starlark.Value) {
+	for i, p := range d.Parts {
+		start := d.starts[i]
+		if start != 0 && (p.Kind == PartSum || p.Kind == PartKept) {
+			refuse(0, "starts keys with what is not 0")
+		}
+		parts[i] = starlark.MakeInt64(start)
+	}
+	d.zero, d.zeros = d.Value(parts), parts
+}
