@@ -48,6 +48,8 @@ type groupEnd struct {
 	broken   atomic.Bool            // there is one
 	parts    []operator.SummaryPart // summarize
 	done     *kernel.Folder         // departition's done; nil: there is none
+	delta    *kernel.Delta          // a reduce that only adds ints to its state; nil: another
+	combined bool                   // workers fold into tables of their own
 	prints   printLog
 	state    starlark.Value // what an unkeyed op emits for no records at all; nil: nothing
 	seen     bool
@@ -88,17 +90,18 @@ func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
 	if err := g.columns(); err != nil {
 		return nil, err
 	}
+	g.combined = combines(op) || g.delta != nil
 	aggregate, err := g.aggregate()
 	if err != nil {
 		return nil, err
 	}
 	g.cut()
-	ordered := !combines(op) || op.Kind == OpReduce
+	ordered := !g.combined || op.Kind == OpReduce && g.delta == nil
 	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Cores: s.run.cores, Memory: g.memory("group")})
 	if g.sessions != nil {
 		return g, nil
 	}
-	if !combines(op) || g.windows.inOrder() {
+	if !g.combined || g.windows.inOrder() {
 		g.startFolding()
 		return g, nil
 	}
@@ -120,8 +123,13 @@ func (g *groupEnd) columns() error {
 	case OpReduce:
 		s.chain.Into = s.run.function(op, "f")
 		s.column(op, "by", false)
-		if len(s.chain.Columns) == 0 && s.Laned {
-			g.lanes = lanesOf(s.run.graph, op.ID)
+		if err := g.decompose(); err != nil {
+			return err
+		}
+		if keyed := g.addsToKeys(); len(s.chain.Columns) == 0 && s.Laned {
+			if g.perLane = keyed; !keyed {
+				g.lanes = lanesOf(s.run.graph, op.ID)
+			}
 		}
 		return nil
 	case OpTake:
@@ -184,6 +192,9 @@ func (g *groupEnd) aggregate() (func() (operator.Aggregate, error), error) {
 			return operator.NewTop(g.op.N, g.op.Reverse), nil
 		}, nil
 	}
+	if g.delta != nil {
+		return g.integers(), nil
+	}
 	return g.reduce()
 }
 
@@ -208,13 +219,17 @@ func (g *groupEnd) reduce() (func() (operator.Aggregate, error), error) {
 // work folds a unit into the worker's table, or routes its records to the buckets.
 func (g *groupEnd) work(n int, u *unit) error {
 	w := &g.workers[n]
-	if err := g.keyed(w, u); err != nil || u.out.Len == 0 {
+	if err := g.keyed(w, u); err != nil {
 		return err
 	}
 	if g.windows != nil {
 		return g.workInWindows(n, u)
 	}
-	if combines(g.op) {
+	if u.out.Len == 0 {
+		g.ledger.folded.Add(u.emitted) // by a reducer that did nothing
+		return nil
+	}
+	if g.combined {
 		p := w.partial
 		if p == nil {
 			p = g.groups.NewPartial()
@@ -222,7 +237,7 @@ func (g *groupEnd) work(n int, u *unit) error {
 		}
 		err := p.Add(&w.keyed)
 		if err == nil {
-			g.ledger.folded.Add(int64(u.out.Len))
+			g.ledger.folded.Add(u.emitted)
 		}
 		return g.located(err)
 	}
@@ -250,7 +265,7 @@ func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
 	switch {
 	case g.lanes > 0:
 		k.Keys = laneColumn(out.Lanes)
-	case g.op.Funcs["by"] != "" || g.op.Kind == OpUniq || g.op.Kind == OpGroupBy:
+	case g.byKey():
 		k.Keys, columns = columns[0], columns[1:]
 	default:
 		k.Keys = chunk.Column{Kind: chunk.Null, N: out.Len}
@@ -265,7 +280,7 @@ func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
 			return err
 		}
 		k.Values = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: []chunk.Column{w.order, out.Column}}
-	case g.op.Kind == OpSummarize && len(columns) > 0:
+	case (g.op.Kind == OpSummarize || g.delta != nil) && len(columns) > 1:
 		k.Values = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: columns}
 	case len(columns) > 0:
 		k.Values = columns[0]
@@ -459,7 +474,7 @@ func (g *groupEnd) emit(ctx context.Context, k *operator.Keyed) error {
 				return err
 			}
 		}
-	case g.op.Kind == OpReduce && g.releases():
+	case g.op.Kind == OpReduce && g.releases() && !g.addsToKeys():
 		for i := range k.Values.N {
 			s := released{state: k.Values.At(i)}
 			if g.op.Funcs["by"] != "" {
@@ -469,7 +484,7 @@ func (g *groupEnd) emit(ctx context.Context, k *operator.Keyed) error {
 				return err
 			}
 		}
-	case g.op.Funcs["by"] == "" && g.op.Kind != OpGroupBy:
+	case !g.byKey():
 		b.Column = k.Values
 	default:
 		b.Column = chunk.Column{Kind: chunk.Tuple, N: k.Keys.N, Fields: []chunk.Column{k.Keys, k.Values}}

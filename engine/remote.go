@@ -112,7 +112,7 @@ func (w *worker) adopt(u *unit) error {
 
 // states keeps states by key for the end, which must be one that combines them.
 func (u *unit) states(s *stageRun, chunks [][]byte) error {
-	if g, ok := s.end.(*groupEnd); !ok || !combinesElsewhere(g.op) {
+	if g, ok := s.end.(*groupEnd); !ok || !g.combinesElsewhere() {
 		return errPiece
 	}
 	u.ready = combined(chunks)

@@ -112,7 +112,7 @@ func (e *taskEnd) make(ctx context.Context) error {
 	if err := s.makeEnd(ctx); err != nil {
 		return err
 	}
-	if g, ok := s.end.(*groupEnd); ok && combinesElsewhere(g.op) {
+	if g, ok := s.end.(*groupEnd); ok && g.combinesElsewhere() {
 		e.groups = g
 	} else if s.end != nil {
 		s.end.close()
@@ -122,8 +122,10 @@ func (e *taskEnd) make(ctx context.Context) error {
 }
 
 // combinesElsewhere says that an op's states can be made in one place and merged in another. What take_sort sorts by
-// // is compared with the first record of all, and so is what windows come out as.
-func combinesElsewhere(op *Op) bool { return combines(op) && op.Kind != OpTakeSort && op.Window == nil }
+// is compared with the first record of all, and so is what windows come out as.
+func (g *groupEnd) combinesElsewhere() bool {
+	return g.combined && g.op.Kind != OpTakeSort && g.op.Window == nil
+}
 
 func (e *taskEnd) work(n int, u *unit) error {
 	if e.groups != nil {

@@ -341,7 +341,7 @@ func (w *worker) through(in *chunk.Batch, u *unit) error {
 	}
 	err := w.runner.Run(in, w.out)
 	u.out = w.out
-	u.emitted = int64(w.out.Len)
+	u.emitted = int64(w.out.Records())
 	u.counts, u.dead, u.prints = slices.Clone(w.out.Counts), w.out.Dead, w.out.Prints
 	return err
 }

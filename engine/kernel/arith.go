@@ -73,7 +73,9 @@ func (c *compiler) interpolate(x, y operand, line int32) operand {
 		if err != nil {
 			f.bail(errorRaised, line)
 		}
-		return string(v.(starlark.String))
+		text := string(v.(starlark.String))
+		f.count(len(text))
+		return text
 	}}
 }
 

@@ -76,6 +76,15 @@ func (d *Delta) Value(parts []starlark.Value) starlark.Value {
 	return parts[0]
 }
 
+// Initial is the state before the first record, of a reducer that is not Keyed.
+func (d *Delta) Initial() starlark.Value {
+	parts := make([]starlark.Value, len(d.Parts))
+	for i, p := range d.Parts {
+		parts[i] = starlark.MakeInt64(p.Start)
+	}
+	return d.Value(parts)
+}
+
 // fresh is the state that a record's delta is taken from.
 func (d *Delta) fresh() starlark.Value {
 	if d.Keyed {

@@ -99,7 +99,7 @@ func (b *builder) contributeKeys(d *Delta, record operand) code {
 	if unspread {
 		return fails
 	}
-	args = append([]operand{never()}, args...)
+	args = append([]operand{{typ: unknownType, held: true}}, args...)
 	if d.Fn.Using {
 		args = append(args, b.constant(d.Using))
 	}

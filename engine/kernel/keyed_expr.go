@@ -316,7 +316,7 @@ func (r *keyedReader) display(list []syntax.Expr, shape Shape) shade {
 		}
 		all[i] = x
 	}
-	return shade{kind: parts, key: all[0].key, elems: all}
+	return shade{kind: allParts, key: all[0].key, elems: all}
 }
 
 func (r *keyedReader) index(e *syntax.IndexExpr) shade {
@@ -330,7 +330,7 @@ func (r *keyedReader) index(e *syntax.IndexExpr) shade {
 			refuse(line, "reads a key of %s that may be missing", r.stateName)
 		}
 		return shade{kind: entry, key: key}
-	case entry, parts:
+	case entry, allParts:
 		all := r.partsOf(x)
 		i, ok := r.constantInt(e.Y)
 		if i < 0 {

@@ -30,7 +30,7 @@ const (
 	dictState                  // the state, a dict
 	entry                      // the value of a key, or the state if that is no dict
 	part                       // a part of it, changed perhaps
-	parts                      // a tuple or list of all parts, changed perhaps
+	allParts                   // a tuple or list of all parts, changed perhaps
 	stale                      // a part of what has been changed since: it is not to be used
 )
 
@@ -163,7 +163,7 @@ func (r *keyedReader) joinKind(a, b PartKind) PartKind {
 // partsOf is the parts of a value that depends on the state.
 func (r *keyedReader) partsOf(x shade) []shade {
 	switch x.kind {
-	case parts:
+	case allParts:
 		return x.elems
 	case part:
 		if r.d.Shape == Scalar {
@@ -186,7 +186,7 @@ func (r *keyedReader) fromParts(all []shade, key string) shade {
 	if r.d.Shape == Scalar {
 		return all[0]
 	}
-	return shade{kind: parts, key: key, elems: all}
+	return shade{kind: allParts, key: key, elems: all}
 }
 
 // partOf is a value as the part that it is.

@@ -101,7 +101,7 @@ func (r *keyedReader) forget(id *syntax.Ident) {
 	}
 	for i := range r.vars {
 		x := &r.vars[i]
-		if (x.kind == entry || x.kind == part || x.kind == parts) && x.key != "" && (id == nil && !plainKey(x.key) || id != nil && mentions(x.key, id)) {
+		if (x.kind == entry || x.kind == part || x.kind == allParts) && x.key != "" && (id == nil && !plainKey(x.key) || id != nil && mentions(x.key, id)) {
 			*x = shade{kind: stale}
 		}
 	}
@@ -122,7 +122,7 @@ func (r *keyedReader) changed() {
 	for i := range r.vars {
 		x := &r.vars[i]
 		switch {
-		case x.kind == part || x.kind == parts, x.kind == entry && r.d.Keyed && r.d.Shape != ListOf:
+		case x.kind == part || x.kind == allParts, x.kind == entry && r.d.Keyed && r.d.Shape != ListOf:
 			*x = shade{kind: stale}
 		}
 	}

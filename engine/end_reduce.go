@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/operator"
+	"go.starlark.net/starlark"
+)
+
+// byKey says that the chain's first column is what records are grouped by, and that results are pairs.
+func (g *groupEnd) byKey() bool {
+	return g.op.Funcs["by"] != "" || g.op.Kind == OpUniq || g.op.Kind == OpGroupBy || g.addsToKeys()
+}
+
+// addsToKeys says that the op is a reduce whose state is a dict to whose keys ints are added.
+func (g *groupEnd) addsToKeys() bool { return g.delta != nil && g.delta.Keyed }
+
+// decompose finds out whether the reducer only adds ints to its state. Then the chain gives what each record adds,
+// and that is combined in any order. With kernels off the reducer folds its records in order: that is the reference.
+func (g *groupEnd) decompose() error {
+	s := g.stage
+	if s.run.options.Kernels == "off" {
+		return nil
+	}
+	r, err := s.reducer(g.op)
+	if err != nil {
+		return err
+	}
+	r.Prints = func(string) {}
+	if d, refusal := decompose(g.op, r, &s.chain, s.run.env); refusal == nil {
+		g.delta, s.chain.Delta, s.chain.Discard = d, d, true
+	}
+	return nil
+}
+
+func decompose(op *Op, r *kernel.Reducer, chain *kernel.Chain, env *kernel.Env) (*kernel.Delta, error) {
+	switch {
+	case op.Window != nil || op.Trigger != nil:
+		return nil, &kernel.Refusal{What: "has a window or a trigger"}
+	case op.Funcs["on_trigger"] != "":
+		return nil, &kernel.Refusal{What: "has on_trigger"}
+	}
+	by := op.Funcs["by"] != ""
+	d, err := kernel.Decompose(r, by, chain, env)
+	if err == nil && d.Keyed && op.Emit != "" && op.Emit != "auto" && op.Emit != "events" {
+		return nil, &kernel.Refusal{What: "emits " + op.Emit}
+	}
+	return d, err
+}
+
+var integerKinds = map[kernel.PartKind]operator.IntegerKind{
+	kernel.PartLeast: operator.LeastInt, kernel.PartMost: operator.MostInt,
+}
+
+// integers makes the aggregate of a reducer that only adds ints to its state.
+func (g *groupEnd) integers() func() (operator.Aggregate, error) {
+	d := g.delta
+	if !d.Keyed && g.op.Funcs["by"] == "" && g.lanes == 0 {
+		g.state = d.Initial()
+	}
+	var parts []operator.IntegerPart
+	for _, p := range d.Parts {
+		parts = append(parts, operator.IntegerPart{Kind: integerKinds[p.Kind], Start: p.Start})
+	}
+	var value func([]starlark.Value) starlark.Value
+	if d.Shape != kernel.Scalar && len(parts) == 1 || d.Shape == kernel.ListOf {
+		value = d.Value
+	}
+	return func() (operator.Aggregate, error) { return operator.NewIntegers(parts, value), nil }
+}
