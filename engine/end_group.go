@@ -44,12 +44,13 @@ type groupEnd struct {
 	folders  []chan *routed // one per folding goroutine; nil if the op combines
 	pool     sync.Pool      // of *routed
 	folding  sync.WaitGroup
-	failures []error                // one per bucket
-	broken   atomic.Bool            // there is one
-	parts    []operator.SummaryPart // summarize
-	done     *kernel.Folder         // departition's done; nil: there is none
-	delta    *kernel.Delta          // a reduce that only adds ints to its state; nil: another
-	combined bool                   // workers fold into tables of their own
+	failures []error                 // one per bucket
+	broken   atomic.Bool             // there is one
+	parts    []operator.SummaryPart  // summarize
+	done     *kernel.Folder          // departition's done; nil: there is none
+	delta    *kernel.Delta           // a reduce that only adds ints to its state; nil: another
+	combined bool                    // workers fold into tables of their own
+	laneOf   func(key []byte) uint32 // the lane of a record by its key; nil: its own
 	prints   printLog
 	state    starlark.Value // what an unkeyed op emits for no records at all; nil: nothing
 	seen     bool
@@ -97,7 +98,7 @@ func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
 	}
 	g.cut()
 	ordered := !g.combined || op.Kind == OpReduce && g.delta == nil
-	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Cores: s.run.cores, Memory: g.memory("group")})
+	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Lane: g.laneOf, Cores: s.run.cores, Memory: g.memory("group")})
 	if g.sessions != nil {
 		return g, nil
 	}
@@ -127,7 +128,7 @@ func (g *groupEnd) columns() error {
 			return err
 		}
 		if keyed := g.addsToKeys(); len(s.chain.Columns) == 0 && s.Laned {
-			if g.perLane = keyed; !keyed {
+			if g.perLane = keyed && !g.laneByKey(); !keyed {
 				g.lanes = lanesOf(s.run.graph, op.ID)
 			}
 		}
@@ -280,7 +281,7 @@ func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
 			return err
 		}
 		k.Values = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: []chunk.Column{w.order, out.Column}}
-	case (g.op.Kind == OpSummarize || g.delta != nil) && len(columns) > 1:
+	case g.op.Kind == OpSummarize && len(columns) > 0, g.delta != nil && len(columns) > 1:
 		k.Values = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: columns}
 	case len(columns) > 0:
 		k.Values = columns[0]

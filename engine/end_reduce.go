@@ -3,6 +3,7 @@ package engine
 import (
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
+	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
 )
 
@@ -66,4 +67,21 @@ func (g *groupEnd) integers() func() (operator.Aggregate, error) {
 		value = d.Value
 	}
 	return func() (operator.Aggregate, error) { return operator.NewIntegers(parts, value), nil }
+}
+
+// laneByKey says that records are partitioned by the key that they add to: then keys tell lanes, and the chain need
+// not find out those of records.
+func (g *groupEnd) laneByKey() bool {
+	steps := g.stage.chain.Steps
+	if len(steps) == 0 {
+		return false
+	}
+	last := &steps[len(steps)-1]
+	if last.Kind != kernel.Lane || !g.delta.ChangesKeyOf(last.Fn) {
+		return false
+	}
+	last.Loose = true
+	lanes := last.Lanes
+	g.laneOf = func(key []byte) uint32 { return uint32(value.Lane(value.HashKey(key), lanes)) }
+	return true
 }

@@ -87,7 +87,7 @@ func (it *interpreter) run(in *chunk.Batch, out *Output) (err error, panicked bo
 // open begins a batch.
 func (it *interpreter) open(in *chunk.Batch, out *Output) {
 	it.in, it.out, it.prints = in, out, nil
-	it.lanes = len(in.Lanes) > 0 || slices.ContainsFunc(it.chain.Steps, func(s Step) bool { return s.Kind == Lane || s.Kind == Route })
+	it.lanes = len(in.Lanes) > 0 || it.chain.laned()
 }
 
 // one runs a single record of the batch that was opened.

@@ -22,6 +22,8 @@ type Delta struct {
 	zeros   []starlark.Value     // the parts of zero
 	zero    starlark.Value       // Keyed: what a key is taken to have
 	starts  map[int]int64        // Keyed: what a part is where its key is missing
+	key     string               // Keyed: the text of the only key that a record changes; "": it is not known
+	several bool                 // there is more than one such text
 	merged  map[syntax.Stmt]bool // statements that only make a key to which the next one adds
 }
 
@@ -83,6 +85,20 @@ func (d *Delta) Initial() starlark.Value {
 		parts[i] = starlark.MakeInt64(p.Start)
 	}
 	return d.Value(parts)
+}
+
+// stores notes the key of a change.
+func (d *Delta) stores(key string) {
+	if d.key != "" && d.key != key {
+		d.several = true
+	}
+	d.key = key
+}
+
+// ChangesKeyOf says that the only key that a record changes is what another function, such as that of a partition,
+// gives for the same record.
+func (d *Delta) ChangesKeyOf(fn *Func) bool {
+	return d.Keyed && !d.several && d.key != "" && d.key == fn.text(d.Fn)
 }
 
 // fresh is the state that a record's delta is taken from.
@@ -162,7 +178,10 @@ func Decompose(r *Reducer, by bool, chain *Chain, env *Env) (d *Delta, err error
 
 // begin takes the initial state apart.
 func (d *Delta) begin(r *Reducer, by bool, env *Env) {
-	initial, err := NewFolder(r, env).Initial()
+	if fn, ok := r.Initial.(*starlark.Function); r.First || ok && TakesLane(fn) {
+		refuse(0, "starts with what depends on the record or the lane")
+	}
+	initial, err := NewFolder(r, env).Initial(0)
 	if err != nil {
 		refuse(0, "starts with a function that fails")
 	}

@@ -1,6 +1,10 @@
 package kernel
 
-import "go.starlark.net/starlark"
+import (
+	"fmt"
+
+	"go.starlark.net/starlark"
+)
 
 // shade is what is known of the records that leave a chain's steps, whatever comes into it.
 func (c *Chain) shade() *shade {
@@ -63,4 +67,49 @@ func (s *Selector) shade(record shade) shade {
 		return record.element(s.Index)
 	}
 	return anything
+}
+
+// text is what a function of a record returns, as text, for comparison with texts of a reducer that takes the same
+// record in the same way; "": it is not known.
+func (f *Func) text(reducer *Func) (text string) {
+	switch {
+	case f.Selector != nil:
+		return f.Selector.text(reducer.Spread > 0)
+	case f.Spread != reducer.Spread || f.Using:
+		return ""
+	}
+	fn, ok := f.Callable.(*starlark.Function)
+	own, _ := reducer.Callable.(*starlark.Function)
+	if !ok || f.Source == nil || own == nil || fn.Module() != own.Module() || fn.NumFreeVars()+own.NumFreeVars() > 0 {
+		return ""
+	}
+	defer func() {
+		if _, refused := recover().(*Refusal); refused {
+			text = ""
+		}
+	}()
+	r := newKeyedReader(nil, f.Source, fn)
+	result := onlyResult(r.fn.Body)
+	if result == nil {
+		return ""
+	}
+	r.record = f
+	return r.textOf(result)
+}
+
+// text is the text of what a selector takes.
+func (s *Selector) text(spread bool) string {
+	switch {
+	case s.Whole && !spread:
+		return "$ "
+	case s.Elements != nil || s.Whole:
+		return ""
+	case spread && s.ByIndex && s.Index >= 0:
+		return fmt.Sprintf("$%d ", s.Index)
+	case spread:
+		return ""
+	case s.ByIndex:
+		return fmt.Sprintf("([ $  int64:%d)", s.Index)
+	}
+	return fmt.Sprintf("([ $  string:%q)", s.Field)
 }

@@ -131,8 +131,7 @@ func (b *builder) keyRow(d *Delta, key operand, parts []operand) code {
 
 // hashable is a key that can be one.
 func (b *builder) hashable(key operand) operand {
-	switch key.typ.kind {
-	case none, boolean, integer, float, str, byteStr:
+	if scalarKey(key.typ) {
 		return b.frozen(key)
 	}
 	g, line := b.box(key, b.line).value, b.line

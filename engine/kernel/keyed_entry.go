@@ -41,6 +41,7 @@ func (r *keyedReader) keyStmt(stmt *syntax.IfStmt, key string, in bool) {
 		if other := r.startOf(made.RHS); other != "" {
 			refuseAt(stmt, "keeps the first value of a key")
 		}
+		r.d.stores(key)
 		r.ensured[key] = true
 		return
 	}
@@ -229,6 +230,7 @@ func (r *keyedReader) stateMethod(name string, e *syntax.CallExpr) shade {
 		if r.startOf(e.Args[1]) != "" {
 			refuseAt(e, "keeps the first value of a key")
 		}
+		r.d.stores(key)
 		r.ensured[key] = true
 		return shade{kind: entry, key: key}
 	}

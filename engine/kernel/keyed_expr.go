@@ -22,6 +22,7 @@ type keyedReader struct {
 	ensured   map[string]bool // texts of keys that are there
 	asking    map[string]bool // texts of keys that are there in the branch that is read
 	dirty     bool            // a call of this statement may have changed a list or a dict
+	record    *Func           // how records are passed; nil: not known
 	stored    []shade         // parts that were changed
 	result    shade
 }
@@ -59,6 +60,7 @@ func (r *keyedReader) reducer(red *Reducer, records *shade) {
 		refuse(r.line, "takes too few parameters")
 	}
 	r.stateName = r.fn.Locals[0].First.Name
+	r.record = red.Fn
 	r.vars[0] = shade{kind: entry}
 	if r.d.Keyed {
 		r.vars[0] = shade{kind: dictState}

@@ -271,6 +271,7 @@ func (r *keyedReader) keepPart(p shade, stmt syntax.Stmt) {
 	}
 	r.d.Parts[p.index].Kind = r.joinKind(r.d.Parts[p.index].Kind, p.part)
 	r.stored = append(r.stored, p)
+	r.d.stores(p.key)
 	r.changed()
 }
 

@@ -13,10 +13,11 @@ import (
 type texter struct {
 	strings.Builder
 	fixed func(local int) bool // a variable that always holds a frozen value
+	fn    *Func                // whose parameters are written as fields of the record; nil: they are variables
 }
 
 func (r *keyedReader) textOf(e syntax.Expr) string {
-	t := texter{fixed: r.fixed}
+	t := texter{fixed: r.fixed, fn: r.record}
 	t.write(e)
 	return t.String()
 }
@@ -26,7 +27,7 @@ func (t *texter) write(e syntax.Expr) {
 	case nil:
 	case *syntax.Ident:
 		if at, ok := e.Binding.(*resolve.Binding); ok && (at.Scope == resolve.Local || at.Scope == resolve.Cell) {
-			fmt.Fprintf(t, "%s#%d ", e.Name, at.Index)
+			t.variable(e.Name, at.Index)
 			return
 		}
 		t.WriteString(e.Name)
@@ -54,6 +55,18 @@ func (t *texter) write(e syntax.Expr) {
 		t.unlike(e)
 	default:
 		t.unlike(e)
+	}
+}
+
+// variable writes a variable, or a field of the record, $0, or all of it, $.
+func (t *texter) variable(name string, local int) {
+	switch {
+	case t.fn == nil || local < t.fn.Own || local >= t.fn.Own+max(t.fn.Spread, 1) || !t.fixed(local):
+		fmt.Fprintf(t, "%s#%d ", name, local)
+	case t.fn.Spread == 0:
+		t.WriteString("$ ")
+	default:
+		fmt.Fprintf(t, "$%d ", local-t.fn.Own)
 	}
 }
 

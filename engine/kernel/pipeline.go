@@ -343,8 +343,11 @@ func (b *builder) sample(k int, s *Step, record operand) code {
 
 func (b *builder) partition(k int, s *Step, record operand) code {
 	key := b.apply(k, s, record)
-	lane := b.laneOf(key, s.Lanes)
 	next := b.push(k+1, record)
+	if s.Loose && scalarKey(key.typ) {
+		return sequenceOf([]code{b.evaluate(key), next})
+	}
+	lane := b.laneOf(key, s.Lanes)
 	return func(f *frame) {
 		f.lane = lane(f)
 		next(f)
@@ -369,6 +372,15 @@ func (b *builder) route(k int, s *Step, record operand) code {
 		f.lane = lane
 		next(f)
 	}
+}
+
+// scalarKey says that a value of a type always is a key.
+func scalarKey(t *Type) bool {
+	switch t.kind {
+	case none, boolean, integer, float, str, byteStr:
+		return true
+	}
+	return false
 }
 
 func (b *builder) laneOf(key operand, lanes int) func(*frame) uint32 {
@@ -522,10 +534,7 @@ func (b *builder) leave(record operand) code {
 
 // complete ends a row of the output.
 func (b *builder) complete() code {
-	lanes := false
-	for _, s := range b.chain.Steps {
-		lanes = lanes || s.Kind == Lane || s.Kind == Route
-	}
+	lanes := b.chain.laned()
 	return func(f *frame) {
 		f.out.Len++
 		f.out.Relative = append(f.out.Relative, f.in.RelativeAt(f.row))

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -31,6 +32,7 @@ type Step struct {
 	Fn    *Func
 	Using starlark.Value // the side input, if Fn.Using; frozen
 	Lanes int            // Lane, Route: the number of lanes
+	Loose bool           // Lane: the lanes of records are not wanted, for their keys tell them
 	// Sample: a record passes if the hash of Seed and its ordinal is below Fraction of all hashes.
 	Fraction float64
 	Seed     int64
@@ -128,6 +130,11 @@ func (o *Output) Records() int {
 		return o.folded
 	}
 	return o.Len
+}
+
+// laned says that records get lanes on their way.
+func (c *Chain) laned() bool {
+	return slices.ContainsFunc(c.Steps, func(s Step) bool { return s.Kind == Lane && !s.Loose || s.Kind == Route })
 }
 
 // columns is how many columns the output has.

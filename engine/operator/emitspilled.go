@@ -92,6 +92,7 @@ func (b *bucket) writeSorted(g *Groups, w *groupWriter) error {
 	if b.table == nil {
 		return nil
 	}
+	b.table.enterLanes(g.Lane)
 	order := inOrder(b.table.firsts)
 	for i := range int32(b.table.Len()) {
 		group := i

@@ -14,6 +14,9 @@ type GroupsConfig struct {
 	Ordered bool
 	// AnyOrder lets Emit give the groups in any order, which costs less.
 	AnyOrder bool
+	// Lane, if it is not nil, gives the lane of a group by its canonical key. Groups come out in the order of their
+	// lanes then, those of a lane in the order of their first ordinals.
+	Lane func(key []byte) uint32
 	// Cores is how many goroutines Emit may use, by default as many as run at a time.
 	Cores  int
 	Memory Memory

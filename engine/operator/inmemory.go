@@ -38,6 +38,7 @@ func (g *Groups) inMemory() *inMemory {
 		m.cutEach(int(rows))
 		return m
 	}
+	m.each(func(i int) { m.buckets[i].table.enterLanes(g.Lane) })
 	m.each(func(i int) { m.orders[i] = inOrder(m.buckets[i].table.firsts) })
 	bounds := m.bounds(int(rows), total)
 	m.each(func(i int) { m.cuts[i] = m.cut(i, bounds) })

@@ -314,6 +314,18 @@ func (t *Table) appendKey(dst []byte, g int32) []byte {
 	return appendCanonical(dst, t.longText(e), e.size)
 }
 
+// enterLanes gives the first ordinals of all groups their lanes.
+func (t *Table) enterLanes(lane func(key []byte) uint32) {
+	if lane == nil {
+		return
+	}
+	var key []byte
+	for g := range t.firsts {
+		key = t.appendKey(key[:0], int32(g))
+		t.firsts[g].Lane = lane(key)
+	}
+}
+
 // keepOriginals keeps the keys of a run's records that are first of their groups and that their entries do not
 // give back.
 func (t *Table) keepOriginals(k *keyBatch, in *Keyed, lo int, groups []int32) {
