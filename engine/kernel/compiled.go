@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -170,6 +171,9 @@ func (r *compiled) instead(cause any, before int) error {
 		r.count(*d)
 	}
 	r.off = r.window.broke(before)
+	if err := r.limited(); err != nil {
+		return err
+	}
 	dead := len(f.out.Dead)
 	err := r.slow.one(f.row)
 	if guard || err != nil || len(f.out.Dead) > dead {
@@ -180,6 +184,29 @@ func (r *compiled) instead(cause any, before int) error {
 		return &MismatchError{What: "panic", Kernel: fmt.Sprint(cause), Reference: "no error", Position: f.in.Base + uint64(f.in.RelativeAt(f.row)), ofRecord: true}
 	}
 	return nil
+}
+
+// limited is the error of the current record if a limit of the whole job stopped its compiled code. It names the
+// function if there is but one.
+func (r *compiled) limited() error {
+	stop := r.env.Interrupt.Load()
+	if stop == nil || !errors.Is(*stop, ErrLimit) {
+		return nil
+	}
+	var all []*Step
+	for i := range r.chain.Steps {
+		all = append(all, &r.chain.Steps[i])
+	}
+	for i := range r.chain.Columns {
+		all = append(all, &r.chain.Columns[i])
+	}
+	if d := r.chain.Delta; d != nil {
+		all = append(all, &d.Step)
+	}
+	if len(all) != 1 {
+		return *stop
+	}
+	return r.slow.blame(all[0], r.frame.in.At(r.frame.row), *stop)
 }
 
 func (r *compiled) count(d deopt) {
