@@ -1,6 +1,11 @@
 package builtins_test
 
-import "testing"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
 
 // What fails, and whether anything does, depends on the order of the records alone.
 func TestFailuresDoNotDependOnSizes(t *testing.T) {
@@ -71,6 +76,88 @@ job = [from_enumerable([1]).map(lambda x, all: int("y"), using = ` + late + `).w
 			for range 5 {
 				everywhere(t, c.script, files, "", "", c.wantErr)
 			}
+		})
+	}
+}
+
+// What a stage prints, and the records that it gives up, behind the last record that a take wants, must not show.
+func TestATakeHidesWhatComesBehindIt(t *testing.T) {
+	var text strings.Builder
+	for i := range 300 {
+		if i%3 == 2 {
+			fmt.Fprintf(&text, "x%d\n", i)
+		} else {
+			fmt.Fprintf(&text, "%d\n", i)
+		}
+	}
+	files := map[string]string{"n.txt": text.String()}
+	const number = `
+def number(s):
+    print(s)
+    return int(s)
+numbers = lines("n.txt").map(number, on_error = "dead.jsonl")
+`
+	for _, c := range []struct {
+		name, job     string
+		prints, dead  int
+		first, second int // records, in the outputs
+	}{
+		{"in its own stage", `numbers.take(20)`, 29, 9, 20, 0},
+		{"in the stage before", `numbers.with_index().take(20)`, 29, 9, 20, 0},
+		{"two stages before", `numbers.with_index().with_index().map(lambda i, x: x).take(20)`, 29, 9, 20, 0},
+		{"behind lists of records", `numbers.batch(7).take(3)`, 31, 10, 3, 0},
+		{"behind a scan", `numbers.scan(0, lambda acc, x: ([acc], acc + x)).take(20)`, 29, 9, 20, 0},
+		{"behind a filter", `numbers.with_index().filter(lambda i, x: x % 2 == 0).take(5)`, 13, 4, 5, 0},
+		{"just before the first that fails", `numbers.with_index().take(2)`, 2, 0, 2, 0},
+		{"none", `numbers.with_index().take(0)`, 0, 0, 0, 0},
+		{"all", `numbers.with_index().take(5000)`, 300, 100, 200, 0},
+		{"exactly all", `numbers.with_index().take(200)`, 300, 100, 200, 0},
+		{"two takes", `[numbers.with_index().take(20), numbers.with_index().take(50).write("out.txt")]`, 74, 24, 20, 50},
+		{"another reader wants all", `[numbers.with_index().take(20), numbers.write("out.txt")]`, 300, 100, 20, 200},
+		{"a sort between them", `numbers.sort().with_index().take(20)`, 300, 100, 20, 0},
+		{"a flow that the take does not come to", `from_enumerable(range(100)).concat(numbers.sort()).take(100)`, 0, 0, 100, 0},
+		{"a flow that it comes to", `from_enumerable(range(100)).concat(numbers.sort()).take(101)`, 300, 100, 101, 0},
+		{"the second of two flows", `from_enumerable(range(100)).concat(numbers).take(120)`, 29, 9, 120, 0},
+		{"an op that gives up what it cannot fold", `from_enumerable(range(1, 100)).scan(0, lambda acc, x: ([x], acc // (x % 3)), on_error = "dead.jsonl").take(20)`, 0, 9, 20, 0},
+		{"not so many that there are too many of them", `numbers.with_index().take(4).map(lambda i, x: x, on_error = "drop")`, 5, 1, 4, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for name, o := range executors {
+				w := newWorld(t, files, "")
+				summary, err := w.run(number+"job = "+c.job, o)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				got := []int{len(w.printed), int(summary.Dead), strings.Count(w.stdout.String(), "\n"), 0}
+				if c.dead > 0 {
+					if n := strings.Count(w.read(t, "dead.jsonl"), "\n"); n != c.dead {
+						t.Errorf("%s: %d dead letters, want %d", name, n, c.dead)
+					}
+				}
+				if c.second > 0 {
+					got[3] = strings.Count(w.read(t, "out.txt"), "\n")
+				}
+				if want := []int{c.prints, c.dead, c.first, c.second}; !slices.Equal(got, want) {
+					t.Errorf("%s: prints, dead, records %v, want %v", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+// How many records may fail is judged by those that a take wants.
+func TestATakeHidesThatTooManyFail(t *testing.T) {
+	text := strings.Repeat("1\n2\nx\n", 100)
+	const job = `options(on_error = "drop", max_errors = 3)
+job = lines("n.txt").map(int)`
+	for _, c := range []struct{ name, script, want, wantErr string }{
+		{"enough before", job + `.with_index().take(8)`, "0\t1\n1\t2\n2\t1\n3\t2\n4\t1\n5\t2\n6\t1\n7\t2\n", ""},
+		{"in one stage", job + `.take(8)`, "1\n2\n1\n2\n1\n2\n1\n2\n", ""},
+		{"one too many", job + `.with_index().take(9)`, "", "more than max_errors = 3"},
+		{"one too many in one stage", job + `.take(9)`, "", "more than max_errors = 3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			everywhere(t, c.script, map[string]string{"n.txt": text}, "", c.want, c.wantErr)
 		})
 	}
 }

@@ -23,6 +23,9 @@ type batcher struct {
 func (t *batcher) next(out *kernel.Output) (*chunk.Batch, error) {
 	b := new(chunk.Batch)
 	for i := range out.N {
+		if err := t.stage.reached(i, b.N); err != nil {
+			return b, err
+		}
 		if t.laned && out.Lanes[i] != t.lane {
 			t.cut(b)
 			t.lane = out.Lanes[i]

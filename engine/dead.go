@@ -25,14 +25,14 @@ func (e *MaxErrorsError) Error() string {
 
 func (e *MaxErrorsError) Unwrap() error { return e.Last }
 
-// A deadLetterBox keeps an op's failed records in order, until the step commits.
+// A deadLetterBox keeps an op's failed records, or those that came too late, in order, until the step commits.
 type deadLetterBox struct {
-	op    int
-	rules *ErrorRules
-	seen  int64 // records that came to the op
-	dead  int64
-	kept  *overflow
-	batch chunk.Batch
+	rules  *ErrorRules
+	seen   int64 // records that came to the op
+	posted int64
+	dead   int64 // of them, those that were released: the first
+	kept   *overflow
+	batch  chunk.Batch
 }
 
 // rules are what becomes of records that fail at an op; nil: the job fails.
@@ -53,23 +53,34 @@ func (r *stepRun) rules(op int) *ErrorRules {
 
 func (s *stageRun) rules(op int) *ErrorRules { return s.run.rules(op) }
 
-// letter counts a failed record and keeps it if there is a file for it.
-func (r *stepRun) letter(op int, record starlark.Value, source string, offset int64, failure error, backtrace string) error {
-	box := r.box(op)
+// post keeps a record that is given up, if there is a file for it. It fails if there are too many.
+func (r *stepRun) post(l *letter) (*deadLetterBox, error) {
+	box := r.box(boxKey{l.op, l.late})
 	r.deadMu.Lock()
 	defer r.deadMu.Unlock()
-	box.dead++
-	if box.rules.MaxErrors > 0 && box.dead > box.rules.MaxErrors {
-		return &MaxErrorsError{Op: r.opName(op), Limit: fmt.Sprint(box.rules.MaxErrors), Dead: box.dead, Last: failure}
+	box.posted++
+	if box.rules.MaxErrors > 0 && box.posted > box.rules.MaxErrors {
+		return nil, &MaxErrorsError{Op: r.opName(l.op), Limit: fmt.Sprint(box.rules.MaxErrors), Dead: box.posted, Last: l.failure}
 	}
 	if box.rules.File == "" {
-		return nil
+		return box, nil
 	}
-	box.batch.Append(deadLetter(record, source, offset, r.opName(op), failure, backtrace))
+	box.batch.Append(deadLetter(l, r.opName(l.op)))
 	if box.batch.N < 256 {
-		return nil
+		return box, nil
 	}
-	return box.flush()
+	return box, box.flush()
+}
+
+// show lets effects be seen: the next n posted records of a box, which are not discarded any more, or a printed line.
+func (r *stepRun) show(box *deadLetterBox, n int64, print string) {
+	if box == nil {
+		r.host.Send(Printed{Text: print})
+		return
+	}
+	r.deadMu.Lock()
+	defer r.deadMu.Unlock()
+	box.dead += n
 }
 
 func (b *deadLetterBox) flush() error {
@@ -92,20 +103,29 @@ func (b *deadLetterBox) share(name string) error {
 	}
 }
 
-func (r *stepRun) box(op int) *deadLetterBox {
+type boxKey struct {
+	op   int
+	late bool
+}
+
+func (r *stepRun) box(k boxKey) *deadLetterBox {
 	r.deadMu.Lock()
 	defer r.deadMu.Unlock()
-	box := r.dead[op]
+	box := r.dead[k]
 	if box == nil {
-		box = &deadLetterBox{op: op, rules: r.rules(op), kept: r.overflow(fmt.Sprintf("dead/%d", op))}
-		r.dead[op] = box
+		box = &deadLetterBox{rules: r.rules(k.op), kept: r.overflow(fmt.Sprintf("dead/%d", k.op))}
+		if k.late {
+			box.rules = &ErrorRules{File: r.graph.Ops[k.op].Window.Late}
+			box.kept = r.overflow(fmt.Sprintf("late/%d", k.op))
+		}
+		r.dead[k] = box
 	}
 	return box
 }
 
 func (r *stepRun) seen(op int, n int64) {
 	if rules := r.rules(op); rules != nil && rules.MaxShare > 0 {
-		box := r.box(op)
+		box := r.box(boxKey{op: op})
 		r.deadMu.Lock()
 		box.seen += n
 		r.deadMu.Unlock()
@@ -114,19 +134,19 @@ func (r *stepRun) seen(op int, n int64) {
 
 // deadLetter is a failed record as it is written: what it was, where it came from, and why it failed. A record
 // that JSON cannot hold is written as its text.
-func deadLetter(record starlark.Value, source string, offset int64, stage string, failure error, backtrace string) starlark.Value {
+func deadLetter(l *letter, stage string) starlark.Value {
 	d := starlark.NewDict(6)
 	set := func(key string, v starlark.Value) { _ = d.SetKey(starlark.String(key), v) } // a new dict takes any string key
-	set("record", jsonable(record))
-	set("source", starlark.String(source))
-	if offset >= 0 {
-		set("offset", starlark.MakeInt64(offset))
+	set("record", jsonable(l.record))
+	set("source", starlark.String(l.source))
+	if l.offset >= 0 {
+		set("offset", starlark.MakeInt64(l.offset))
 	} else {
 		set("offset", starlark.None)
 	}
 	set("stage", starlark.String(stage))
-	set("error", starlark.String(failure.Error()))
-	set("backtrace", starlark.String(backtrace))
+	set("error", starlark.String(l.failure.Error()))
+	set("backtrace", starlark.String(l.backtrace))
 	d.Freeze()
 	return d
 }
@@ -138,53 +158,25 @@ func jsonable(v starlark.Value) starlark.Value {
 	return v
 }
 
-// account takes what a unit did into the ledger and releases what it printed and the records that failed.
+// account takes what a unit did into the ledger.
 func (s *stageRun) account(u *unit) error {
 	if u.block != nil {
 		u.task, u.bytes = u.block.Split.Index, u.block.Read
 	}
-	id := TaskID{Stage: s.ID, Task: u.task}
-	m := Manifest{Read: u.read, Bad: int64(len(u.bad)), Counts: u.counts, Bytes: u.bytes}
-	if u.counts == nil {
-		m.Counts = make([]kernel.Count, len(s.Chain))
-	}
-	if u.err == nil {
-		m.Emitted = u.emitted
-	}
-	for _, text := range u.prints {
-		s.run.host.Send(Printed{Text: text})
-	}
-	if err := s.letters(u); err != nil {
-		return err
-	}
-	if u.err != nil {
-		return nil
-	}
-	return s.ledger.add(s.run.host, id, m)
-}
-
-func (s *stageRun) letters(u *unit) error {
 	if s.Source >= 0 {
 		s.run.seen(s.Source, u.read+int64(len(u.bad)))
-	}
-	for _, e := range u.bad {
-		if err := s.run.letter(s.Source, starlark.String(e.Text), e.Where.File, e.Where.Base, e, ""); err != nil {
-			return err
-		}
 	}
 	for i := range u.counts {
 		s.run.seen(s.Chain[i], u.counts[i].In)
 	}
-	for _, d := range u.dead {
-		source, offset := "", int64(-1)
-		if d.Error.Origin != nil {
-			source, offset = d.Error.Origin.File, d.Error.Origin.Base
-		}
-		if err := s.run.letter(s.Chain[d.Step], d.Record, source, offset, reason(d.Error), d.Error.Backtrace); err != nil {
-			return err
-		}
+	if u.err != nil {
+		return nil
 	}
-	return nil
+	m := Manifest{Read: u.read, Bad: int64(len(u.bad)), Counts: u.counts, Bytes: u.bytes, Emitted: u.emitted}
+	if u.counts == nil {
+		m.Counts = make([]kernel.Count, len(s.Chain))
+	}
+	return s.ledger.add(s.run.host, TaskID{Stage: s.ID, Task: u.task}, m)
 }
 
 // reason is what failed without the record and the backtrace, which stand beside it.
@@ -199,38 +191,41 @@ func deadLetterSpec(file string) connector.SinkSpec {
 	return connector.SinkSpec{Target: file, Format: "jsonl"}
 }
 
-// writeDeadLetters writes the failed records: step after step, in each op after op, in the order of the records. A
-// file of an earlier step is written again, with what this step adds.
+// letters are the first n records of what a box has kept.
+type letters struct {
+	kept *overflow
+	n    int64
+}
+
+// writeDeadLetters writes the failed records, and then those that came too late: step after step, in each op after
+// op, in the order of the records. A file of an earlier step is written again, with what this step adds.
 func (r *stepRun) writeDeadLetters(ctx context.Context) error {
 	var files []string
-	for op := range r.graph.Ops {
-		box := r.dead[op]
-		if box == nil || box.dead == 0 {
-			continue
-		}
-		r.summary.Dead += box.dead
-		if err := box.share(r.opName(op)); err != nil {
-			return err
-		}
-		file := box.rules.File
-		if file == "" || r.options.DryRun {
-			continue
-		}
-		if err := box.flush(); err != nil {
-			return err
-		}
-		r.letters[file] = append(r.letters[file], box.kept)
-		if !slices.Contains(files, file) {
-			files = append(files, file)
-		}
-	}
-	late, err := r.lateLetters()
-	if err != nil {
-		return err
-	}
-	for _, file := range late {
-		if !slices.Contains(files, file) {
-			files = append(files, file)
+	for _, late := range []bool{false, true} {
+		for op := range r.graph.Ops {
+			box := r.dead[boxKey{op, late}]
+			if box == nil || box.dead == 0 {
+				continue
+			}
+			if late {
+				r.summary.Late += box.dead
+			} else {
+				r.summary.Dead += box.dead
+			}
+			if err := box.share(r.opName(op)); err != nil {
+				return err
+			}
+			file := box.rules.File
+			if file == "" || r.options.DryRun {
+				continue
+			}
+			if err := box.flush(); err != nil {
+				return err
+			}
+			r.letters[file] = append(r.letters[file], letters{box.kept, box.dead})
+			if !slices.Contains(files, file) {
+				files = append(files, file)
+			}
 		}
 	}
 	for _, file := range files {
@@ -248,15 +243,17 @@ func (r *stepRun) writeLetters(ctx context.Context, file string) error {
 	}
 	r.sinks = append(r.sinks, &stepSink{name: file, Sink: sink})
 	encoder := sink.NewEncoder()
-	for _, kept := range r.letters[file] {
-		for n := kept.first; n < kept.last; n++ {
+	for _, l := range r.letters[file] {
+		for n := l.kept.first; l.n > 0; n++ {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			b, err := kept.at(n)
+			b, err := l.kept.at(n)
 			if err != nil {
 				return err
 			}
+			b = part(b, 0, int(min(l.n, int64(b.N))))
+			l.n -= int64(b.N)
 			e, err := encoder.Encode(b, nil)
 			if err != nil {
 				return err

@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"math"
 	"sync"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -26,6 +28,7 @@ type edge struct {
 	stopped  bool      // no more will be read
 	err      error     // why it was closed
 	onStop   func()    // called when stopped is set
+	marks    []mark    // in order
 
 	accepted, consumed int64 // records
 }
@@ -63,6 +66,35 @@ func (e *edge) push(ctx context.Context, b *chunk.Batch) error {
 	return e.overflow.push(b)
 }
 
+// mark sets a mark behind m.at more records than the edge has accepted. A later one of the same stage in the same
+// place says more, and takes its place.
+func (e *edge) mark(m mark) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped {
+		return
+	}
+	m.at += e.accepted
+	for i := len(e.marks) - 1; i >= 0 && e.marks[i].at == m.at; i-- {
+		if e.marks[i].by == m.by {
+			e.marks[i].n = max(e.marks[i].n, m.n)
+			return
+		}
+	}
+	e.marks = append(e.marks, m)
+}
+
+// passed removes the marks before a record, and says where they stand from record start on.
+func (e *edge) passed(start, end int64) (marks []mark) {
+	for len(e.marks) > 0 && e.marks[0].at < end {
+		m := e.marks[0]
+		m.at -= start
+		marks = append(marks, m)
+		e.marks = e.marks[1:]
+	}
+	return marks
+}
+
 // close says that no more batches come; err says why, nil: all were pushed.
 func (e *edge) close(err error) {
 	e.mu.Lock()
@@ -95,29 +127,28 @@ func (e *edge) whenStopped(f func()) {
 	}
 }
 
-// next is the next batch, io.EOF at the end, or the error with which the edge was closed.
-func (e *edge) next(ctx context.Context) (*chunk.Batch, error) {
+// next is the next batch with the marks among its records, io.EOF at the end, or the error with which the edge was
+// closed, with all marks behind the last batch.
+func (e *edge) next(ctx context.Context) (*chunk.Batch, []mark, error) {
 	defer context.AfterFunc(ctx, e.wake)()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for {
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, nil, context.Cause(ctx)
 		}
 		b, err := e.take()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if b != nil {
+			start := e.consumed
 			e.consumed += int64(b.N)
 			e.changed.Broadcast()
-			return b, nil
+			return b, e.passed(start, e.consumed), nil
 		}
 		if e.closed {
-			if e.err != nil {
-				return nil, e.err
-			}
-			return nil, io.EOF
+			return nil, e.passed(e.consumed, math.MaxInt64), cmp.Or(e.err, io.EOF)
 		}
 		e.changed.Wait()
 	}

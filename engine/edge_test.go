@@ -33,7 +33,7 @@ func TestEdgeHandsOnInOrder(t *testing.T) {
 			e.close(nil)
 		}()
 		for i := range int64(100) {
-			b, err := e.next(ctx)
+			b, _, err := e.next(ctx)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -41,7 +41,7 @@ func TestEdgeHandsOnInOrder(t *testing.T) {
 				t.Fatalf("%s: got %d, want %d", name, b.Ints[0], i)
 			}
 		}
-		if _, err := e.next(ctx); err != io.EOF {
+		if _, _, err := e.next(ctx); err != io.EOF {
 			t.Errorf("%s: at the end %v", name, err)
 		}
 		if accepted, consumed, unread := e.balance(); accepted != 100 || consumed != 100 || unread != 0 {
@@ -62,7 +62,7 @@ func TestUnboundedEdgeNeverWaitsAndFreesTheStore(t *testing.T) {
 		t.Error("nothing went to the store")
 	}
 	for range 1000 {
-		if _, err := e.next(context.Background()); err != nil {
+		if _, _, err := e.next(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -91,7 +91,7 @@ func TestEdgePassesOnTheError(t *testing.T) {
 	e := newEdge(1, nil)
 	broken := errors.New("broken")
 	e.close(broken)
-	if _, err := e.next(context.Background()); !errors.Is(err, broken) {
+	if _, _, err := e.next(context.Background()); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -102,7 +102,7 @@ func TestCancelledEdge(t *testing.T) {
 	e := newEdge(1, nil)
 	waiting := make(chan error)
 	go func() {
-		_, err := e.next(ctx)
+		_, _, err := e.next(ctx)
 		waiting <- err
 	}()
 	cancel(why)

@@ -390,7 +390,7 @@ func (g *groupEnd) finish(ctx context.Context) error {
 	}
 	g.ledger.settled = true
 	for _, text := range g.prints.lines {
-		g.stage.run.host.Send(Printed{Text: text})
+		g.stage.print(text)
 	}
 	if g.windows != nil {
 		err := g.emitWindows(ctx)

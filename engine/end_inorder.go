@@ -52,7 +52,7 @@ func (e *inOrderEnd) close() {}
 func newSequential(s *stageRun, op *Op) (sequential, error) {
 	switch op.Kind {
 	case OpWithIndex:
-		return &indexer{}, nil
+		return &indexer{stage: s}, nil
 	case OpTake:
 		return &taker{stage: s, op: op, left: op.N, keyed: len(s.chain.Columns) > 0, n: op.N, seen: map[string]int64{}}, nil
 	case OpBatch, OpMapBatch, OpThrough:
@@ -62,21 +62,26 @@ func newSequential(s *stageRun, op *Op) (sequential, error) {
 }
 
 // indexer pairs each record with its number, from 0.
-type indexer struct{ n int64 }
+type indexer struct {
+	stage *stageRun
+	n     int64
+}
 
 func (x *indexer) next(out *kernel.Output) (*chunk.Batch, error) {
 	if out.N == 0 {
 		return nil, nil
 	}
+	n, err := x.stage.passAll(out.N)
 	numbers := chunk.Column{}
-	for range out.N {
+	for range n {
 		numbers.AppendInt(x.n)
 		x.n++
 	}
-	return &chunk.Batch{
-		Column: chunk.Column{Kind: chunk.Tuple, N: out.N, Fields: []chunk.Column{numbers, out.Column}},
-		Lanes:  out.Lanes,
-	}, nil
+	b := &chunk.Batch{Column: chunk.Column{Kind: chunk.Tuple, N: n, Fields: []chunk.Column{numbers, out.Slice(0, n)}}}
+	if len(out.Lanes) > 0 {
+		b.Lanes = out.Lanes[:n]
+	}
+	return b, err
 }
 
 func (x *indexer) flush() (*chunk.Batch, error) { return nil, nil }
@@ -99,11 +104,14 @@ func (t *taker) next(out *kernel.Output) (*chunk.Batch, error) {
 	if t.left == 0 {
 		return nil, errStopped
 	}
-	n := min(t.left, int64(out.N))
-	t.left -= n
-	b := &chunk.Batch{Column: out.Column.Slice(0, int(n))}
+	n, err := t.stage.passAll(int(min(t.left, int64(out.N))))
+	t.left -= int64(n)
+	b := &chunk.Batch{Column: out.Column.Slice(0, n)}
 	if len(out.Lanes) > 0 {
 		b.Lanes = out.Lanes[:n]
+	}
+	if err != nil {
+		return b, err
 	}
 	if t.left == 0 {
 		return b, errStopped
@@ -114,7 +122,10 @@ func (t *taker) next(out *kernel.Output) (*chunk.Batch, error) {
 func (t *taker) byKey(out *kernel.Output) (*chunk.Batch, error) {
 	b := new(chunk.Batch)
 	for i := range out.N {
-		var err error
+		err := t.stage.reached(i, b.N)
+		if err != nil {
+			return b, err
+		}
 		if t.key, _, err = value.AppendKey(t.key[:0], out.Columns[0].At(i)); err != nil {
 			return b, t.stage.complain(t.op, out, i, err.Error())
 		}

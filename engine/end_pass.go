@@ -18,7 +18,18 @@ func (p *passEnd) work(_ int, u *unit) error {
 	return nil
 }
 
-func (p *passEnd) deliver(u *unit) error        { return p.stage.emit(p.ctx, &u.out.Batch) }
+func (p *passEnd) deliver(u *unit) error {
+	n, failed := p.stage.passAll(u.out.N)
+	b := &u.out.Batch
+	if failed != nil {
+		b = part(b, 0, n)
+	}
+	if err := p.stage.emit(p.ctx, b); err != nil {
+		return err
+	}
+	return failed
+}
+
 func (p *passEnd) finish(context.Context) error { return nil }
 func (p *passEnd) close()                       {}
 

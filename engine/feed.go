@@ -56,15 +56,18 @@ type edgeFeed struct {
 	edges []*edge
 	laned bool
 	base  uint64
+	marks []mark // that stand behind the last batch
 }
 
 func (f *edgeFeed) next(ctx context.Context, u *unit) error {
 	for len(f.edges) > 0 {
-		b, err := f.edges[0].next(ctx)
+		b, marks, err := f.edges[0].next(ctx)
+		f.marks = append(f.marks, marks...)
 		if err == io.EOF {
 			f.edges = f.edges[1:]
 			continue
 		}
+		u.marks, f.marks = f.marks, nil
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func balanced(t *testing.T) *stageRun {
 		}
 	}
 	for range 5 {
-		if _, err := e.next(context.Background()); err != nil {
+		if _, _, err := e.next(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -34,6 +34,7 @@ type pieceHead struct {
 	States  bool           `json:"states,omitempty"`
 	Partial bool           `json:"partial,omitempty"`
 	Prints  [][]byte       `json:"prints,omitempty"`
+	Places  []kernel.Place `json:"places,omitempty"` // of Prints and Dead
 	Dead    []deadPiece    `json:"dead,omitempty"`
 	Bad     []failurePiece `json:"bad,omitempty"`
 	Error   *failurePiece  `json:"error,omitempty"`
@@ -131,6 +132,7 @@ func pieceOf(u *unit) *piece {
 	if u.block != nil {
 		p.head.Task, p.head.Bytes = u.block.Split.Index, u.block.Read
 	}
+	p.head.Places = u.places
 	for _, text := range u.prints {
 		p.head.Prints = append(p.head.Prints, []byte(text))
 	}
@@ -178,7 +180,27 @@ func (p *piece) fill(u *unit) error {
 		}
 		u.dead = append(u.dead, kernel.Dead{Step: h.Dead[i].Step, Record: records.At(i), Error: e})
 	}
-	u.err = h.Error.err()
+	u.err, u.places = h.Error.err(), h.Places
+	return u.placed()
+}
+
+// placed tests that each line and each failed record of a unit has its place.
+func (u *unit) placed() error {
+	prints, dead, before := 0, 0, 0
+	for _, p := range u.places {
+		if p.Print {
+			prints++
+		} else {
+			dead++
+		}
+		if p.Before < before {
+			return errPiece
+		}
+		before = p.Before
+	}
+	if prints != len(u.prints) || dead != len(u.dead) {
+		return errPiece
+	}
 	return nil
 }
 

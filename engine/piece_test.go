@@ -55,7 +55,8 @@ func somePiece(t testing.TB) []byte {
 	}
 	u := &unit{
 		read: 4, counts: []kernel.Count{{In: 4, Out: 3, Dead: 1}}, emitted: 2, prints: []string{"p\xff"}, partial: true, out: out,
-		dead: []kernel.Dead{{Record: starlark.String("d\xff"), Error: someFailures[0].(*kernel.ScriptError)}},
+		dead:   []kernel.Dead{{Record: starlark.String("d\xff"), Error: someFailures[0].(*kernel.ScriptError)}},
+		places: []kernel.Place{{Relative: 3, Before: 1, Print: true}, {Relative: 9, Before: 1}},
 		bad:  []*connector.RecordError{someFailures[2].(*connector.RecordError)}, err: someFailures[1],
 	}
 	var data []byte
@@ -81,6 +82,9 @@ func TestAUnitTravels(t *testing.T) {
 	}
 	if u.read != 4 || u.counts[0].Dead != 1 || u.emitted != 2 || u.prints[0] != "p\xff" || !u.partial || !errors.Is(u.err, kernel.ErrLimit) {
 		t.Errorf("unit %+v", u)
+	}
+	if len(u.places) != 2 || u.places[0] != (kernel.Place{Relative: 3, Before: 1, Print: true}) {
+		t.Errorf("places %v", u.places)
 	}
 	if u.dead[0].Record != starlark.String("d\xff") || u.bad[0].Text != "x\xff" {
 		t.Errorf("dead %v, bad %v", u.dead[0], u.bad[0])

@@ -62,8 +62,8 @@ type jobRun struct {
 	cores   int
 	env     *kernel.Env
 	store   spill.Store
-	kept    map[string]*overflow   // results by step
-	letters map[string][]*overflow // failed records by the file they go to, of all steps so far
+	kept    map[string]*overflow // results by step
+	letters map[string][]letters // failed records by the file they go to, of all steps so far
 	summary Summary
 	// closedOutput says that the reader of stdout has gone.
 	closedOutput atomic.Bool
@@ -73,7 +73,7 @@ func newJobRun(p *Program, plan *Plan, o Options) *jobRun {
 	r := &jobRun{
 		program: p, graph: p.Graph, plan: plan, options: o, host: o.Host, cores: o.Cores,
 		env:  &kernel.Env{Seed: p.Graph.Seed, MaxSteps: o.MaxSteps, Prepare: p.Prepare},
-		kept: map[string]*overflow{}, letters: map[string][]*overflow{},
+		kept: map[string]*overflow{}, letters: map[string][]letters{},
 	}
 	r.store = newStore(o)
 	return r
@@ -105,8 +105,7 @@ type stepRun struct {
 	targets   []string // of the outputs, as they were written
 
 	deadMu sync.Mutex
-	dead   map[int]*deadLetterBox
-	late   map[int]*lateBox
+	dead   map[boxKey]*deadLetterBox
 }
 
 type stepSink struct {
@@ -118,7 +117,7 @@ type stepSink struct {
 func (r *jobRun) step(ctx context.Context, i int) error {
 	s := &stepRun{
 		jobRun: r, plan: r.plan.Steps[i], number: i, step: &r.graph.Steps[i], last: i == len(r.plan.Steps)-1,
-		byID: map[int]*stageRun{}, dead: map[int]*deadLetterBox{},
+		byID: map[int]*stageRun{}, dead: map[boxKey]*deadLetterBox{},
 	}
 	defer s.abort()
 	if err := s.build(ctx); err != nil {
@@ -158,6 +157,7 @@ func (r *stepRun) build(ctx context.Context) error {
 			unbounded += len(p.Outputs)
 		}
 	}
+	holdEffects(r.stages, r.byID, r.graph.Ops)
 	r.share = r.options.Memory / stateShare / int64(max(stateful, 1))
 	r.edgeShare = r.options.Memory / edgesShare / int64(max(unbounded, 1))
 	for _, s := range r.stages {

@@ -59,7 +59,7 @@ func (e *Executor) stage(t Task) (*stageRun, error) {
 	}
 	r := &stepRun{
 		jobRun: e.jobRun, plan: e.plan.Steps[t.Step], step: &e.graph.Steps[t.Step],
-		byID: map[int]*stageRun{}, dead: map[int]*deadLetterBox{},
+		byID: map[int]*stageRun{}, dead: map[boxKey]*deadLetterBox{},
 		share: e.options.Memory / stateShare, edgeShare: e.options.Memory / edgesShare,
 	}
 	i := slices.IndexFunc(r.plan.Stages, func(s *Stage) bool { return s.ID == t.Stage })
@@ -265,6 +265,7 @@ func (e *taskEnd) finish(ctx context.Context) error {
 	prints := e.added()
 	for _, text := range e.groups.prints.lines {
 		prints.head.Prints = append(prints.head.Prints, []byte(text))
+		prints.head.Places = append(prints.head.Places, kernel.Place{Print: true})
 	}
 	if err := e.send(prints); err != nil {
 		return err

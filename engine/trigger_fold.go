@@ -54,7 +54,7 @@ func newStepper(s *stageRun, op *Op) (sequential, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Prints = func(text string) { s.run.host.Send(Printed{Text: text}) }
+	r.Prints = s.print
 	f := &stepper{
 		stage: s, op: op, folder: kernel.NewFolder(r, s.run.env), fires: s.run.function(op, "trigger.f"),
 		keyed: op.Funcs["by"] != "", flushes: r.Flush != nil, states: map[string]*running{}, windows: newWindower(s, op),
@@ -79,6 +79,9 @@ func (f *stepper) next(out *kernel.Output) (*chunk.Batch, error) {
 	}
 	ordinals := out.Ordinals(nil)
 	for i := range out.N {
+		if err := f.stage.reached(i, b.N); err != nil {
+			return b, err
+		}
 		f.folder.At(ordinals[i])
 		if err := f.record(b, out, times, i); err != nil {
 			return b, err
@@ -133,7 +136,7 @@ func (f *stepper) windowsOf(out *kernel.Output, times *chunk.Column, i int) (win
 	}
 	if w.sheds() {
 		if by := w.lateBy(t); by > 0 {
-			return nil, w.late.add(w, &f.in, i, out.At(i), by)
+			return nil, w.shed(&f.in, i, out.At(i), by)
 		}
 	}
 	if err := f.appendKey(out, i, nil); err != nil {
@@ -275,12 +278,8 @@ func (f *stepper) failed(out *kernel.Output, i int, err error) error {
 	if f.stage.rules(f.op.ID) == nil || !errors.As(err, &e) || errors.Is(err, kernel.ErrLimit) {
 		return f.stage.locate(err, out, i)
 	}
-	source, offset := "", int64(-1)
-	if o := out.Origin; o != nil {
-		source, offset = o.File, o.Base+int64(out.RelativeAt(i))
-	}
 	f.stage.run.seen(f.op.ID, 1)
-	return f.stage.run.letter(f.op.ID, out.At(i), source, offset, reason(e), e.Backtrace)
+	return f.stage.giveUp(f.op.ID, out, i, e)
 }
 
 // fired are the names of what fires with a record that was folded into the state.

@@ -26,7 +26,6 @@ type windower struct {
 
 	// What only deliver looks at, record by record in the order of the input.
 	watermark int64            // the greatest time so far
-	late      *lateBox         // nil if none is shed
 	counts    map[string]int64 // by canonical key: records so far
 	bytes     int64            // of counts
 	began     time.Time        // when the first record came
@@ -42,7 +41,6 @@ func newWindower(s *stageRun, op *Op) *windower {
 		s.column(op, "window.time", false)
 	}
 	if w.sheds() {
-		w.late = s.run.lateBox(op.ID, w.Late)
 		s.chain.Discard, s.chain.Into = false, nil // a late record is written whole
 	}
 	return w
@@ -163,7 +161,7 @@ func (w *windower) place(k *operator.Keyed, times *chunk.Column, record func(i i
 	for i, t := range instants {
 		if w.sheds() {
 			if by := w.lateBy(t); by > 0 {
-				if err := w.late.add(w, k, i, record(i), by); err != nil {
+				if err := w.shed(k, i, record(i), by); err != nil {
 					return err
 				}
 				continue

@@ -72,7 +72,7 @@ func (w *windower) placeSession(k *operator.Keyed, times *chunk.Column, record f
 	for i, t := range instants {
 		if w.sheds() {
 			if by := w.lateBy(t); by > 0 {
-				if err := w.late.add(w, k, i, record(i), by); err != nil {
+				if err := w.shed(k, i, record(i), by); err != nil {
 					return err
 				}
 				continue

@@ -27,6 +27,8 @@ type unit struct {
 	emitted int64                    // records that left the chain
 	dead    []kernel.Dead            // in order
 	prints  []string                 // in order
+	places  []kernel.Place           // of dead and prints
+	marks   []mark                   // that came with the batch
 	bad     []*connector.RecordError // that the source could not decode and the job does not want to fail for
 	err     error                    // what stopped the unit; it is reported when its turn comes
 	partial bool                     // what came before the record that err is about goes on
@@ -70,6 +72,11 @@ type stageRun struct {
 	bytes   atomic.Int64 // input bytes as they stand on disk
 	total   int64        // of the input, 0 if not known
 	emitted atomic.Int64 // records handed on
+	cuts    bool         // it ends with a take that stops it
+	cut     bool         // whoever reads it may stop it
+	effects heldEffects  // of a stage that is cut
+	pending []moment     // of the unit that is delivered
+	ahead   int          // records of it that wait to be handed on
 	waiting atomic.Int32 // what the stage waits for, for the stall report
 	ledger  stageLedger
 	samples []string // of a dry run
@@ -92,6 +99,9 @@ func (s *stageRun) work(ctx context.Context) error {
 	}
 	if closed := s.feed.close(); err == nil {
 		err = closed
+	}
+	if err == nil {
+		err = s.trail()
 	}
 	if err == nil {
 		err = s.end.finish(ctx)
@@ -211,7 +221,7 @@ func (s *stageRun) next(ctx context.Context) *unit {
 	return u
 }
 
-// deliver takes a unit whose turn has come: what it read and printed, its dead letters, its records or its error.
+// deliver takes a unit whose turn has come: what it read, its records and what happened between them, or its error.
 func (s *stageRun) deliver(u *unit) error {
 	if s.task != nil {
 		return s.task.deliver(u)
@@ -219,10 +229,8 @@ func (s *stageRun) deliver(u *unit) error {
 	if err := s.account(u); err != nil {
 		return err
 	}
-	if u.err == nil || u.partial {
-		if err := s.end.deliver(u); err != nil || u.err == nil {
-			return err
-		}
+	if err := s.handOn(u); err != nil || u.err == nil {
+		return err
 	}
 	if e, ok := s.end.(settler); ok {
 		if err := e.settle(); err != nil {
@@ -343,5 +351,6 @@ func (w *worker) through(in *chunk.Batch, u *unit) error {
 	u.out = w.out
 	u.emitted = int64(w.out.Records())
 	u.counts, u.dead, u.prints = slices.Clone(w.out.Counts), w.out.Dead, w.out.Prints
+	u.places = w.out.Places
 	return err
 }

@@ -47,6 +47,10 @@ func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
 	if c.Delta != nil {
 		it.args = append(it.args, newArguments(c.Delta.Fn))
 	}
+	it.thread.Print = func(_ *starlark.Thread, text string) {
+		it.prints = append(it.prints, text)
+		it.place(true)
+	}
 	env.observe(&it.inside)
 	return it
 }
@@ -362,20 +366,26 @@ func (it *interpreter) caught(k int, s *Step, v starlark.Value, err error) error
 	}
 	it.out.Counts[k].Dead++
 	it.out.Dead = append(it.out.Dead, Dead{Step: k, Record: v, Error: e})
+	it.place(false)
 	return nil
+}
+
+// place notes where a record failed or printed.
+func (it *interpreter) place(print bool) {
+	it.out.Places = append(it.out.Places, Place{Relative: it.in.RelativeAt(it.row), Before: it.out.Len, Print: print})
 }
 
 // blame adds to an error what record it struck.
 func (it *interpreter) blame(s *Step, v starlark.Value, err error) error {
 	err = it.fail(s.Name, s.At, s.Op, err)
 	if e, ok := err.(*ScriptError); ok {
-		it.place(e).Show(v)
+		it.locate(e).Show(v)
 	}
 	return err
 }
 
-// place says where the current record came from.
-func (it *interpreter) place(e *ScriptError) *ScriptError {
+// locate says where the current record came from.
+func (it *interpreter) locate(e *ScriptError) *ScriptError {
 	at := it.in.RelativeAt(it.row)
 	e.Ordinal = chunk.Ordinal{Position: it.in.Base + uint64(at), Lane: it.lane}
 	if o := it.in.Origin; o != nil {

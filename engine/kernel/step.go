@@ -83,6 +83,13 @@ type Dead struct {
 	Error  *ScriptError
 }
 
+// A Place says where in a batch a record failed or a line was printed.
+type Place struct {
+	Relative uint32 // of the record that was worked on
+	Before   int    // records that had left the chain
+	Print    bool   // the next of Output.Prints; otherwise of Output.Dead
+}
+
 // An Output is what a batch becomes. It belongs to the caller and is reset by Run.
 type Output struct {
 	chunk.Batch
@@ -90,6 +97,7 @@ type Output struct {
 	Counts  []Count        // one per Chain.Steps
 	Dead    []Dead         // in order of records
 	Prints  []string       // in order of records
+	Places  []Place        // of Dead and Prints together, in order
 	Len     int            // rows: records that left the chain; Batch.N unless Chain.Discard
 	folded  int            // records that left the chain, where Chain.Delta makes rows by key of them
 	keyed   bool           // it does
@@ -120,7 +128,7 @@ func (o *Output) reset(in *chunk.Batch, c *Chain) {
 		o.Counts = make([]Count, len(c.Steps))
 	}
 	clear(o.Counts)
-	o.Dead, o.Prints, o.Len = nil, nil, 0
+	o.Dead, o.Prints, o.Places, o.Len = nil, nil, nil, 0
 	o.folded, o.keyed = 0, c.Delta != nil && c.Delta.Keyed
 }
 

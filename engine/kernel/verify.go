@@ -109,6 +109,8 @@ func (v *verifier) compare(fast, reference *Output) *MismatchError {
 		return differ("failed records", letters(fast), letters(reference))
 	case !slices.Equal(fast.Prints, reference.Prints):
 		return differ("prints", fast.Prints, reference.Prints)
+	case !slices.Equal(fast.Places, reference.Places):
+		return differ("places of failed records and prints", fast.Places, reference.Places)
 	case !slices.Equal(fast.Counts, reference.Counts):
 		return differ("counts", fast.Counts, reference.Counts)
 	case fast.keyed: // its rows were compared
