@@ -57,7 +57,7 @@ func somePiece(t testing.TB) []byte {
 		read: 4, counts: []kernel.Count{{In: 4, Out: 3, Dead: 1}}, emitted: 2, prints: []string{"p\xff"}, partial: true, out: out,
 		dead:   []kernel.Dead{{Record: starlark.String("d\xff"), Error: someFailures[0].(*kernel.ScriptError)}},
 		places: []kernel.Place{{Relative: 3, Before: 1, Print: true}, {Relative: 9, Before: 1}},
-		bad:  []*connector.RecordError{someFailures[2].(*connector.RecordError)}, err: someFailures[1],
+		bad:    []*connector.RecordError{someFailures[2].(*connector.RecordError)}, err: someFailures[1],
 	}
 	var data []byte
 	e := &taskEnd{put: func(p []byte) error {
