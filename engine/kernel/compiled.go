@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 )
@@ -26,38 +27,9 @@ type compiled struct {
 // maxPrograms is how many types of input a chain is compiled for; the last of them makes the fewest assumptions.
 const maxPrograms = 5
 
-// A Report says how a runner's functions are run.
-type Report struct {
-	Compiled bool
-	Refusal  *Refusal // why not; nil: they are, or were until too many records failed a guard
-	Records  int64    // that the kernels took
-	Deopts   []Deopts // records that they gave up, by reason
-	Bugs     int64    // records on which a kernel panicked
-}
-
-// Deopts counts records that the interpreter took over for one reason.
-type Deopts struct {
-	Reason string
-	Line   int32 // in the script; 0 if it is no single place
-	Count  int64
-}
-
 // newCompiled makes the runner for one goroutine.
 func newCompiled(chain *Chain, env *Env, batches Runner, verify bool) *compiled {
 	return &compiled{chain: chain, env: env, batches: batches, verify: verify}
-}
-
-// ReportOf says how a runner's functions have been run so far. ok is false if it has no functions to compile.
-func ReportOf(r Runner) (report Report, ok bool) {
-	switch r := r.(type) {
-	case *compiled:
-		return r.report, true
-	case *direct:
-		return ReportOf(r.slow)
-	case *verifier:
-		return ReportOf(r.fast)
-	}
-	return Report{}, false
 }
 
 func (r *compiled) Run(in *chunk.Batch, out *Output) error {
@@ -66,6 +38,7 @@ func (r *compiled) Run(in *chunk.Batch, out *Output) error {
 		return &MismatchError{What: "compiler", Kernel: r.report.Refusal.What, Reference: "no error", Position: in.Base}
 	}
 	if p == nil {
+		r.report.Interpreted += int64(in.N)
 		return r.batches.Run(in, out)
 	}
 	out.reset(in, r.chain)
@@ -119,6 +92,7 @@ func (r *compiled) program(in *chunk.Batch) *program {
 		r.report.Refusal, _ = err.(*Refusal)
 		if r.report.Refusal.bug {
 			r.report.Bugs++
+			r.report.Bug = r.report.Refusal.What
 		}
 		return nil
 	}
@@ -155,6 +129,7 @@ func (r *compiled) records(p *program) error {
 func (r *compiled) rest() error {
 	for f := r.frame; f.row+1 < f.in.N; {
 		f.row++
+		r.report.Interpreted++
 		if err := r.slow.one(f.row); err != nil {
 			return err
 		}
@@ -168,22 +143,29 @@ func (r *compiled) instead(cause any, before int) error {
 	f.rollBack()
 	d, guard := cause.(*deopt)
 	if guard {
-		r.count(*d)
+		r.report.count(Deopts{reasonText[d.why], d.line, 1})
 	}
-	r.off = r.window.broke(before)
+	if r.off = r.window.broke(before); r.off {
+		r.report.Storms++
+	}
 	if err := r.limited(); err != nil {
 		return err
 	}
 	dead := len(f.out.Dead)
 	err := r.slow.one(f.row)
-	if guard || err != nil || len(f.out.Dead) > dead {
-		return err
+	if !guard && !panicked(err, f.out.Dead[dead:]) {
+		r.report.Bugs++
+		r.report.Bug = fmt.Sprint(cause)
+		if r.verify {
+			return &MismatchError{What: "panic", Kernel: r.report.Bug, Reference: text(err), Position: f.in.Base + uint64(f.in.RelativeAt(f.row)), ofRecord: true}
+		}
 	}
-	r.report.Bugs++
-	if r.verify {
-		return &MismatchError{What: "panic", Kernel: fmt.Sprint(cause), Reference: "no error", Position: f.in.Base + uint64(f.in.RelativeAt(f.row)), ofRecord: true}
-	}
-	return nil
+	return err
+}
+
+// panicked says that a builtin panicked on the interpreter too.
+func panicked(err error, dead []Dead) bool {
+	return errors.Is(err, ErrPanic) || slices.ContainsFunc(dead, func(d Dead) bool { return errors.Is(d.Error, ErrPanic) })
 }
 
 // limited is the error of the current record if a limit of the whole job stopped its compiled code. It names the
@@ -207,17 +189,6 @@ func (r *compiled) limited() error {
 		return *stop
 	}
 	return r.slow.blame(all[0], r.frame.in.At(r.frame.row), *stop)
-}
-
-func (r *compiled) count(d deopt) {
-	reason := reasonText[d.why]
-	for i := range r.report.Deopts {
-		if e := &r.report.Deopts[i]; e.Reason == reason && e.Line == d.line {
-			e.Count++
-			return
-		}
-	}
-	r.report.Deopts = append(r.report.Deopts, Deopts{reason, d.line, 1})
 }
 
 // A storm watches how many of the records fail guards. From stormDeopts of stormRecords on, compiled code costs

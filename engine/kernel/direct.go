@@ -25,8 +25,9 @@ func fastest(c *Chain, env *Env, verify bool) Runner {
 // direct runs chains without steps: the output borrows the input's columns, and keys that are selectors are
 // columns of it already. What it cannot do goes to the interpreter, batch by batch.
 type direct struct {
-	chain *Chain
-	slow  Runner
+	chain  *Chain
+	slow   Runner
+	direct int64 // records that were columns already
 }
 
 func (d *direct) Run(in *chunk.Batch, out *Output) error {
@@ -38,6 +39,7 @@ func (d *direct) Run(in *chunk.Batch, out *Output) error {
 		}
 		columns = append(columns, c)
 	}
+	d.direct += int64(in.N)
 	out.reset(in, d.chain)
 	out.Batch, out.Columns, out.Len, out.Borrowed = *in, columns, in.N, true
 	if d.chain.Discard {
