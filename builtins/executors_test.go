@@ -259,18 +259,30 @@ func TestErrors(t *testing.T) {
 }
 
 func TestPrintsComeInOrder(t *testing.T) {
-	script := "def f(x):\n    print(x)\n    return x\njob = from_enumerable(range(50)).map(f).count()"
-	for name, o := range executors {
-		if o.Kernels == "verify" {
-			continue
-		}
-		w := newWorld(t, nil, "")
-		if _, err := w.run(script, o); err != nil {
-			t.Fatal(err)
-		}
-		for i := range 50 {
-			if w.printed[i] != fmt.Sprint(i) {
-				t.Fatalf("%s: line %d is %s", name, i, w.printed[i])
+	const functions = `
+def f(x):
+    print(x)
+    return x
+def add(acc, x):
+    print(x)
+    return acc + x
+`
+	for _, flow := range []string{
+		"map(f).count()",
+		"scan(0, lambda acc, x: ([f(x)], acc))",
+		"reduce(0, add)",
+		"reduce(0, add, by = lambda x: x % 7)",
+		"reduce(0, add, by = lambda x: x % 7, merge = lambda a, b: a + b)",
+	} {
+		for name, o := range executors {
+			w := newWorld(t, nil, "")
+			if _, err := w.run(functions+"job = from_enumerable(range(50))."+flow, o); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 50 {
+				if w.printed[i] != fmt.Sprint(i) {
+					t.Fatalf("%s: %s: line %d is %s", flow, name, i, w.printed[i])
+				}
 			}
 		}
 	}

@@ -77,13 +77,24 @@ type routed struct {
 // printLog keeps what reducers print until the stage is done; they run in several goroutines.
 type printLog struct {
 	mu    sync.Mutex
-	lines []string
+	lines []printedAt
 }
 
-func (p *printLog) add(text string) {
+type printedAt struct {
+	at   chunk.Ordinal
+	text string
+}
+
+func (p *printLog) add(at chunk.Ordinal, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lines = append(p.lines, text)
+	p.lines = append(p.lines, printedAt{at, text})
+}
+
+// inOrder is what was printed so far, in the order of the records.
+func (p *printLog) inOrder() []printedAt {
+	slices.SortStableFunc(p.lines, func(a, b printedAt) int { return a.at.Compare(b.at) })
+	return p.lines
 }
 
 func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
@@ -389,8 +400,8 @@ func (g *groupEnd) finish(ctx context.Context) error {
 		return g.located(err)
 	}
 	g.ledger.settled = true
-	for _, text := range g.prints.lines {
-		g.stage.print(text)
+	for _, line := range g.prints.inOrder() {
+		g.stage.print(line.text)
 	}
 	if g.windows != nil {
 		err := g.emitWindows(ctx)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
 	"github.com/flowsh/flowsh/engine/value"
@@ -26,7 +27,7 @@ func (g *groupEnd) decompose() error {
 	if err != nil {
 		return err
 	}
-	r.Prints = func(string) {}
+	r.Prints = func(chunk.Ordinal, string) {}
 	if d, refusal := decompose(g.op, r, &s.chain, s.run.env); refusal == nil {
 		g.delta, s.chain.Delta, s.chain.Discard = d, d, true
 	}

@@ -263,8 +263,8 @@ func (e *taskEnd) finish(ctx context.Context) error {
 		return e.late(err)
 	}
 	prints := e.added()
-	for _, text := range e.groups.prints.lines {
-		prints.head.Prints = append(prints.head.Prints, []byte(text))
+	for _, line := range e.groups.prints.inOrder() {
+		prints.head.Prints = append(prints.head.Prints, []byte(line.text))
 		prints.head.Places = append(prints.head.Places, kernel.Place{Print: true})
 	}
 	if err := e.send(prints); err != nil {

@@ -54,7 +54,7 @@ func newStepper(s *stageRun, op *Op) (sequential, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Prints = s.print
+	r.Prints = func(_ chunk.Ordinal, text string) { s.print(text) }
 	f := &stepper{
 		stage: s, op: op, folder: kernel.NewFolder(r, s.run.env), fires: s.run.function(op, "trigger.f"),
 		keyed: op.Funcs["by"] != "", flushes: r.Flush != nil, states: map[string]*running{}, windows: newWindower(s, op),

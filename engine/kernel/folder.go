@@ -14,15 +14,15 @@ import (
 type Reducer struct {
 	Op      int
 	Name    string
-	At      string         // file:line:col of the operator in the script
-	Fn      *Func          // f(state, record...[, side input])
-	Using   starlark.Value // the side input, if Fn.Using
-	Initial starlark.Value // a callable, or a value of which every state starts as a copy
-	First   bool           // instead of Initial: a state starts as a copy of its first record
-	Lanes   int            // of the flow, 0 if it has none: a callable Initial with two parameters takes lane and Lanes
-	Merge   *Func          // merge(earlier, later), or nil
-	Flush   *Func          // flush(state) of a scan, done(state) of a departition, or nil
-	Prints  func(text string)
+	At      string                              // file:line:col of the operator in the script
+	Fn      *Func                               // f(state, record...[, side input])
+	Using   starlark.Value                      // the side input, if Fn.Using
+	Initial starlark.Value                      // a callable, or a value of which every state starts as a copy
+	First   bool                                // instead of Initial: a state starts as a copy of its first record
+	Lanes   int                                 // of the flow, 0 if it has none: a callable Initial with two parameters takes lane and Lanes
+	Merge   *Func                               // merge(earlier, later), or nil
+	Flush   *Func                               // flush(state) of a scan, done(state) of a departition, or nil
+	Prints  func(at chunk.Ordinal, text string) // takes what the functions print at a record
 }
 
 // A Folder folds records into states on the interpreter. It is used by one goroutine at a time.
@@ -36,6 +36,7 @@ type Folder struct {
 	pair starlark.Tuple
 	one  starlark.Tuple
 
+	at     chunk.Ordinal
 	step   *Step                // the reducer, for Env.Inside
 	inside atomic.Pointer[Step] // step, while a function runs
 }
@@ -171,8 +172,9 @@ func (f *Folder) Flush(state starlark.Value) (starlark.Value, error) {
 	return v, nil
 }
 
-// At sets the ordinal on which random numbers depend.
+// At sets the record that the calls that follow are about: random numbers depend on it, and the order of prints.
 func (f *Folder) At(o chunk.Ordinal) {
+	f.at = o
 	f.random.op, f.random.position, f.random.sibling = f.r.Op, o.Position, o.Sibling
 }
 
@@ -187,7 +189,7 @@ func (f *Folder) invoke(fn starlark.Callable, args starlark.Tuple) (v starlark.V
 	f.inside.Store(nil)
 	if len(f.prints) > 0 {
 		for _, text := range f.prints {
-			f.r.Prints(text)
+			f.r.Prints(f.at, text)
 		}
 		f.prints = f.prints[:0]
 	}

@@ -178,6 +178,8 @@ func TestAStateThatCannotBeWrittenIsAnError(t *testing.T) {
 
 type constantFolder struct{ v starlark.Value }
 
+func (f constantFolder) At(chunk.Ordinal) {}
+
 func (f constantFolder) Initial(uint32) (starlark.Value, error) { return f.v, nil }
 
 func (f constantFolder) Fold(v starlark.Value, _ *chunk.Column, _ int) (starlark.Value, error) {

@@ -39,8 +39,10 @@ func (a *foldAggregate) Fold(groups []int32, in *Keyed) error {
 }
 
 func (a *foldAggregate) fold(g int32, in *Keyed, i int) error {
+	o := in.Ordinal(i)
+	a.folder.At(o)
 	if int(g) == len(a.states) {
-		state, err := a.folder.Initial(in.Ordinal(i).Lane)
+		state, err := a.folder.Initial(o.Lane)
 		if err != nil {
 			return err
 		}

@@ -106,6 +106,8 @@ func (listFolder) Fold(state starlark.Value, records *chunk.Column, i int) (star
 	return append(slices.Clone(state.(starlark.Tuple)), value.Detach(records.At(i))), nil
 }
 
+func (listFolder) At(chunk.Ordinal) {}
+
 func (listFolder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 	return slices.Concat(earlier.(starlark.Tuple), later.(starlark.Tuple)), nil
 }
@@ -118,6 +120,8 @@ func (dictFolder) Initial(uint32) (starlark.Value, error) { return starlark.NewD
 func (dictFolder) Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
 	return add(state.(*starlark.Dict), value.Detach(records.At(i)), starlark.MakeInt(1))
 }
+
+func (dictFolder) At(chunk.Ordinal) {}
 
 func (dictFolder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 	for _, item := range later.(*starlark.Dict).Items() {

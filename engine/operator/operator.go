@@ -35,6 +35,8 @@ type Memory struct {
 type Folder interface {
 	// Initial is a new state for a key whose first record has a lane. It may be nil, which only Fold gets to see.
 	Initial(lane uint32) (starlark.Value, error)
+	// At says which record the calls that follow are about.
+	At(o chunk.Ordinal)
 	// Fold folds value i of records into the state and returns the next state.
 	Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error)
 	// Merge folds the state of later records into that of earlier ones. It is called only if the reducer has
