@@ -64,6 +64,9 @@ func (c *compiler) boxedBinary(op syntax.Token, x, y operand, line int32) operan
 
 // interpolate is text % values.
 func (c *compiler) interpolate(x, y operand, line int32) operand {
+	if r := c.percent(x, y); r.typ != nil {
+		return r
+	}
 	c.transient++
 	a, b := x.text, c.box(y, line).value
 	c.transient--

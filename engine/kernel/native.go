@@ -35,6 +35,10 @@ func (s *scope) native(fn *starlark.Builtin, args []operand, at syntax.Node) ope
 		}
 	}
 	switch {
+	case fn.Name() == "sprintf":
+		if o := s.sprintf(args); o.typ != nil {
+			return o
+		}
 	case fn.Name() == "json.decode" && len(args) == 1:
 		return s.decodeJSON(args[0], line)
 	case fn.Name() == "sum" && len(args) == 1:

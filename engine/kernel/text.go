@@ -68,6 +68,13 @@ func (s *scope) textMethod(x operand, name string, args []operand, e *syntax.Cal
 			return s.splitBy(x, sep, e)
 		}
 	}
+	if k, ok := x.constant.(starlark.String); ok && name == "format" {
+		if l, ok := layoutOfBraces(string(k)); ok {
+			if o := s.fill(l, args); o.typ != nil {
+				return o
+			}
+		}
+	}
 	if name == "join" && len(args) == 1 {
 		return s.joinTexts(x, s.through(args[0]), line)
 	}
