@@ -57,6 +57,7 @@ type Batch struct {
 	Relative []uint32
 	Lanes    []uint32
 	Origin   *Origin // nil after a shuffle
+	Text     string  // of lines: the text that they are parts of, in which record i begins at Relative[i]; or ""
 	// Whole gives record i with all of its members, where the column holds only those that functions read; nil if
 	// the column holds all. It lasts as long as the batch is not reset.
 	Whole func(i int) starlark.Value
@@ -69,7 +70,7 @@ const PositionBits = 40
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
 	b.Column.Reset()
-	b.Base, b.Relative, b.Lanes, b.Origin, b.Whole = 0, b.Relative[:0], b.Lanes[:0], nil, nil
+	b.Base, b.Relative, b.Lanes, b.Origin, b.Text, b.Whole = 0, b.Relative[:0], b.Lanes[:0], nil, "", nil
 }
 
 // RelativeAt is the position of record i relative to Base.

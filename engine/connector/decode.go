@@ -72,6 +72,9 @@ func (d *decoder) Decode(b *Block, out *chunk.Batch, bad func(*RecordError) erro
 	if err != nil {
 		return err
 	}
+	if _, lines := d.parser.(linesParser); lines && !d.source.spec.Origin {
+		out.Text = scan.View(b.Data)
+	}
 	if len(out.Relative) == 0 {
 		out.Column.Reset()
 	}

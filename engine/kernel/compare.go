@@ -247,10 +247,14 @@ func (s *scope) membership(e *syntax.BinaryExpr) operand {
 		return never()
 	}
 	is := s.contains(x, y, e.OpPos.Line)
+	var must *needle
+	if k, ok := x.constant.(starlark.String); ok && k != "" && y.held && y.typ.kind == str {
+		must = &needle{y.at, string(k)}
+	}
 	if e.Op == syntax.NOT_IN {
 		return operand{typ: boolType, truth: func(f *frame) bool { return !is(f) }}
 	}
-	return operand{typ: boolType, truth: is}
+	return operand{typ: boolType, truth: is, needle: must}
 }
 
 func (c *compiler) contains(x, y operand, line int32) func(*frame) bool {

@@ -218,7 +218,16 @@ func (f *frame) dash(p *program) (cause any) {
 	defer func() { cause = recover() }()
 	budget := int64(min(f.env.MaxSteps, mostFuel)) - p.cost
 	fuel := min(budget, fuelQuantum)
+	searches := p.searches(f)
+	if searches {
+		p.search.tune(f.in.Text)
+	}
 	for n := f.in.N; f.row < n; f.row++ {
+		if searches {
+			if f.row = p.search.next(f); f.row == n {
+				break
+			}
+		}
 		f.mark(p)
 		if f.row&63 == 0 {
 			f.env.Moves.Add(1)

@@ -87,7 +87,7 @@ func (s *scope) andOr(e *syntax.BinaryExpr) operand {
 	if x.typ.kind == boolean && y.typ.kind == boolean {
 		a, b := x.truth, y.truth
 		if and {
-			return operand{typ: boolType, truth: func(f *frame) bool { return a(f) && b(f) }}
+			return operand{typ: boolType, needle: x.needle, truth: func(f *frame) bool { return a(f) && b(f) }}
 		}
 		return operand{typ: boolType, truth: func(f *frame) bool { return a(f) || b(f) }}
 	}

@@ -15,6 +15,7 @@ type program struct {
 	load    func(f *frame) // puts record f.row of the input into its slots
 	run     code           // takes the record in its slots through the chain
 	cost    int64          // steps that a record takes outside of loops
+	search  *search        // for the records that can pass the first filter; nil: all of them are looked at
 	columns [][]int        // paths of the columns of the input that are read
 	counted []int          // the steps whose records are counted as they pass
 }
@@ -26,6 +27,7 @@ type builder struct {
 	scopes []*scope    // of steps and columns; nil where there is no function of the script
 	elems  []*variable // per step: an element of what a flat_map returned
 	counts []bool
+	search *search
 
 	outcome Forecast // of the last pass
 }
@@ -54,11 +56,12 @@ func (b *builder) build(input *Type) (*program, error) {
 		if input.kind == row || input.width == 0 {
 			record.held = input.kind == row
 		}
+		b.search = nil
 		p.load = c.loader(input, nil, record.at)
 		p.run = b.push(0, record)
 		p.cost = (c.nodes + int64(n)) * nodeSteps
 	})
-	p.columns = c.paths
+	p.columns, p.search = c.paths, b.search
 	for k, counted := range b.counts {
 		if counted {
 			p.counted = append(p.counted, k)
@@ -300,7 +303,11 @@ func (b *builder) selected(sel *Selector, record operand) operand {
 
 func (b *builder) filter(k int, s *Step, record operand) code {
 	b.counts[k] = true
-	test := b.truthOf(b.apply(k, s, record))
+	cond := b.apply(k, s, record)
+	if must := cond.needle; must != nil && k == 0 && s.Kind == Filter && must.in == record.at {
+		b.search = &search{needle: must.text}
+	}
+	test := b.truthOf(cond)
 	next := b.push(k+1, record)
 	pass := s.Kind == Filter
 	return func(f *frame) {
