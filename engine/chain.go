@@ -143,23 +143,7 @@ func (r *stepRun) runner(c *kernel.Chain) kernel.Runner {
 
 // reducer is what a reduce or a scan folds with.
 func (s *stageRun) reducer(op *Op) (*kernel.Reducer, error) {
-	r := &kernel.Reducer{
-		Op: op.ID, Name: string(op.Kind), At: op.At,
-		Fn:      s.run.function(op, "f"),
-		Merge:   s.run.function(op, "merge"),
-		Flush:   s.run.function(op, "flush"),
-		Initial: s.run.program.Values[Ref{op.ID, "initial"}],
-	}
-	switch op.Kind {
-	case OpDepartition:
-		r.Fn, r.Merge, r.Flush = r.Merge, nil, s.run.function(op, "done")
-	case OpAggregate:
-		r.First = true
-	default:
-		if r.Initial == nil {
-			r.Initial = starlark.NewDict(0)
-		}
-	}
+	r := s.run.program.reducer(op)
 	if s.Laned {
 		r.Lanes = lanesOf(s.run.graph, op.ID)
 	}
@@ -168,6 +152,26 @@ func (s *stageRun) reducer(op *Op) (*kernel.Reducer, error) {
 		r.Using, err = s.run.using(op)
 	}
 	return r, err
+}
+
+// reducer is what an op folds with, but for its lanes and its side input.
+func (p *Program) reducer(op *Op) *kernel.Reducer {
+	function := func(param string) *kernel.Func { return p.Funcs[Ref{op.ID, param}] }
+	r := &kernel.Reducer{
+		Op: op.ID, Name: string(op.Kind), At: op.At,
+		Fn: function("f"), Merge: function("merge"), Flush: function("flush"), Initial: p.Values[Ref{op.ID, "initial"}],
+	}
+	switch op.Kind {
+	case OpDepartition:
+		r.Fn, r.Merge, r.Flush = r.Merge, nil, function("done")
+	case OpAggregate:
+		r.First = true
+	default:
+		if r.Initial == nil {
+			r.Initial = starlark.NewDict(0)
+		}
+	}
+	return r
 }
 
 // using is the side input of an op: the list of the collected records, or a dict of them.

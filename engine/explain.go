@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/flowsh/flowsh/engine/kernel"
 )
 
 // standardInput is the path of what the job reads from its standard input.
@@ -17,6 +19,7 @@ type Explanation struct {
 	Plan    *Plan
 	splits  map[int]string // by stage
 	how     map[Ref]string
+	adds    map[int]*kernel.Delta
 }
 
 // Explain plans a job and looks at its inputs without reading records. Inputs that are missing are part of the
@@ -28,7 +31,7 @@ func Explain(p *Program, o Options) (*Explanation, error) {
 		return nil, err
 	}
 	f := newForesight(p, o)
-	e := &Explanation{Program: p, Plan: plan, splits: map[int]string{}, how: f.how}
+	e := &Explanation{Program: p, Plan: plan, splits: map[int]string{}, how: f.how, adds: f.adds}
 	r := &stepRun{jobRun: &jobRun{program: p, graph: p.Graph, options: o, host: o.Host}}
 	for _, step := range plan.Steps {
 		for _, s := range step.Stages {
@@ -159,7 +162,10 @@ func (e *Explanation) grouping(s *Stage, op *Op) string {
 	if op.Window != nil {
 		where += ", for each window"
 	}
-	if combines(op) && (op.Window == nil || op.Window.combines()) {
+	if d := e.adds[op.ID]; d != nil && d.Keyed {
+		where = fmt.Sprintf("by the key that it changes, in %d buckets", buckets)
+	}
+	if e.adds[op.ID] != nil || combines(op) && (op.Window == nil || op.Window.combines()) {
 		return where + ", combined before the shuffle"
 	}
 	return where + ", folded in order"

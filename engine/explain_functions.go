@@ -12,9 +12,10 @@ import (
 type foresight struct {
 	program *Program
 	env     *kernel.Env
-	off     bool                 // the job runs on the interpreter alone
-	how     map[Ref]string       // "compiled", "a column", or "interpreted: " and why
-	records map[int]chunk.Column // by stage: what it hands on, without values
+	off     bool                  // the job runs on the interpreter alone
+	how     map[Ref]string        // "compiled", "a column", or "interpreted: " and why
+	adds    map[int]*kernel.Delta // by op: what reducers add to their states that do nothing else
+	records map[int]chunk.Column  // by stage: what it hands on, without values
 }
 
 // calledByState is the parameters whose functions get states, which compiled code does not know.
@@ -34,7 +35,7 @@ func paramsOf(op *Op) (columns, called []string) {
 
 func newForesight(p *Program, o Options) *foresight {
 	return &foresight{
-		program: p, off: o.Kernels == "off", how: map[Ref]string{}, records: map[int]chunk.Column{},
+		program: p, off: o.Kernels == "off", how: map[Ref]string{}, adds: map[int]*kernel.Delta{}, records: map[int]chunk.Column{},
 		env: &kernel.Env{Seed: p.Graph.Seed, MaxSteps: o.MaxSteps, Prepare: p.Prepare},
 	}
 }
@@ -64,10 +65,40 @@ func (f *foresight) stage(s *Stage) {
 		for _, param := range append([]string{"f"}, called...) {
 			f.how[Ref{op.ID, param}] = "interpreted: takes a state"
 		}
+		if op.Kind == OpReduce {
+			refs = f.reducer(s, op, chain, refs)
+		}
 	}
 	cast := kernel.Foresee(chain, f.env, &in)
 	f.judge(chain, refs, cast.Refusal)
 	f.records[s.ID] = f.result(s, cast)
+}
+
+// reducer finds out whether a reducer only adds to its state: then its additions are the last function of the chain,
+// and its states are combined.
+func (f *foresight) reducer(s *Stage, op *Op, chain *kernel.Chain, refs []Ref) []Ref {
+	ref := Ref{op.ID, "f"}
+	if f.off {
+		f.how[ref] = "interpreted: --kernels=off"
+		return refs
+	}
+	r := f.program.reducer(op)
+	r.Prints = func(string) {}
+	if op.Using != nil {
+		r.Using = noSide(op.Using)
+	}
+	if s.Laned {
+		r.Lanes = lanesOf(f.program.Graph, op.ID)
+	}
+	d, err := decompose(op, r, chain, f.env)
+	if err != nil {
+		f.how[ref] = "interpreted, in order: " + err.Error()
+		return refs
+	}
+	chain.Delta = d
+	f.adds[op.ID] = d
+	f.how[Ref{op.ID, "merge"}] = "not called"
+	return append(refs, ref)
 }
 
 // ending is the op of a stage's end, nil if it has none whose functions its chain has not called already.

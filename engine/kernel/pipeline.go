@@ -528,6 +528,7 @@ func (b *builder) leave(record operand) code {
 		b.outcome.Columns = append(b.outcome.Columns, columnOf(o.typ))
 		codes = append(codes, b.appendTo(o, func(f *frame) *chunk.Column { return &f.out.Columns[i] }))
 	}
+	b.step = len(b.chain.Steps) + len(b.chain.Columns)
 	switch d := b.chain.Delta; {
 	case d != nil && d.Keyed:
 		return sequenceOf(append(codes, b.contributeKeys(d, record)))
