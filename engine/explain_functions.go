@@ -83,7 +83,7 @@ func (f *foresight) reducer(s *Stage, op *Op, chain *kernel.Chain, refs []Ref) [
 		return refs
 	}
 	r := f.program.reducer(op)
-	r.Prints = func(string) {}
+	r.Prints = func(chunk.Ordinal, string) {}
 	if op.Using != nil {
 		r.Using = noSide(op.Using)
 	}
