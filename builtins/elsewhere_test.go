@@ -3,10 +3,15 @@ package builtins_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
 	"sync/atomic"
 
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/cluster"
+	"github.com/flowsh/flowsh/engine/transport"
 	"github.com/flowsh/flowsh/spill"
 )
 
@@ -14,7 +19,8 @@ import (
 type inMemory struct {
 	engine.Tasks
 	workers int
-	dies    int // after so many tasks the first worker is lost, with what it has done; 0: never
+	dies    int  // after so many tasks the first worker is lost, with what it has done; 0: never
+	agents  bool // a master and workers with their own connections, in memory
 }
 
 // runOn runs a program by one of the executors.
@@ -25,6 +31,9 @@ func runOn(ctx context.Context, p *engine.Program, o engine.Options) (*engine.Su
 	}
 	own := o
 	own.Tasks, own.Cores = nil, 1
+	if workers.agents {
+		return submitTo(ctx, workers, p, own)
+	}
 	var runners []cluster.Worker
 	for range workers.workers {
 		x, err := engine.NewExecutor(p, own)
@@ -70,4 +79,75 @@ func (m *mortal) Fetch(ctx context.Context, a cluster.Attempt, o cluster.Output,
 		return cluster.ErrLost
 	}
 	return m.Worker.Fetch(ctx, a, o, get)
+}
+
+// submitTo runs a program on a cluster in memory: agents, sessions and executors are those of a real one.
+func submitTo(ctx context.Context, c *inMemory, p *engine.Program, o engine.Options) (summary *engine.Summary, failed error) {
+	ctx, cancel := context.WithCancel(ctx)
+	network := transport.NewMemory()
+	listener, err := network.Listen("127.0.0.1:0")
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer cancel()
+	h := *o.Host
+	h.Stdout, h.Emit = io.Discard, nil
+	executor := &cluster.Executor{
+		Host: &h,
+		Load: func([]byte) (*engine.Program, engine.Options, error) { return p, o, nil },
+		End: func(s *engine.Summary, err error) cluster.End {
+			summary, failed = s, err
+			return cluster.End{}
+		},
+	}
+	spawn := func(lives int64) cluster.Spawner {
+		return func(ctx context.Context) (io.ReadWriteCloser, error) {
+			near, far := net.Pipe()
+			running.Go(func() { _ = executor.Run(ctx, far) }) // it ends with its connection
+			if lives > 0 {
+				return &mortalConn{Conn: near, lives: lives}, nil
+			}
+			return near, nil
+		}
+	}
+	agent := cluster.Agent{Name: "master", Version: "1", Host: o.Host, Network: network, Spawn: spawn(0), Log: slog.New(slog.DiscardHandler)}
+	running.Go(func() { _ = cluster.NewMaster(agent).Serve(ctx, listener) }) // it ends with ctx
+	address := listener.Addr().String()
+	for i := range c.workers {
+		own := agent
+		own.Name = fmt.Sprintf("worker %d", i)
+		if i == 0 && c.dies > 0 {
+			own.Spawn = spawn(int64(c.dies))
+		}
+		w := &cluster.WorkerAgent{Agent: own, Slots: 1, Master: func(context.Context) (string, error) { return address, nil }}
+		running.Go(func() { _ = w.Run(ctx) }) // it ends with ctx
+	}
+	client, err := cluster.Connect(ctx, agent, address)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	if _, err := client.Submit(ctx, cluster.Submit{}, o.Host.Stdout, o.Host.Send); err != nil {
+		return nil, err
+	}
+	return summary, failed
+}
+
+// A mortalConn breaks after so many bytes that were read.
+type mortalConn struct {
+	net.Conn
+	lives int64
+}
+
+func (c *mortalConn) Read(p []byte) (int, error) {
+	if c.lives <= 0 {
+		_ = c.Close()
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err := c.Conn.Read(p)
+	c.lives -= int64(n)
+	return n, err
 }

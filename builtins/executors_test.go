@@ -22,6 +22,7 @@ var executors = map[string]engine.Options{
 	"spilling":        {Cores: 2, Memory: 64 << 10, BlockSize: 64},
 	"interpreter":     {Cores: 2, Kernels: "off"},
 	"three workers":   {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3}},
+	"a cluster":       {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, dies: 3000, agents: true}},
 	"one worker lost": {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, dies: 2}},
 	"both, compare":   {Cores: 2, Kernels: "verify", BlockSize: 100},
 }

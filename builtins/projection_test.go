@@ -48,6 +48,9 @@ func likeWhole(t *testing.T, script string, files map[string]string) {
 	t.Helper()
 	want := traces(t, script, files, engine.Options{Cores: 1, Kernels: "off"})
 	for name, o := range executors {
+		if o.Tasks != nil {
+			continue // workers decode as everybody else does
+		}
 		if got := traces(t, script, files, o); got != want {
 			t.Errorf("%s: %s\ngot\n%s\nwant\n%s", name, script, got, want)
 		}

@@ -19,8 +19,8 @@ const (
 	blocksShare = 64 // 1/64 is the largest block, divided among cores and stages
 )
 
-// newStore is where chunks go that are not read at once: memory for the first few, then disk.
-func newStore(o Options) spill.Store {
+// NewStore is where chunks go that are not read at once: memory for the first few, then disk.
+func NewStore(o Options) spill.Store {
 	return spill.NewTiered(o.Memory/storeShare, func() (spill.Store, error) {
 		switch o.Spill {
 		case "memory":

@@ -75,7 +75,7 @@ func newJobRun(p *Program, plan *Plan, o Options) *jobRun {
 		env:  &kernel.Env{Seed: p.Graph.Seed, MaxSteps: o.MaxSteps, Prepare: p.Prepare},
 		kept: map[string]*overflow{}, letters: map[string][]letters{},
 	}
-	r.store = newStore(o)
+	r.store = NewStore(o)
 	return r
 }
 

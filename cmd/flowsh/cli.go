@@ -81,6 +81,12 @@ func commands() []command {
 		{"check", (*cli).check},
 		{"explain", (*cli).explain},
 		{"fmt", (*cli).format},
+		{"submit", (*cli).submit},
+		{"master", (*cli).master},
+		{"worker", (*cli).worker},
+		{"cluster", (*cli).cluster},
+		{"nodes", (*cli).nodes},
+		{"keygen", (*cli).keygen},
 		{"help", (*cli).help},
 		{"version", (*cli).version},
 	}
@@ -97,6 +103,9 @@ func findCommand(word string) (command, bool) {
 
 // dispatch takes args apart at the first word that is a command or a script, and runs it.
 func (c *cli) dispatch(args []string) error {
+	if len(args) > 0 && args[0] == executorCommand {
+		return c.executor(args[1:])
+	}
 	g := newGrammar(new(explainLine))
 	before, rest := g.split(args)
 	expression := slices.ContainsFunc(before, isExpression)

@@ -79,11 +79,15 @@ func (c *console) say(color string, m message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.erase()
-	text := c.format(color, m)
-	if c.secrets != nil {
-		text = c.secrets.Replace(text)
+	fmt.Fprintln(c.out, c.masked(c.format(color, m)))
+}
+
+// masked hides what no message may show.
+func (c *console) masked(text string) string {
+	if c.secrets == nil {
+		return text
 	}
-	fmt.Fprintln(c.out, text)
+	return c.secrets.Replace(text)
 }
 
 func (c *console) format(color string, m message) string {
@@ -150,7 +154,7 @@ func (c *console) summary(text string) {
 // exit reports err and returns the exit status that goes with it. A nil error is none.
 func (c *console) exit(err error) int {
 	status := exitStatus(err)
-	if err == nil || isClosedOutput(err) {
+	if err == nil || isClosedOutput(err) || isA[*statusError](err) {
 		return status
 	}
 	for _, m := range describe(err) {

@@ -8,9 +8,11 @@ import (
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
+	"github.com/flowsh/flowsh/engine/transport"
 	"github.com/flowsh/flowsh/spill"
 )
 
@@ -27,9 +29,12 @@ const (
 // exitStatus says which part of the world an error blames.
 func exitStatus(err error) int {
 	var stopped *interruption
+	var ended *statusError
 	switch {
 	case err == nil:
 		return statusDone
+	case errors.As(err, &ended):
+		return ended.status
 	case errors.As(err, &stopped):
 		return stopped.status()
 	case isClosedOutput(err):
@@ -58,7 +63,8 @@ func isLimit(err error) bool {
 
 // isMachine reports whether the machine failed. A file that is not there, or is a folder, is the data's fault.
 func isMachine(err error) bool {
-	if errors.Is(err, spill.ErrFull) {
+	if errors.Is(err, spill.ErrFull) || errors.Is(err, transport.ErrClosed) || errors.Is(err, transport.ErrFrame) || isA[*unreachableError](err) ||
+		isA[*cluster.RefusedError](err) {
 		return true
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR) {

@@ -49,7 +49,7 @@ func explainWord(word string) (string, bool) {
 	return builtins.Reference(word)
 }
 
-const usageText = `flowsh runs data jobs written in Starlark, on every core of this machine.
+const usageText = `flowsh runs data jobs written in Starlark, on every core of this machine or on a cluster.
 
 Usage:
   flowsh [flags] JOB.star [job flags] [FILE ...]      run a job (FILE - or none: stdin, where the job reads no path)
@@ -67,6 +67,12 @@ Commands:
   check JOB...         find mistakes without running
   explain [--dot] JOB  stages, where records meet, what is compiled
   fmt [--check] FILE...  format scripts
+  submit JOB           run a job on a cluster
+  cluster up|down|status  a cluster on this machine, to try things out
+  master               start the master of a cluster
+  worker --join ADDR   start a worker of it
+  nodes                list the members of a cluster
+  keygen DIR           make the keys of a cluster
   version              what this binary was built from
   help [COMMAND | NAME]  help reduce explains a word of the language
 
@@ -114,6 +120,46 @@ they move, and which functions run compiled. --dot prints the graph for Graphviz
 
 Formats scripts in place in the layout of Buildifier. - formats stdin to stdout. --check changes nothing, lists the
 files that would change, and ends with status 1 if there are any.`,
+
+	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [flags] JOB.star [job flags] [FILE ...]
+
+Runs a job on a cluster. Output, messages and exit status are those of a run here. The script, what it loads and its
+arguments travel to the cluster; the files that it reads must be there under the same names. The master is that of
+--master, of $FLOWSH_MASTER, or of the cluster that flowsh cluster up has started. Ctrl-C ends the job.`,
+
+	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] | down | status
+
+Starts a master and workers on this machine, as processes of their own, ends them, or lists them. -j and -m are for
+each worker. A whole session:
+
+  flowsh cluster up -n 3
+  flowsh submit wordcount.star books/*.txt
+  flowsh nodes
+  flowsh cluster down`,
+
+	"master": `flowsh master [--listen HOST:PORT] [--keys DIR] [--name NAME] [-j CORES] [-m SIZE] [--announce FILE]
+
+Starts the master of a cluster, at 127.0.0.1:7420 unless --listen says otherwise. Off loopback it needs keys. -j and
+-m are for each job that it runs. --announce writes the address to a file. A whole cluster:
+
+  flowsh keygen keys                                         once; then copy the files that each node needs
+  flowsh master --listen 10.0.0.1:7420 --keys keys           on one machine
+  flowsh worker --join 10.0.0.1:7420 --keys keys             on others
+  flowsh submit --master 10.0.0.1:7420 --keys keys job.star  from anywhere`,
+
+	"worker": `flowsh worker --join HOST:PORT [--keys DIR] [--name NAME] [-j CORES] [-m SIZE]
+
+Starts a worker, which does tasks of the jobs that a master runs. It may come and go while they run. -j and -m are
+for each job.`,
+
+	"nodes": `flowsh nodes [--master HOST:PORT] [--keys DIR] [--json]
+
+Lists the master and the workers of a cluster.`,
+
+	"keygen": `flowsh keygen DIR
+
+Makes the keys of a new cluster: an authority, and a certificate with its key for the role of master, worker and
+client each. A node needs authority.crt and the two files of its role.`,
 
 	"version": `flowsh version
 

@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			examples, err := filepath.Abs("../../scripts/examples")
 			env.Setenv("EXAMPLES", examples)
+			env.Defer(func() { endCluster(env.Getenv("TMPDIR")) })
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -49,6 +50,13 @@ func TestScripts(t *testing.T) {
 			"same":   sameOutput,
 		},
 	})
+}
+
+// endCluster ends a cluster that a script which failed has left running.
+func endCluster(tmp string) {
+	if state, err := readState(filepath.Join(tmp, fmt.Sprintf("flowsh-cluster-%d", os.Getuid()))); err == nil {
+		_ = state.kill() // it may have ended
+	}
 }
 
 // runForStatus is "status N PROGRAM ARG...": the program must end with exit status N.

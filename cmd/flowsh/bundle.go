@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/flowsh/flowsh/builtins"
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/host"
+)
+
+// A bundle is a job as it travels: the command line with the script, all files that it loads, and what it asked of
+// the environment. Loaded anywhere it gives the same graph.
+type bundle struct {
+	Before []string          `json:"before"` // flags in front of the script
+	Rest   []string          `json:"rest"`
+	Files  map[string][]byte `json:"files"`
+	Stdin  []byte            `json:"stdin,omitempty"` // a script that was read from there
+	Env    map[string]string `json:"env,omitempty"`
+	Now    time.Time         `json:"now"`
+}
+
+// pack loads a script and gives its bundle beside the job.
+func (c *cli) pack(before, rest []string) (*builtins.Job, *runLine, *bundle, error) {
+	b := &bundle{Before: before, Rest: rest, Files: map[string][]byte{}, Env: map[string]string{}, Now: c.host.Clock.Now().UTC()}
+	var stdin bytes.Buffer
+	h := *c.host
+	h.Clock = fixedClock{h.Clock, b.Now}
+	h.FS = recordingFS{h.FS, b}
+	h.Stdin = io.TeeReader(c.host.Stdin, &stdin)
+	h.LookupEnv = func(name string) (string, bool) {
+		text, ok := c.host.LookupEnv(name)
+		if ok {
+			b.Env[name] = text
+		}
+		return text, ok
+	}
+	packing := &cli{host: &h, console: c.console}
+	job, line, err := packing.load(before, rest)
+	c.console = packing.console
+	b.Stdin = stdin.Bytes()
+	return job, line, b, err
+}
+
+// unpack loads a bundle: what pack has seen is all that the script sees, except for the input of the job.
+func (c *cli) unpack(data []byte) (*builtins.Job, engine.Options, error) {
+	var b bundle
+	if err := json.Unmarshal(data, &b); err != nil {
+		return nil, engine.Options{}, fmt.Errorf("the bundle is damaged: %w", err)
+	}
+	h := *c.host
+	h.Clock = fixedClock{h.Clock, b.Now}
+	h.FS = bundleFS{h.FS, b.Files}
+	h.Stdin, h.Stderr = bytes.NewReader(b.Stdin), io.Discard
+	h.LookupEnv = func(name string) (string, bool) {
+		text, ok := b.Env[name]
+		return text, ok
+	}
+	loading := &cli{host: &h, console: newConsole(&h, messageFlags{Quiet: true})}
+	job, line, err := loading.load(b.Before, b.Rest)
+	c.console = loading.console
+	if err != nil {
+		return nil, engine.Options{}, err
+	}
+	options, err := loading.options(line, job)
+	return job, options, err
+}
+
+// A fixedClock says that it is now the time at which the job began.
+type fixedClock struct {
+	host.Clock
+	now time.Time
+}
+
+func (c fixedClock) Now() time.Time { return c.now }
+
+// A recordingFS notes the files that are opened in a bundle.
+type recordingFS struct {
+	host.FS
+	bundle *bundle
+}
+
+func (r recordingFS) Open(name string) (host.File, error) {
+	f, err := r.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxScript+1))
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		_ = f.Close() // the error says why
+		return nil, err
+	}
+	r.bundle.Files[filepath.Clean(name)] = text
+	return f, nil
+}
+
+// A bundleFS has the files of a bundle and no others that could be opened while a script loads.
+type bundleFS struct {
+	host.FS
+	files map[string][]byte
+}
+
+func (b bundleFS) Open(name string) (host.File, error) {
+	text, ok := b.files[filepath.Clean(name)]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return &bundleFile{Reader: bytes.NewReader(text), name: name}, nil
+}
+
+// A bundleFile is a file that is only read.
+type bundleFile struct {
+	*bytes.Reader
+	name string
+}
+
+func (f *bundleFile) Name() string               { return f.name }
+func (f *bundleFile) Close() error               { return nil }
+func (f *bundleFile) Sync() error                { return nil }
+func (f *bundleFile) Write([]byte) (int, error)  { return 0, fs.ErrPermission }
+func (f *bundleFile) Stat() (fs.FileInfo, error) { return nil, fs.ErrInvalid }

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// clusterLine are the flags of cluster up.
+type clusterLine struct {
+	messageFlags `embed:""`
+	Workers      int       `short:"n" default:"2"`
+	Cores        coreCount `short:"j"` // of each worker
+	Mem          budget    `short:"m"` // of each worker
+	dir          string
+}
+
+// clusterDir is where the cluster on this machine keeps the numbers of its processes and their logs.
+func (c *cli) clusterDir() string {
+	return filepath.Join(c.host.FS.TempDir(), fmt.Sprintf("flowsh-cluster-%d", os.Getuid()))
+}
+
+// A localCluster is the processes of a cluster on this machine.
+type localCluster struct {
+	Master    string `json:"master"`
+	Processes []int  `json:"processes"`
+}
+
+const (
+	stateFile = "cluster.json"
+	comeUp    = 15 * time.Second // for a master to listen
+	mostLocal = 64               // workers on one machine
+)
+
+// cluster starts and ends a cluster on this machine.
+func (c *cli) cluster(before, rest []string) error {
+	line := new(clusterLine)
+	g := newGrammar(line)
+	flags, words := slices.Clone(before), []string{}
+	for len(rest) > 0 {
+		var more []string
+		if more, rest = g.split(rest); len(rest) > 0 {
+			words, rest = append(words, rest[0]), rest[1:]
+		}
+		flags = append(flags, more...)
+	}
+	if err := g.parse(flags); err != nil {
+		return err
+	}
+	line.dir = c.clusterDir()
+	if len(words) != 1 {
+		return usagef("write flowsh cluster up, down or status")
+	}
+	switch words[0] {
+	case "up":
+		return c.clusterUp(line)
+	case "down":
+		return c.clusterDown(line)
+	case "status":
+		return c.clusterStatus(line)
+	}
+	return usagef("cluster %s: there are up, down and status", words[0])
+}
+
+// readState finds the cluster that is up on this machine.
+func readState(dir string) (*localCluster, error) {
+	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil {
+		return nil, err
+	}
+	state := new(localCluster)
+	return state, json.Unmarshal(text, state)
+}
+
+// clusterUp starts a master and workers that go on when this process has ended.
+func (c *cli) clusterUp(line *clusterLine) error {
+	if line.Workers < 1 || line.Workers > mostLocal {
+		return usagef("-n %d: a cluster on one machine has 1 to %d workers", line.Workers, mostLocal)
+	}
+	if state, err := readState(line.dir); err == nil {
+		return usagef("a cluster is up already, its master at %s; flowsh cluster down ends it", state.Master)
+	}
+	if err := os.MkdirAll(line.dir, 0o700); err != nil {
+		return err
+	}
+	state := new(localCluster)
+	address := filepath.Join(line.dir, "master.address")
+	_ = os.Remove(address) // of an earlier cluster
+	if err := c.background(line, state, "master", "--listen", "127.0.0.1:0", "--announce", address); err != nil {
+		return err
+	}
+	text, err := c.appears(address)
+	if err != nil {
+		_ = state.kill() // it did not come up
+		return fmt.Errorf("the master does not start, %s says why: %w", filepath.Join(line.dir, "master.log"), err)
+	}
+	state.Master = string(text)
+	for i := range line.Workers {
+		name := fmt.Sprintf("worker-%d", i+1)
+		flags := []string{"worker", "--join", state.Master, "--name", name}
+		if line.Cores > 0 {
+			flags = append(flags, fmt.Sprintf("--cores=%d", line.Cores))
+		}
+		if memory, err := line.Mem.resolve(machineMemory()); err == nil && (line.Mem != budget{}) {
+			flags = append(flags, fmt.Sprintf("--mem=%d", memory))
+		}
+		if err := c.background(line, state, flags...); err != nil {
+			return errors.Join(err, state.kill())
+		}
+	}
+	saved, err := json.Marshal(state)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(line.dir, stateFile), saved, 0o600)
+	}
+	if err != nil {
+		return errors.Join(err, state.kill())
+	}
+	return c.print(fmt.Sprintf("A master and %d workers run on this machine.\n\n"+
+		"  flowsh submit JOB.star                     run a job on them\n"+
+		"  flowsh nodes                               list them\n"+
+		"  flowsh worker --join %s       add a worker\n"+
+		"  flowsh cluster down                        end them\n\n"+
+		"Elsewhere on this machine: export FLOWSH_MASTER=%s", line.Workers, state.Master, state.Master))
+}
+
+// background starts this program in a session of its own, its messages going to a log file.
+func (c *cli) background(line *clusterLine, state *localCluster, args ...string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	name := args[0]
+	if i := slices.Index(args, "--name"); i >= 0 {
+		name = args[i+1]
+	}
+	log, err := os.OpenFile(filepath.Join(line.dir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(self, args...)
+	cmd.Stderr = log
+	detach(cmd)
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	state.Processes = append(state.Processes, cmd.Process.Pid)
+	return cmd.Process.Release()
+}
+
+// appears waits for a file.
+func (c *cli) appears(path string) ([]byte, error) {
+	const step = 20 * time.Millisecond
+	for waited := time.Duration(0); ; waited += step {
+		text, err := os.ReadFile(path)
+		if err == nil || waited > comeUp {
+			return text, err
+		}
+		<-c.host.Clock.After(step)
+	}
+}
+
+// kill ends the processes. One that has ended already is no error.
+func (s *localCluster) kill() error {
+	var errs []error
+	for _, pid := range slices.Backward(s.Processes) {
+		p, err := os.FindProcess(pid)
+		if err == nil {
+			err = p.Kill()
+		}
+		if err != nil && !errors.Is(err, os.ErrProcessDone) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *cli) clusterDown(line *clusterLine) error {
+	state, err := readState(line.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c.print("no cluster is up")
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(state.kill(), os.RemoveAll(line.dir))
+}
+
+func (c *cli) clusterStatus(line *clusterLine) error {
+	state, err := readState(line.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c.print("no cluster is up; flowsh cluster up starts one")
+	}
+	if err != nil {
+		return err
+	}
+	return c.nodes([]string{"--master", state.Master}, nil)
+}

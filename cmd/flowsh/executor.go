@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/flowsh/flowsh/builtins"
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/cluster"
+)
+
+// executorLine are the flags with which an agent starts an executor.
+type executorLine struct {
+	messageFlags `embed:""`
+	Cores        coreCount `short:"j"`
+	Mem          budget    `short:"m"`
+}
+
+// executorCommand is the first word by which an agent starts an executor. Nobody types it.
+const executorCommand = "executor"
+
+// executor runs scripts for the agent at the other end of stdin and stdout.
+func (c *cli) executor(flags []string) error {
+	line := new(executorLine)
+	if err := newGrammar(line).parse(flags); err != nil {
+		return err
+	}
+	memory, err := line.Mem.resolve(machineMemory())
+	if err != nil {
+		return err
+	}
+	defer limitCores(int(line.Cores))()
+	h := *c.host
+	h.Stdin, h.Stdout = noInput{}, io.Discard
+	var job *builtins.Job
+	x := &cluster.Executor{
+		Host: &h,
+		Load: func(data []byte) (*engine.Program, engine.Options, error) {
+			var options engine.Options
+			var err error
+			if job, options, err = c.unpack(data); err != nil {
+				return nil, options, err
+			}
+			options.Cores, options.Memory = int(line.Cores), memory
+			return job.Program, options, nil
+		},
+		End: c.ending,
+	}
+	return x.Run(context.Background(), duplex{c.host.Stdin, c.host.Stdout})
+}
+
+// ending words the end of a job for whoever submitted it.
+func (c *cli) ending(summary *engine.Summary, err error) cluster.End {
+	end := cluster.End{Status: exitStatus(err)}
+	messages := []message{{Event: "summary"}}
+	switch {
+	case err == nil:
+		messages[0].Text = summary.Audit()
+	case isClosedOutput(err):
+		messages = nil
+	default:
+		messages = describe(err)
+	}
+	for _, m := range messages {
+		m.Status = end.Status
+		m.Text = c.console.masked(m.Text)
+		text, _ := json.Marshal(m) // strings and numbers cannot fail
+		end.Messages = append(end.Messages, text)
+	}
+	return end
+}
+
+// A duplex is a connection made of two streams.
+type duplex struct {
+	io.Reader
+	io.Writer
+}
+
+// Close ends nothing: the process ends soon.
+func (duplex) Close() error { return nil }
+
+// noInput is standard input on a cluster.
+type noInput struct{}
+
+func (noInput) Read([]byte) (int, error) {
+	return 0, errors.New("standard input is not there on a cluster: name files that the workers can read")
+}

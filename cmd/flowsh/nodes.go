@@ -1,0 +1,355 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/flowsh/flowsh/engine/cluster"
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/transport"
+)
+
+const defaultMaster = "127.0.0.1:7420"
+
+// nodeFlags are those of the agents.
+type nodeFlags struct {
+	Name  string
+	Keys  string    // folder of certificates; "": only loopback
+	Cores coreCount `short:"j"`
+	Mem   budget    `short:"m"`
+}
+
+type masterLine struct {
+	messageFlags `embed:""`
+	nodeFlags    `embed:""`
+	Listen       string `default:"127.0.0.1:7420"`
+	Announce     string // file that gets the address
+}
+
+type workerLine struct {
+	messageFlags `embed:""`
+	nodeFlags    `embed:""`
+	Join         string
+}
+
+type clientLine struct {
+	messageFlags `embed:""`
+	Master       string
+	Keys         string
+}
+
+// agent makes what masters and workers have in common.
+func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (cluster.Agent, error) {
+	credentials, err := c.credentials(f.Keys, role)
+	if err != nil {
+		return cluster.Agent{}, err
+	}
+	memory, err := f.Mem.resolve(machineMemory())
+	if err != nil {
+		return cluster.Agent{}, err
+	}
+	flags := []string{fmt.Sprintf("--cores=%d", f.cores()), fmt.Sprintf("--mem=%d", memory)}
+	level := slog.LevelInfo
+	if m.Quiet {
+		level = slog.LevelError
+	}
+	name := f.Name
+	if name == "" {
+		hostname, err := os.Hostname()
+		if err != nil {
+			hostname = "node"
+		}
+		name = fmt.Sprintf("%s-%s-%d", role, hostname, os.Getpid())
+	}
+	return cluster.Agent{
+		Name: name, Version: versionText(), Host: c.host, Network: transport.TCP{}, Credentials: credentials,
+		Spawn: c.spawn(flags...), Log: slog.New(slog.NewTextHandler(c.host.Stderr, &slog.HandlerOptions{Level: level})),
+	}, nil
+}
+
+func (f nodeFlags) cores() int { return cmp.Or(int(f.Cores), runtime.GOMAXPROCS(0)) }
+
+// credentials reads the keys of a role; nil without a folder.
+func (c *cli) credentials(dir string, role transport.Role) (*transport.Credentials, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	var texts [3][]byte
+	for i, name := range []string{"authority.crt", string(role) + ".crt", string(role) + ".key"} {
+		var err error
+		if texts[i], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+			return nil, usagef("--keys %s: %v; flowsh keygen makes keys", dir, err)
+		}
+	}
+	k, err := transport.NewCredentials(texts[0], texts[1], texts[2], c.host.Clock.Now)
+	if err != nil {
+		return nil, usagef("--keys %s: %v", dir, err)
+	}
+	return k, nil
+}
+
+// master runs the agent of a master until it is interrupted.
+func (c *cli) master(before, rest []string) error {
+	line := new(masterLine)
+	if err := newGrammar(line).parse(slices.Concat(before, rest)); err != nil {
+		return err
+	}
+	agent, err := c.agent(line.nodeFlags, line.messageFlags, transport.Master)
+	if err != nil {
+		return err
+	}
+	if err := transport.Guard(line.Listen, agent.Credentials); err != nil {
+		return usagef("%v", err)
+	}
+	listener, err := agent.Network.Listen(line.Listen)
+	if err != nil {
+		return err
+	}
+	address := listener.Addr().String()
+	agent.Log.Info("master", "address", address, "join", "flowsh worker --join "+address)
+	if line.Announce != "" {
+		if err := announce(line.Announce, address); err != nil {
+			return err
+		}
+	}
+	ctx, stop := interruptible(c.host.Clock, os.Exit)
+	defer stop()
+	return cluster.NewMaster(agent).Serve(ctx, listener)
+}
+
+// announce writes an address to a file, whole or not at all.
+func announce(path, address string) error {
+	if err := os.WriteFile(path+".new", []byte(address), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// worker runs the agent of a worker until it is interrupted.
+func (c *cli) worker(before, rest []string) error {
+	line := new(workerLine)
+	if err := newGrammar(line).parse(slices.Concat(before, rest)); err != nil {
+		return err
+	}
+	if line.Join == "" {
+		return usagef("which master? Write flowsh worker --join HOST:PORT")
+	}
+	agent, err := c.agent(line.nodeFlags, line.messageFlags, transport.Worker)
+	if err != nil {
+		return err
+	}
+	if err := transport.Guard(line.Join, agent.Credentials); err != nil {
+		return usagef("%v", err)
+	}
+	ctx, stop := interruptible(c.host.Clock, os.Exit)
+	defer stop()
+	w := &cluster.WorkerAgent{Agent: agent, Slots: 1, Master: func(context.Context) (string, error) { return line.Join, nil }}
+	return w.Run(ctx)
+}
+
+// connect dials a master as a client.
+func (c *cli) connect(ctx context.Context, address, keys string) (*cluster.Client, error) {
+	if address == "" {
+		address, _ = c.host.LookupEnv("FLOWSH_MASTER")
+	}
+	if state, err := readState(c.clusterDir()); address == "" && err == nil {
+		address = state.Master
+	}
+	address = cmp.Or(address, defaultMaster)
+	credentials, err := c.credentials(keys, transport.User)
+	if err != nil {
+		return nil, err
+	}
+	if err := transport.Guard(address, credentials); err != nil {
+		return nil, usagef("%v", err)
+	}
+	agent := cluster.Agent{Version: versionText(), Network: transport.TCP{}, Credentials: credentials, Host: c.host}
+	client, err := cluster.Connect(ctx, agent, address)
+	if err != nil {
+		return nil, &unreachableError{address, err}
+	}
+	return client, nil
+}
+
+// An unreachableError says that there is no master to talk to.
+type unreachableError struct {
+	address string
+	err     error
+}
+
+func (e *unreachableError) Error() string {
+	return fmt.Sprintf("no master at %s: %v; flowsh cluster up starts one on this machine, --master names another", e.address, e.err)
+}
+
+func (e *unreachableError) Unwrap() error { return e.err }
+
+// nodes lists the members of a cluster.
+func (c *cli) nodes(before, rest []string) error {
+	line := new(clientLine)
+	if err := newGrammar(line).parse(slices.Concat(before, rest)); err != nil {
+		return err
+	}
+	ctx, stop := interruptible(c.host.Clock, os.Exit)
+	defer stop()
+	client, err := c.connect(ctx, line.Master, line.Keys)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	nodes, err := client.Nodes()
+	if err != nil {
+		return err
+	}
+	return c.listNodes(nodes, line.JSON)
+}
+
+func (c *cli) listNodes(nodes []cluster.Node, asJSON bool) error {
+	var b strings.Builder
+	if asJSON {
+		for _, n := range nodes {
+			text, err := json.Marshal(n)
+			if err != nil {
+				return err
+			}
+			b.Write(append(text, '\n'))
+		}
+		return c.print(b.String())
+	}
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tROLE\tTASKS AT A TIME")
+	for _, n := range nodes {
+		tasks := "-"
+		if n.Cores > 0 {
+			tasks = fmt.Sprint(n.Cores)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", n.Name, n.Role, tasks)
+	}
+	_ = w.Flush() // a Builder takes everything
+	return c.print(b.String())
+}
+
+// submit runs a job on a cluster; what comes out and what is said is the same as of a run here.
+func (c *cli) submit(before, rest []string) error {
+	line := new(submitLine)
+	g := newGrammar(line)
+	more, rest := g.split(rest)
+	own, before := line.take(slices.Concat(before, more))
+	if err := newGrammar(own).parse(own.words); err != nil {
+		return err
+	}
+	job, run, packed, err := c.pack(before, rest)
+	if err != nil {
+		return err
+	}
+	if job.Help {
+		return c.run(before, rest)
+	}
+	if run.Output != "" && run.Output != "-" {
+		return usagef("--output is not there yet on a cluster: write flowsh submit ... > %s", run.Output)
+	}
+	data, err := json.Marshal(packed)
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible(c.host.Clock, os.Exit)
+	defer stop()
+	client, err := c.connect(ctx, own.Master, own.Keys)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	progress := startProgress(c.console, c.host.Clock)
+	end, err := client.Submit(ctx, cluster.Submit{Bundle: data}, c.host.Stdout, func(e host.Event) { c.clusterEvent(progress, e) })
+	progress.finish()
+	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
+		return interrupted
+	}
+	if err != nil {
+		return err
+	}
+	return c.ended(end)
+}
+
+func (c *cli) clusterEvent(p *progress, e host.Event) {
+	if w, ok := e.(cluster.WaitsForWorkers); ok {
+		c.console.warn(fmt.Sprintf("%d tasks wait, and there is no worker: flowsh worker --join adds one", w.Tasks))
+		return
+	}
+	p.event(e)
+}
+
+// ended says how a job ended on the cluster.
+func (c *cli) ended(end cluster.End) error {
+	for _, text := range end.Messages {
+		var m message
+		if err := json.Unmarshal(text, &m); err != nil {
+			return err
+		}
+		switch m.Event {
+		case "summary":
+			c.console.summary(m.Text)
+		default:
+			c.console.say(red, m)
+		}
+	}
+	if end.Status == statusDone {
+		return nil
+	}
+	return &statusError{end.Status}
+}
+
+// A statusError is the exit status of a job that has said what was wrong.
+type statusError struct{ status int }
+
+func (e *statusError) Error() string { return fmt.Sprintf("the job ended with status %d", e.status) }
+
+// keygen makes the keys of a cluster in a folder.
+func (c *cli) keygen(before, rest []string) error {
+	line := new(plainLine)
+	g := newGrammar(line)
+	more, rest := g.split(rest)
+	if err := g.parse(slices.Concat(before, more)); err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return usagef("write flowsh keygen DIR: the folder is made, and gets the keys of a new cluster")
+	}
+	dir := rest[0]
+	if _, err := os.Stat(filepath.Join(dir, "authority.crt")); !errors.Is(err, fs.ErrNotExist) {
+		return usagef("%s has keys already: remove them first, or name another folder", dir)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	now := c.host.Clock.Now()
+	authority, err := transport.NewAuthority(filepath.Base(dir), now)
+	if err != nil {
+		return err
+	}
+	files := map[string][]byte{"authority.crt": authority.PEM()}
+	for _, role := range []transport.Role{transport.Master, transport.Worker, transport.User} {
+		certificate, key, err := authority.Issue(role, now)
+		if err != nil {
+			return err
+		}
+		files[string(role)+".crt"], files[string(role)+".key"] = certificate, key
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			return err
+		}
+	}
+	return c.print(fmt.Sprintf("%s holds the keys of a cluster. Give each node authority.crt and the two files of its role, "+
+		"and start it with --keys. Whoever has client.key can run jobs.\n", dir))
+}

@@ -1,0 +1,36 @@
+package main
+
+import "strings"
+
+// submitLine are the flags of submit; those of run may stand beside its own.
+type submitLine struct {
+	runLine `embed:""`
+	Master  string
+	Keys    string
+}
+
+// ownLine are the flags that are submit's alone.
+type ownLine struct {
+	Master string
+	Keys   string
+	words  []string
+}
+
+// take takes apart the flags that are submit's alone and those that go with the job.
+func (submitLine) take(flags []string) (*ownLine, []string) {
+	own := new(ownLine)
+	var rest []string
+	for i := 0; i < len(flags); i++ {
+		name, _, joined := strings.Cut(flags[i], "=")
+		if name != "--master" && name != "--keys" {
+			rest = append(rest, flags[i])
+			continue
+		}
+		own.words = append(own.words, flags[i])
+		if !joined && i+1 < len(flags) {
+			i++
+			own.words = append(own.words, flags[i])
+		}
+	}
+	return own, rest
+}

@@ -1,0 +1,84 @@
+package cluster
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/transport"
+)
+
+// A Spawner starts an executor and gives the connection to it. Closing the connection ends the executor.
+type Spawner func(ctx context.Context) (io.ReadWriteCloser, error)
+
+// An Agent is what a master and a worker have in common: the process of a node that never runs a script, and has
+// executors do that.
+type Agent struct {
+	Name        string // unique in the cluster
+	Version     string // of flowsh
+	Host        *host.Host
+	Network     transport.Network
+	Credentials *transport.Credentials // nil: only loopback
+	Spawn       Spawner
+	Log         *slog.Logger
+}
+
+// pump copies between two connections until one of them ends, and closes both.
+func pump(a, b io.ReadWriteCloser) {
+	var both sync.WaitGroup
+	for _, c := range [][2]io.ReadWriteCloser{{a, b}, {b, a}} {
+		both.Go(func() {
+			_, _ = io.Copy(c[0], c[1]) // how it ended is seen by whom it matters to
+			_ = c[0].Close()
+			_ = c[1].Close()
+		})
+	}
+	both.Wait()
+}
+
+// hello says hello on a new session to a master.
+func (a *Agent) greet(s *transport.Session, role transport.Role, slots int) error {
+	stream, err := s.Open()
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	err = transport.WriteMessage(stream, hello{Protocol: Protocol, Version: a.Version, Role: string(role), Name: a.Name, Slots: slots})
+	if err != nil {
+		return err
+	}
+	var answer welcome
+	if err := transport.ReadMessage(stream, &answer); err != nil {
+		return err
+	}
+	if answer.Error != "" {
+		return &RefusedError{answer.Error}
+	}
+	return nil
+}
+
+// A RefusedError says that a master does not want this process: trying again does not help.
+type RefusedError struct{ Reason string }
+
+func (e *RefusedError) Error() string { return "the master refuses: " + e.Reason }
+
+// accept serves the connections of a listener until ctx is done.
+func accept(ctx context.Context, l net.Listener, serve func(net.Conn)) error {
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	for {
+		conn, err := l.Accept()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		conns.Go(func() { serve(conn) })
+	}
+}

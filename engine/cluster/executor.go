@@ -1,0 +1,274 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/transport"
+)
+
+// A Loader makes a program of a bundle: a script with all that decides what it does.
+type Loader func(bundle []byte) (*engine.Program, engine.Options, error)
+
+// An End is how a job ended: the exit status of whoever submitted it, and what it says on stderr.
+type End struct {
+	Status   int               `json:"status"`
+	Messages []json.RawMessage `json:"messages,omitempty"`
+}
+
+// An Executor is the process that runs scripts: the head of a job, or a worker that does its tasks. It talks to its
+// agent through one connection and has no other. The agent ends it by closing that.
+type Executor struct {
+	Host *host.Host
+	Load Loader
+	// End words the end of a job.
+	End func(*engine.Summary, error) End
+}
+
+// Run serves the agent at the other end of conn until that closes it.
+func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
+	session, err := transport.Server(conn)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	control, err := session.Accept(ctx)
+	if err != nil {
+		return err
+	}
+	var a assignment
+	if err := transport.ReadMessage(control, &a); err != nil {
+		return err
+	}
+	program, options, err := x.Load(a.Bundle)
+	if err != nil && a.Head {
+		return x.refuse(control, err)
+	}
+	graph, err := x.graph(a, program, err)
+	answer := assigned{Graph: graph}
+	if err != nil {
+		answer.Error = err.Error()
+	}
+	if err := errors.Join(transport.WriteMessage(control, answer), err); err != nil {
+		return err
+	}
+	if a.Head {
+		return x.head(ctx, session, control, program, options, a.Bundle, graph)
+	}
+	return x.work(ctx, session, program, options)
+}
+
+// graph is the hash of the program's graph, which must be the one that the assignment names.
+func (x *Executor) graph(a assignment, p *engine.Program, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	hash, err := GraphHash(p.Graph)
+	if err == nil && a.Graph != "" && hash != a.Graph {
+		err = fmt.Errorf("the script gives another graph here (%.12s) than at the head of the job (%.12s)", hash, a.Graph)
+	}
+	return hash, err
+}
+
+// refuse ends a job whose script does not load.
+func (x *Executor) refuse(control io.Writer, err error) error {
+	if err := transport.WriteMessage(control, assigned{}); err != nil {
+		return err
+	}
+	return (&frames{w: control}).json(frameEnd, x.End(nil, err))
+}
+
+// work does tasks for the head at the other end of the session.
+func (x *Executor) work(ctx context.Context, s *transport.Session, p *engine.Program, o engine.Options) error {
+	o.Host, o.Tasks = x.Host, nil
+	executor, err := engine.NewExecutor(p, o)
+	if err != nil {
+		return err
+	}
+	defer executor.Close()
+	store := engine.NewStore(o)
+	defer store.Close()
+	return serveWorker(ctx, s, NewRunner(executor, store))
+}
+
+// head runs a job; its tasks are done by workers that the agent names.
+func (x *Executor) head(ctx context.Context, s *transport.Session, control transport.Stream, p *engine.Program, o engine.Options, bundle []byte, graph string) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	out := &frames{w: control}
+	h := *x.Host
+	h.Stdout, h.Emit = out, out.event
+	o.Host = &h
+	store := engine.NewStore(o)
+	defer store.Close()
+	job := NewJob(&h, store)
+	defer job.Close()
+	crew := &crew{session: s, job: job, bundle: bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
+	go func() { cancel(crew.follow(ctx, control)) }()
+	o.Tasks = job
+	summary, err := engine.Run(ctx, p, o)
+	if err == nil || ctx.Err() == nil {
+		return out.json(frameEnd, x.End(summary, err))
+	}
+	return context.Cause(ctx)
+}
+
+// frames writes what a head has to say. It is safe for concurrent use.
+type frames struct {
+	mu  sync.Mutex
+	w   io.Writer
+	buf []byte
+}
+
+// mostOutput is how much output a frame carries.
+const mostOutput = 256 << 10
+
+// Write sends output.
+func (f *frames) Write(data []byte) (n int, err error) {
+	for n < len(data) {
+		part := data[n:min(len(data), n+mostOutput)]
+		if err := f.send(frameOutput, part); err != nil {
+			return n, err
+		}
+		n += len(part)
+	}
+	return n, nil
+}
+
+func (f *frames) send(kind byte, data []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.buf = append(append(f.buf[:0], kind), data...)
+	return transport.WriteFrame(f.w, f.buf)
+}
+
+func (f *frames) json(kind byte, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return f.send(kind, data)
+}
+
+// event sends an event. Nothing can be done if nobody hears it: the job ends by itself then.
+func (f *frames) event(e host.Event) {
+	if data, err := json.Marshal(e); err == nil {
+		_ = f.json(frameEvent, wireEvent{Name: e.Event(), Data: data})
+	}
+}
+
+// A crew brings the workers that an agent names to a job.
+type crew struct {
+	session *transport.Session // to the agent
+	job     *Job
+	bundle  []byte
+	graph   string
+	clock   host.Clock
+	warn    func(text string)
+}
+
+// errCancelled is why a job ends that nobody wants any more.
+var errCancelled = errors.New("the job was cancelled")
+
+// follow does what the agent orders until it has gone, or cancels the job.
+func (c *crew) follow(ctx context.Context, orders io.Reader) error {
+	stops := map[string]context.CancelFunc{} // by worker
+	for {
+		var o order
+		if err := transport.ReadMessage(orders, &o); err != nil {
+			return errCancelled
+		}
+		switch o.Op {
+		case "join":
+			if stops[o.Name] == nil {
+				var member context.Context
+				member, stops[o.Name] = context.WithCancel(ctx)
+				go c.join(member, o)
+			}
+		case "drain":
+			c.job.Drain(o.Name)
+		case "lose":
+			if stop := stops[o.Name]; stop != nil {
+				stop()
+				delete(stops, o.Name)
+			}
+			c.job.Lose(o.Name)
+		case "cancel":
+			return errCancelled
+		}
+	}
+}
+
+// rejoinAfter is how long a head waits before it asks for an executor again that has died.
+const rejoinAfter = time.Second
+
+// join has a worker's agent start an executor for the job, and gives it to the job; another one if it dies.
+func (c *crew) join(ctx context.Context, o order) {
+	for {
+		s, err := c.start(o.Name)
+		if err != nil {
+			if ctx.Err() == nil {
+				c.warn(fmt.Sprintf("%s does not work for this job: %v", o.Name, err))
+			}
+			return
+		}
+		c.job.Join(o.Name, o.Slots, &remoteWorker{s})
+		select {
+		case <-s.Done():
+			c.job.Lose(o.Name)
+		case <-ctx.Done():
+			_ = s.Close() // the executor ends with it
+			return
+		}
+		select {
+		case <-c.clock.After(rejoinAfter):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (c *crew) start(name string) (*transport.Session, error) {
+	stream, err := c.session.Open()
+	if err != nil {
+		return nil, err
+	}
+	if err := transport.WriteMessage(stream, request{Op: "worker", Worker: name}); err != nil {
+		return nil, err
+	}
+	s, err := transport.Client(stream)
+	if err != nil {
+		return nil, err
+	}
+	if err := assign(s, assignment{Bundle: c.bundle, Graph: c.graph}); err != nil {
+		_ = s.Close() // the error says why
+		return nil, err
+	}
+	return s, nil
+}
+
+// assign tells an executor what to be.
+func assign(s *transport.Session, a assignment) error {
+	control, err := s.Open()
+	if err != nil {
+		return err
+	}
+	if err := transport.WriteMessage(control, a); err != nil {
+		return err
+	}
+	var answer assigned
+	if err := transport.ReadMessage(control, &answer); err != nil {
+		return err
+	}
+	if answer.Error != "" {
+		return errors.New(answer.Error)
+	}
+	return nil
+}

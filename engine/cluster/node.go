@@ -1,0 +1,87 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/flowsh/flowsh/engine/transport"
+)
+
+// A WorkerAgent is the agent of a worker: it dials the master and starts executors for jobs.
+type WorkerAgent struct {
+	Agent
+	Slots int // cores
+	// Master finds the address of the master's listener; it is asked before each attempt to dial.
+	Master func(ctx context.Context) (string, error)
+}
+
+// redialAfter is how long a worker waits before it dials a lost master again.
+const redialAfter = time.Second
+
+// Run serves the master until ctx is done; it dials again whenever the connection is lost. The error is a
+// *RefusedError if the master does not want this worker.
+func (w *WorkerAgent) Run(ctx context.Context) error {
+	for {
+		err := w.serve(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if errors.As(err, new(*RefusedError)) {
+			return err
+		}
+		w.Log.Warn("no master", "reason", err.Error())
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-w.Host.Clock.After(redialAfter):
+		}
+	}
+}
+
+// serve is one connection to the master.
+func (w *WorkerAgent) serve(ctx context.Context) error {
+	address, err := w.Master(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := transport.Dial(ctx, w.Network, address, w.Credentials, transport.Master)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
+	defer stop()
+	if err := w.greet(s, transport.Worker, w.Slots); err != nil {
+		return err
+	}
+	w.Log.Info("joined", "master", address)
+	var streams sync.WaitGroup
+	defer streams.Wait()
+	for {
+		stream, err := s.Accept(ctx)
+		if err != nil {
+			return err
+		}
+		streams.Go(func() {
+			defer stream.Close()
+			var r request
+			if transport.ReadMessage(stream, &r) == nil && r.Op == "execute" {
+				w.execute(ctx, stream)
+			}
+		})
+	}
+}
+
+// execute starts an executor and connects it to the head of its job. It ends when the head has gone.
+func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream) {
+	conn, err := w.Spawn(ctx)
+	if err != nil {
+		w.Log.Error("an executor does not start", "reason", err.Error())
+		return
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	pump(head, conn)
+}

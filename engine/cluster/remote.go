@@ -1,0 +1,141 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/transport"
+)
+
+// A remoteWorker is a worker at the other end of a session.
+type remoteWorker struct{ session *transport.Session }
+
+// call opens a stream with a request. ctx ends it.
+func (w *remoteWorker) call(ctx context.Context, r taskRequest) (transport.Stream, func(), error) {
+	stream, err := w.session.Open()
+	if err != nil {
+		return nil, nil, w.failed(ctx, err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = stream.Close() })
+	if err := transport.WriteMessage(stream, r); err != nil {
+		stop()
+		_ = stream.Close() // it is broken
+		return nil, nil, w.failed(ctx, err)
+	}
+	return stream, func() {
+		stop()
+		_ = stream.Close() // all was read
+	}, nil
+}
+
+// failed says why a stream broke.
+func (w *remoteWorker) failed(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, transport.ErrClosed):
+		return ErrLost
+	}
+	select {
+	case <-w.session.Done():
+		return ErrLost
+	default:
+		return err
+	}
+}
+
+// Do implements Worker.
+func (w *remoteWorker) Do(ctx context.Context, a Attempt, t engine.Task) (Output, error) {
+	stream, end, err := w.call(ctx, taskRequest{Op: "do", Attempt: a, Task: &t})
+	if err != nil {
+		return Output{}, err
+	}
+	defer end()
+	var r taskReply
+	if err := transport.ReadMessage(stream, &r); err != nil {
+		return Output{}, w.failed(ctx, err)
+	}
+	if r.Error != "" {
+		return Output{}, errors.New(r.Error)
+	}
+	return r.Output, nil
+}
+
+// Fetch implements Worker.
+func (w *remoteWorker) Fetch(ctx context.Context, a Attempt, o Output, get func(piece []byte) error) error {
+	stream, end, err := w.call(ctx, taskRequest{Op: "fetch", Attempt: a, Output: &o})
+	if err != nil {
+		return err
+	}
+	defer end()
+	var buf []byte
+	for range o.Pieces {
+		if buf, err = transport.ReadFrame(stream, buf); err != nil {
+			return w.failed(ctx, err)
+		}
+		if err := get(buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Release implements Worker.
+func (w *remoteWorker) Release(a Attempt) {
+	go func() {
+		if _, end, err := w.call(context.Background(), taskRequest{Op: "release", Attempt: a}); err == nil {
+			end()
+		}
+	}()
+}
+
+// serveWorker lets the other side of a session use a worker until the session ends, or ctx does.
+func serveWorker(ctx context.Context, s *transport.Session, w Worker) error {
+	var streams sync.WaitGroup
+	defer streams.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for {
+		stream, err := s.Accept(ctx)
+		if err != nil {
+			return err
+		}
+		streams.Go(func() {
+			defer stream.Close()
+			_ = serveTask(ctx, stream, w) // the other side sees the stream end
+		})
+	}
+}
+
+func serveTask(ctx context.Context, stream transport.Stream, w Worker) error {
+	var r taskRequest
+	if err := transport.ReadMessage(stream, &r); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { // nothing more comes: the stream ends when the other side has what it wanted, or wants it no more
+		_, _ = io.Copy(io.Discard, stream)
+		cancel()
+	}()
+	switch {
+	case r.Op == "do" && r.Task != nil:
+		var reply taskReply
+		out, err := w.Do(ctx, r.Attempt, *r.Task)
+		reply.Output = out
+		if err != nil {
+			reply.Error = err.Error()
+		}
+		return transport.WriteMessage(stream, reply)
+	case r.Op == "fetch" && r.Output != nil:
+		return w.Fetch(ctx, r.Attempt, *r.Output, func(piece []byte) error { return transport.WriteFrame(stream, piece) })
+	case r.Op == "release":
+		w.Release(r.Attempt)
+		return nil
+	}
+	return fmt.Errorf("%q is no request of a task", r.Op)
+}

@@ -1,0 +1,96 @@
+package cluster
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/flowsh/flowsh/engine"
+)
+
+// Protocol is the version of what the processes of a cluster say to each other. Others are refused.
+const Protocol = 1
+
+// A hello is the first message of whoever dials a master.
+type hello struct {
+	Protocol int    `json:"protocol"`
+	Version  string `json:"version"` // of flowsh: both sides must have the same, or results could differ
+	Role     string `json:"role"`    // worker or client
+	Name     string `json:"name,omitempty"`
+	Slots    int    `json:"slots,omitempty"`
+}
+
+// A welcome is the master's answer.
+type welcome struct {
+	Error string `json:"error,omitempty"`
+}
+
+// A request is the first message of a stream to a master or a worker.
+type request struct {
+	Op     string  `json:"op"` // submit, nodes; execute, of a worker; worker, of a head to its master
+	Submit *Submit `json:"submit,omitempty"`
+	Worker string  `json:"worker,omitempty"` // whom the stream is for
+}
+
+// A Submit asks a master to run a job.
+type Submit struct {
+	Bundle []byte `json:"bundle"`
+}
+
+// An assignment tells an executor, first of all, what it is to be.
+type assignment struct {
+	Head   bool   `json:"head"` // it runs the job and gives tasks to others; otherwise it does tasks
+	Bundle []byte `json:"bundle"`
+	Graph  string `json:"graph,omitempty"` // hash of the graph that the bundle must give; "": any
+}
+
+// An assigned is an executor's answer.
+type assigned struct {
+	Graph string `json:"graph"`
+	Error string `json:"error,omitempty"`
+}
+
+// An order is what a head's agent tells it while the job runs.
+type order struct {
+	Op    string `json:"op"` // join, drain, lose, cancel
+	Name  string `json:"name,omitempty"`
+	Slots int    `json:"slots,omitempty"`
+}
+
+// What stands in front of a frame from a head: what it is.
+const (
+	frameOutput byte = 'o' // bytes of the job's output
+	frameEvent  byte = 'e' // an event as JSON
+	frameEnd    byte = 'd' // an End as JSON, the last frame
+)
+
+// A wireEvent is an event as JSON.
+type wireEvent struct {
+	Name string          `json:"name"`
+	Data json.RawMessage `json:"data"`
+}
+
+// GraphHash is the hash of a graph in its JSON form.
+func GraphHash(g *engine.Graph) (string, error) {
+	data, err := json.Marshal(g)
+	if err != nil {
+		return "", fmt.Errorf("the graph: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// A taskRequest is the first message of a stream to an executor that does tasks.
+type taskRequest struct {
+	Op      string       `json:"op"` // do, fetch, release
+	Attempt Attempt      `json:"attempt"`
+	Task    *engine.Task `json:"task,omitempty"`
+	Output  *Output      `json:"output,omitempty"`
+}
+
+// A taskReply answers do.
+type taskReply struct {
+	Output Output `json:"output"`
+	Error  string `json:"error,omitempty"`
+}

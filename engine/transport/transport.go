@@ -1,0 +1,74 @@
+// Package transport carries messages and bytes between the processes of a cluster: sessions of many streams over one
+// connection, frames on a stream, and the certificates that say who is who.
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/hashicorp/yamux"
+)
+
+// ErrClosed is what a session's methods return when the other side is gone, or the session was closed here.
+var ErrClosed = errors.New("the connection is closed")
+
+// A Session carries many streams over one connection. Both sides may open streams; a stream that is not read holds up
+// nothing but itself. It is safe for concurrent use.
+type Session struct{ mux *yamux.Session }
+
+// A Stream is one of a session's streams. Close ends what this side writes; what the other side has written can still
+// be read.
+type Stream = net.Conn
+
+// Sessions are watched: a side that does not answer for about so long is gone.
+const (
+	keepAlive    = 5 * time.Second
+	writeTimeout = 8 * time.Second
+	openTimeout  = 30 * time.Second
+)
+
+func config() *yamux.Config {
+	c := yamux.DefaultConfig()
+	c.KeepAliveInterval, c.ConnectionWriteTimeout, c.StreamOpenTimeout = keepAlive, writeTimeout, openTimeout
+	c.LogOutput = io.Discard // what matters comes back as errors
+	return c
+}
+
+// Client begins a session on a connection that this side has dialled.
+func Client(conn io.ReadWriteCloser) (*Session, error) {
+	mux, err := yamux.Client(conn, config())
+	return &Session{mux}, err
+}
+
+// Server begins a session on a connection that this side has accepted.
+func Server(conn io.ReadWriteCloser) (*Session, error) {
+	mux, err := yamux.Server(conn, config())
+	return &Session{mux}, err
+}
+
+// Open opens a stream. The error is ErrClosed if the other side is gone.
+func (s *Session) Open() (Stream, error) {
+	stream, err := s.mux.OpenStream()
+	if err != nil {
+		return nil, errors.Join(ErrClosed, err)
+	}
+	return stream, nil
+}
+
+// Accept waits for a stream that the other side opens.
+func (s *Session) Accept(ctx context.Context) (Stream, error) {
+	stream, err := s.mux.AcceptStreamWithContext(ctx)
+	if err != nil {
+		return nil, errors.Join(ErrClosed, err)
+	}
+	return stream, nil
+}
+
+// Done is closed when the session has ended.
+func (s *Session) Done() <-chan struct{} { return s.mux.CloseChan() }
+
+// Close ends the session and its connection.
+func (s *Session) Close() error { return s.mux.Close() }
