@@ -130,7 +130,6 @@ var retiredParams = map[string]string{
 	"num_lanes":    "write lanes =",
 	"partitions":   "write lanes =",
 	"sep":          "write delimiter =",
-	"max_demand":   "demand is the engine's own business: leave it out",
 	"window_trigg": "write trigger =",
 }
 
@@ -156,6 +155,10 @@ func (o *operator) call(thread *starlark.Thread, fn *starlark.Builtin, args star
 	if err != nil {
 		return nil, err
 	}
+	kwargs, demand, err := takeDemand(o.name, o.kind == engine.OpSource, kwargs)
+	if err != nil {
+		return nil, err
+	}
 	given, err := bindArguments(o.name, o.names(), args, kwargs)
 	if err != nil {
 		return nil, err
@@ -165,6 +168,7 @@ func (o *operator) call(thread *starlark.Thread, fn *starlark.Builtin, args star
 	if err != nil {
 		return nil, err
 	}
+	f.op.Demand = demand
 	return f, nil
 }
 

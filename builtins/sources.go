@@ -139,6 +139,10 @@ func fromEnumerable(thread *starlark.Thread, fn *starlark.Builtin, args starlark
 	if err != nil {
 		return nil, err
 	}
+	kwargs, demand, err := takeDemand(fn.Name(), true, kwargs)
+	if err != nil {
+		return nil, err
+	}
 	given, err := bindArguments(fn.Name(), []string{"x"}, args, kwargs)
 	if err != nil {
 		return nil, err
@@ -146,7 +150,20 @@ func fromEnumerable(thread *starlark.Thread, fn *starlark.Builtin, args starlark
 	if given[0] == nil {
 		return nil, mistake("lines() reads the files on the command line", "%s needs an iterable or a flow", fn.Name())
 	}
-	return u.enumerable(thread.CallFrame(1).Pos.String(), given[0])
+	return u.enumerableOn(demand, thread.CallFrame(1).Pos.String(), given[0])
+}
+
+// enumerableOn is enumerable with a demand, which a flow that is returned unchanged cannot take.
+func (u *unit) enumerableOn(demand *engine.Demand, at string, v starlark.Value) (*Flow, error) {
+	f, err := u.enumerable(at, v)
+	if err != nil || demand == nil {
+		return f, err
+	}
+	if _, ok := v.(*Flow); ok {
+		return nil, mistake("give it where the flow begins", "a flow that is made already takes no max_demand")
+	}
+	f.op.Demand = demand
+	return f, nil
 }
 
 func (u *unit) enumerable(at string, v starlark.Value) (*Flow, error) {
@@ -187,6 +204,10 @@ func fromEnumerables(thread *starlark.Thread, fn *starlark.Builtin, args starlar
 	if err != nil {
 		return nil, err
 	}
+	kwargs, demand, err := takeDemand(fn.Name(), true, kwargs)
+	if err != nil {
+		return nil, err
+	}
 	given, err := bindArguments(fn.Name(), []string{"list"}, args, kwargs)
 	if err != nil {
 		return nil, err
@@ -198,7 +219,7 @@ func fromEnumerables(thread *starlark.Thread, fn *starlark.Builtin, args starlar
 	at := thread.CallFrame(1).Pos
 	var flows []starlark.Value
 	for v := range starlark.Elements(list) {
-		f, err := u.enumerable(at.String(), v)
+		f, err := u.enumerableOn(demand, at.String(), v)
 		if err != nil {
 			return nil, err
 		}

@@ -45,7 +45,7 @@ func Explain(p *Program, o Options) (*Explanation, error) {
 }
 
 func (r *stepRun) describeInput(op *Op) string {
-	source, err := r.openSource(op)
+	source, err := r.openSource(op, nil)
 	if err != nil {
 		return err.Error()
 	}

@@ -80,6 +80,7 @@ type Op struct {
 	Funcs map[string]string `json:"funcs,omitempty"`
 
 	Using   *Using      `json:"using,omitempty"`
+	Demand  *Demand     `json:"demand,omitempty"`
 	OnError *ErrorRules `json:"on_error,omitempty"` // nil: fail
 
 	Source *connector.SourceSpec `json:"source,omitempty"`

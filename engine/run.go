@@ -144,7 +144,8 @@ func (r *jobRun) step(ctx context.Context, i int) error {
 func (r *stepRun) build(ctx context.Context) error {
 	stateful, unbounded := 0, 0
 	for _, p := range r.plan.Stages {
-		s := &stageRun{Stage: p, run: r, seq: newSequence(2 * r.cores), name: r.stageName(p)}
+		s := &stageRun{Stage: p, run: r, name: r.stageName(p), demand: demandOf(r.graph, p)}
+		s.seq = newSequence(s.demand.window(r.cores))
 		r.stages = append(r.stages, s)
 		r.byID[p.ID] = s
 		if p.End == Collect {
@@ -231,7 +232,7 @@ func (s *stageRun) openInput(ctx context.Context) error {
 		for _, id := range s.Inputs {
 			f.edges = append(f.edges, s.run.byID[id].connect(s))
 		}
-		s.feed = f
+		s.feed = s.demanded(f)
 		return nil
 	}
 	op := &s.run.graph.Ops[s.Source]
@@ -240,10 +241,10 @@ func (s *stageRun) openInput(ctx context.Context) error {
 		if !ok {
 			return fmt.Errorf("%s: result(%q): no such step has run", op.At, op.Result)
 		}
-		s.feed = &keptFeed{kept: kept}
+		s.feed = s.demanded(&keptFeed{kept: kept})
 		return nil
 	}
-	source, err := s.run.openSource(op)
+	source, err := s.run.openSource(op, s.demand)
 	if err != nil {
 		return err
 	}
@@ -255,7 +256,7 @@ func (s *stageRun) openInput(ctx context.Context) error {
 		s.total += split.Size
 	}
 	if op.Source.Format != "list" {
-		if source, err = s.run.openSourceIn(op, s.run.blockSize(s.total)); err != nil {
+		if source, err = s.run.openSourceIn(op, s.blockSize()); err != nil {
 			return err
 		}
 	}
@@ -266,22 +267,44 @@ func (s *stageRun) openInput(ctx context.Context) error {
 	return nil
 }
 
-func (r *stepRun) openSource(op *Op) (connector.Source, error) {
+// demanded cuts what a feed gives as the stage's demand asks.
+func (s *stageRun) demanded(f feed) feed {
+	if s.demand == nil {
+		return f
+	}
+	return &demandFeed{feed: f, unit: int(s.demand.unit())}
+}
+
+func (r *stepRun) openSource(op *Op, demand *Demand) (connector.Source, error) {
 	if op.Source.Format == "list" {
 		list, ok := r.program.Values[Ref{op.ID, "list"}].(starlark.Iterable)
 		if !ok {
 			return nil, fmt.Errorf("%s: from_enumerable: no list", op.At)
 		}
-		return connector.NewList(list, r.host)
+		run := 0
+		if demand != nil {
+			run = int(demand.unit())
+		}
+		return connector.NewList(list, run, r.host)
 	}
 	return r.openSourceIn(op, r.options.BlockSize)
 }
+
+// blockSize is the size of the stage's input blocks: the least where a demand asks for few records.
+func (s *stageRun) blockSize() int64 {
+	if s.demand != nil && s.run.options.BlockSize == 0 {
+		return leastBlock
+	}
+	return s.run.blockSize(s.total)
+}
+
+const leastBlock = 16 << 10
 
 // blockSize is the size of input blocks: smaller than usual where the budget is small, because every
 // stage has some for each core in flight and records take several times their text, and where the input would not give every core
 // several of them.
 func (r *stepRun) blockSize(total int64) int64 {
-	const usual, least, perCore = 1 << 20, 16 << 10, 8
+	const usual, perCore = 1 << 20, 8
 	if r.options.BlockSize > 0 {
 		return r.options.BlockSize
 	}
@@ -289,7 +312,7 @@ func (r *stepRun) blockSize(total int64) int64 {
 	if total > 0 {
 		size = min(size, total/(perCore*int64(r.cores)))
 	}
-	return max(least, size)
+	return max(leastBlock, size)
 }
 
 func (r *stepRun) openSourceIn(op *Op, blockSize int64) (connector.Source, error) {

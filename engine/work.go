@@ -65,6 +65,7 @@ type stageRun struct {
 	task   *taskEnd    // of a stage whose task is done for another run
 	outs   []*edge
 	seq    *sequence
+	demand *Demand // nil: the engine's own
 
 	intake  sync.Mutex // guards feed, issued
 	issued  int64

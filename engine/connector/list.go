@@ -11,19 +11,20 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// listRun is how many values of a list are one block.
+// listRun is how many values of a list are one block, if nobody says otherwise.
 const listRun = 4096
 
 // A listSource reads the values of an iterable. The iterable is frozen, so it can be walked more than once and
 // by several goroutines.
 type listSource struct {
 	values starlark.Iterable
+	run    int // values in a block
 }
 
 // NewList makes a source of the values of an iterable, read as they are needed: the elements of a list, tuple,
 // set or range, the (key, value) pairs of a dict. The iterable and its values are frozen. A value that cannot be
-// iterated is an error.
-func NewList(values starlark.Value, _ *host.Host) (Source, error) {
+// iterated is an error. A block holds run values, by default 4096.
+func NewList(values starlark.Value, run int, _ *host.Host) (Source, error) {
 	iterable, ok := values.(starlark.Iterable)
 	if !ok {
 		if _, ok := values.(starlark.String); ok {
@@ -32,7 +33,10 @@ func NewList(values starlark.Value, _ *host.Host) (Source, error) {
 		return nil, fmt.Errorf("from_enumerable: want a list, tuple, dict, set or range, not %s", values.Type())
 	}
 	values.Freeze()
-	return &listSource{iterable}, nil
+	if run <= 0 {
+		run = listRun
+	}
+	return &listSource{iterable, run}, nil
 }
 
 // Splits implements Source: a list is one split.
@@ -46,7 +50,7 @@ func (s *listSource) Splits(context.Context) ([]Split, error) {
 
 // Open implements Source.
 func (s *listSource) Open(ctx context.Context, splits []Split) (Reader, error) {
-	r := &listReader{ctx: ctx}
+	r := &listReader{ctx: ctx, run: s.run}
 	if len(splits) > 0 {
 		r.split, r.values = &splits[0], s.values.Iterate()
 		r.mapping, _ = s.values.(starlark.IterableMapping)
@@ -61,6 +65,7 @@ type listReader struct {
 	values  starlark.Iterator
 	mapping starlark.Mapping // where values are its keys; nil for others
 	at      int64
+	run     int
 }
 
 // Next implements Reader.
@@ -72,7 +77,7 @@ func (r *listReader) Next() (*Block, error) {
 		return nil, io.EOF
 	}
 	b := &Block{Split: r.split, Base: base(r.split, r.at), Offset: r.at}
-	for b.Values.N < listRun {
+	for b.Values.N < r.run {
 		v, ok, err := r.record()
 		if err != nil {
 			return nil, fmt.Errorf("from_enumerable: value %d: %w", r.at+int64(b.Values.N), err)

@@ -32,7 +32,7 @@ func TestList(t *testing.T) {
 		{`[(1, 2), (3, "x")]`, `[(1, 2), (3, "x")]`},
 	}
 	for _, test := range tests {
-		s, err := NewList(evaluate(t, test.values), host.NewMemory())
+		s, err := NewList(evaluate(t, test.values), 0, host.NewMemory())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func readList(t *testing.T, s Source) (batches []*chunk.Batch) {
 }
 
 func TestListRuns(t *testing.T) {
-	s, err := NewList(evaluate(t, "range(10000)"), host.NewMemory())
+	s, err := NewList(evaluate(t, "range(10000)"), 0, host.NewMemory())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestListRuns(t *testing.T) {
 func TestListFreezes(t *testing.T) {
 	inner := starlark.NewList(nil)
 	outer := starlark.NewList([]starlark.Value{inner})
-	if _, err := NewList(outer, host.NewMemory()); err != nil {
+	if _, err := NewList(outer, 0, host.NewMemory()); err != nil {
 		t.Fatal(err)
 	}
 	if outer.Append(inner) == nil || inner.Append(outer) == nil {
@@ -116,14 +116,14 @@ func TestNotAList(t *testing.T) {
 		`1`:     "from_enumerable: want a list, tuple, dict, set or range, not int",
 		`None`:  "from_enumerable: want a list, tuple, dict, set or range, not NoneType",
 	} {
-		if _, err := NewList(evaluate(t, values), host.NewMemory()); fmt.Sprint(err) != want {
+		if _, err := NewList(evaluate(t, values), 0, host.NewMemory()); fmt.Sprint(err) != want {
 			t.Errorf("%s: error %v, want %s", values, err, want)
 		}
 	}
 }
 
 func TestListStopsWhenCancelled(t *testing.T) {
-	s, err := NewList(evaluate(t, "range(10000)"), host.NewMemory())
+	s, err := NewList(evaluate(t, "range(10000)"), 0, host.NewMemory())
 	if err != nil {
 		t.Fatal(err)
 	}
