@@ -148,21 +148,17 @@ func (g *groupEnd) emitWindows(ctx context.Context) error {
 	sorter := operator.NewSorter(operator.SorterConfig{Memory: g.memory("windows")})
 	run := sorter.NewRun()
 	err := g.groups.Emit(ctx, func(k *operator.Keyed) error {
+		g.stage.run.env.Moves.Add(1)
 		g.ledger.count(&k.Values)
-		var order, keys chunk.Column
-		for i := range k.Keys.N {
-			window, key, err := splitWindowKey(&k.Keys, i)
-			if err != nil {
-				return err
-			}
-			order.AppendString(windowOrder(window))
-			if key == nil {
-				key = starlark.None
-			}
-			keys.Append(starlark.Tuple{starlark.MakeInt64(window), key})
+		windows, keys, err := splitWindowKeys(&k.Keys)
+		if err != nil {
+			return err
 		}
-		records := chunk.Column{Kind: chunk.Tuple, N: keys.N, Fields: []chunk.Column{keys, k.Values}}
-		return run.Add(&order, &records, k.Ordinals)
+		var order chunk.Column
+		for _, window := range windows.Ints {
+			order.AppendString(windowOrder(window))
+		}
+		return run.Add(&order, tupleOf(windows, keys, k.Values), k.Ordinals)
 	})
 	if err == nil {
 		err = run.Flush()
@@ -171,7 +167,33 @@ func (g *groupEnd) emitWindows(ctx context.Context) error {
 		return err
 	}
 	e := &windowEmitter{groupEnd: g, last: math.MinInt64}
-	return sorter.Emit(ctx, func(records *chunk.Column, _ []chunk.Ordinal) error { return e.emit(ctx, records) })
+	return sorter.Emit(ctx, func(records *chunk.Column, _ []chunk.Ordinal) error {
+		g.stage.run.env.Moves.Add(1)
+		return e.emit(ctx, records)
+	})
+}
+
+// tupleOf is a column of tuples with these elements.
+func tupleOf(fields ...chunk.Column) *chunk.Column {
+	return &chunk.Column{Kind: chunk.Tuple, N: fields[0].N, Fields: fields}
+}
+
+// fieldsOf are the elements of a column of tuples of one width, which may be boxed.
+func fieldsOf(tuples *chunk.Column, width int) ([]chunk.Column, error) {
+	if tuples.Kind == chunk.Tuple && len(tuples.Fields) == width {
+		return tuples.Fields, nil
+	}
+	fields := make([]chunk.Column, width)
+	for i := range tuples.N {
+		t, ok := tuples.At(i).(starlark.Tuple)
+		if !ok || len(t) != width {
+			return nil, chunk.ErrCorrupt
+		}
+		for f := range fields {
+			fields[f].Append(t[f])
+		}
+	}
+	return fields, nil
 }
 
 // windowOrder is a window as text that sorts as it does.
@@ -187,18 +209,20 @@ type windowEmitter struct {
 }
 
 func (e *windowEmitter) emit(ctx context.Context, records *chunk.Column) error {
+	fields, err := fieldsOf(records, 3)
+	if err != nil {
+		return err
+	}
+	windows, keys, values := &fields[0], &fields[1], &fields[2]
+	if e.op.Kind == OpUniq {
+		return e.stage.emit(ctx, &chunk.Batch{Column: *values})
+	}
 	b := new(chunk.Batch)
-	for i := range records.N {
-		r, ok := records.At(i).(starlark.Tuple)
-		if !ok || len(r) != 2 {
-			return chunk.ErrCorrupt
-		}
-		keys := r[0].(starlark.Tuple)
-		window, _ := keys[0].(starlark.Int).Int64()
+	for i, window := range windows.Ints {
 		if err := e.fill(ctx, b, window); err != nil {
 			return err
 		}
-		if err := e.result(b, window, keys[1], r[1]); err != nil {
+		if err := e.result(b, window, keys.At(i), values.At(i)); err != nil {
 			return err
 		}
 		e.last, e.any = window, true
@@ -252,9 +276,6 @@ func (e *windowEmitter) result(b *chunk.Batch, window int64, key, v starlark.Val
 		lane, _ = starlark.AsInt32(key)
 	}
 	switch g.op.Kind {
-	case OpUniq:
-		b.Append(v)
-		return nil
 	case OpTake, OpTakeSort:
 		if g.op.AsList {
 			return emitState(b, v, "state")

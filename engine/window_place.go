@@ -266,20 +266,17 @@ func appendKeyInWindow(into *chunk.Column, window int64, keys *chunk.Column, i i
 	into.N++
 }
 
-// splitWindowKey takes a window, or the pair of one and a key, apart; key is nil for a window alone.
-func splitWindowKey(keys *chunk.Column, i int) (window int64, key starlark.Value, err error) {
-	if keys.Kind == chunk.Int {
-		return keys.Ints[i], nil, nil
+// splitWindowKeys takes windows, or pairs of a window and a key, apart. Without keys they are None.
+func splitWindowKeys(both *chunk.Column) (windows, keys chunk.Column, err error) {
+	if both.Kind == chunk.Int {
+		return *both, chunk.Column{Kind: chunk.Null, N: both.N}, nil
 	}
-	if keys.Kind == chunk.Tuple && len(keys.Fields) == 2 && keys.Fields[0].Kind == chunk.Int {
-		return keys.Fields[0].Ints[i], keys.Fields[1].At(i), nil
+	fields, err := fieldsOf(both, 2)
+	if err == nil && fields[0].Kind != chunk.Int {
+		err = chunk.ErrCorrupt
 	}
-	if pair, ok := keys.At(i).(starlark.Tuple); ok && len(pair) == 2 {
-		if n, ok := pair[0].(starlark.Int); ok {
-			if window, ok := n.Int64(); ok {
-				return window, pair[1], nil
-			}
-		}
+	if err != nil {
+		return windows, keys, fmt.Errorf("keys of windows: %w", err)
 	}
-	return 0, nil, fmt.Errorf("%w: a key without a window", chunk.ErrCorrupt)
+	return fields[0], fields[1], nil
 }

@@ -33,41 +33,36 @@ func newSessions(g *groupEnd) *sessions {
 // add takes the records of a unit. Late ones are told apart if the units come in order.
 func (s *sessions) add(run *operator.SortRun, k *operator.Keyed, times *chunk.Column, u *unit) error {
 	g := s.group
-	var order, rows chunk.Column
+	var order, at, keys, values chunk.Column
 	var ordinals []chunk.Ordinal
 	var text, key []byte
-	var failed error
-	err := g.windows.placeSession(k, times, u.out.At, func(i int, t int64) bool {
-		if key, _, failed = value.AppendKey(key[:0], k.Keys.At(i)); failed != nil {
-			failed = &operator.RecordError{Ordinal: k.Ordinal(i), Err: failed}
-			return false
+	failed := g.windows.placeSession(k, times, u.out.At, func(i int, t int64) (err error) {
+		if key, _, err = value.AppendKey(key[:0], k.Keys.At(i)); err != nil {
+			return &operator.RecordError{Ordinal: k.Ordinal(i), Err: err}
 		}
 		text = binary.AppendUvarint(text[:0], uint64(len(key)))
 		text = binary.BigEndian.AppendUint64(append(text, key...), uint64(t)^1<<63)
 		order.AppendString(string(text))
-		rows.Append(starlark.Tuple{starlark.MakeInt64(t), k.Keys.At(i), valueAt(&k.Values, i)})
+		at.AppendInt(t)
+		keys.AppendFrom(&k.Keys, i)
+		if k.Values.N > 0 {
+			values.AppendFrom(&k.Values, i)
+		}
 		ordinals = append(ordinals, k.Ordinal(i))
-		return true
+		return nil
 	})
-	if failed != nil {
+	if failed != nil || at.N == 0 {
 		return failed
 	}
-	if err != nil {
-		return err
+	if k.Values.N == 0 {
+		values = chunk.Column{Kind: chunk.Null, N: at.N}
 	}
-	g.ledger.copies.Add(int64(rows.N - u.out.Len))
-	return run.Add(&order, &rows, ordinals)
-}
-
-func valueAt(c *chunk.Column, i int) starlark.Value {
-	if c.N == 0 {
-		return starlark.None
-	}
-	return c.At(i)
+	g.ledger.copies.Add(int64(at.N - u.out.Len))
+	return run.Add(&order, tupleOf(at, keys, values), ordinals)
 }
 
 // placeSession gives the records that are not late with their times.
-func (w *windower) placeSession(k *operator.Keyed, times *chunk.Column, record func(int) starlark.Value, out func(i int, t int64) bool) error {
+func (w *windower) placeSession(k *operator.Keyed, times *chunk.Column, record func(int) starlark.Value, out func(i int, t int64) error) error {
 	instants, failed := w.instants(times, k)
 	for i, t := range instants {
 		if w.sheds() {
@@ -78,8 +73,8 @@ func (w *windower) placeSession(k *operator.Keyed, times *chunk.Column, record f
 				continue
 			}
 		}
-		if !out(i, t) {
-			return nil
+		if err := out(i, t); err != nil {
+			return err
 		}
 	}
 	return failed
@@ -103,8 +98,7 @@ func (g *groupEnd) foldSessions(ctx context.Context) error {
 		again = operator.NewSorter(operator.SorterConfig{Memory: g.memory("sessions/folded")})
 		run = again.NewRun()
 		fold = func(k *operator.Keyed) error {
-			rows := chunk.Column{Kind: chunk.Tuple, N: k.Keys.N, Fields: []chunk.Column{k.Keys, k.Values}}
-			return run.Add(new(chunk.Column), &rows, k.Ordinals)
+			return run.Add(new(chunk.Column), tupleOf(k.Keys, k.Values), k.Ordinals)
 		}
 	}
 	c := &sessionCutter{gap: int64(g.windows.Size), keyed: g.windows.keyed}
@@ -120,13 +114,11 @@ func (g *groupEnd) foldSessions(ctx context.Context) error {
 	}
 	if err == nil && again != nil {
 		err = again.Emit(ctx, func(rows *chunk.Column, ordinals []chunk.Ordinal) error {
-			k := &operator.Keyed{Ordinals: ordinals}
-			for i := range rows.N {
-				row := rows.At(i).(starlark.Tuple)
-				k.Keys.Append(row[0])
-				k.Values.Append(row[1])
+			fields, err := fieldsOf(rows, 2)
+			if err != nil {
+				return err
 			}
-			return g.foldSession(k)
+			return g.foldSession(&operator.Keyed{Keys: fields[0], Values: fields[1], Ordinals: ordinals})
 		})
 	}
 	if err != nil {
@@ -137,6 +129,7 @@ func (g *groupEnd) foldSessions(ctx context.Context) error {
 
 // foldSession folds records by session.
 func (g *groupEnd) foldSession(k *operator.Keyed) error {
+	g.stage.run.env.Moves.Add(1)
 	r := &g.sessions.routed
 	if err := g.groups.Route(k, r); err != nil {
 		return err
@@ -161,16 +154,14 @@ type sessionCutter struct {
 }
 
 func (c *sessionCutter) cut(rows *chunk.Column, ordinals []chunk.Ordinal) (*operator.Keyed, error) {
-	k := &operator.Keyed{Ordinals: ordinals}
-	for i := range rows.N {
-		row, ok := rows.At(i).(starlark.Tuple)
-		if !ok || len(row) != 3 {
-			return nil, chunk.ErrCorrupt
-		}
-		n, _ := row[0].(starlark.Int)
-		t, _ := n.Int64()
-		var err error
-		if c.next, _, err = value.AppendKey(c.next[:0], row[1]); err != nil {
+	fields, err := fieldsOf(rows, 3)
+	if err != nil {
+		return nil, err
+	}
+	times, keys := fields[0].Ints, &fields[1]
+	starts := chunk.Column{Kind: chunk.Int}
+	for i, t := range times {
+		if c.next, _, err = value.AppendKey(c.next[:0], keys.At(i)); err != nil {
 			return nil, err
 		}
 		if same := c.begun && string(c.next) == string(c.key); !same || t-c.last >= c.gap {
@@ -178,12 +169,11 @@ func (c *sessionCutter) cut(rows *chunk.Column, ordinals []chunk.Ordinal) (*oper
 			c.key = append(c.key[:0], c.next...)
 		}
 		c.last = t
-		if c.keyed {
-			k.Keys.Append(starlark.Tuple{starlark.MakeInt64(c.start), row[1]})
-		} else {
-			k.Keys.AppendInt(c.start)
-		}
-		k.Values.Append(row[2])
+		starts.AppendInt(c.start)
+	}
+	k := &operator.Keyed{Keys: starts, Values: fields[2], Ordinals: ordinals}
+	if c.keyed {
+		k.Keys = *tupleOf(starts, *keys)
 	}
 	return k, nil
 }
