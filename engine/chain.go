@@ -25,6 +25,7 @@ func (s *stageRun) prepare(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+	s.chain.Ints = s.run.graph.intMembers(s.Stage)
 	for _, id := range s.Chain {
 		step, err := s.stepOf(&s.run.graph.Ops[id])
 		if err != nil {

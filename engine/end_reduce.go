@@ -86,3 +86,16 @@ func (g *groupEnd) laneByKey() bool {
 	g.laneOf = func(key []byte) uint32 { return uint32(value.Lane(value.HashKey(key), lanes)) }
 	return true
 }
+
+// intMembers is the names of the members that the types= of a stage's source makes ints.
+func (g *Graph) intMembers(s *Stage) (names []string) {
+	if s.Source < 0 || g.Ops[s.Source].Source == nil || g.Ops[s.Source].Source.Origin {
+		return nil
+	}
+	for _, t := range g.Ops[s.Source].Source.Types {
+		if t.Type == "int" {
+			names = append(names, t.Column)
+		}
+	}
+	return names
+}

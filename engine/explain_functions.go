@@ -43,7 +43,7 @@ func newForesight(p *Program, o Options) *foresight {
 // stage foresees the functions of a stage's chain and of its end.
 func (f *foresight) stage(s *Stage) {
 	in := f.input(s)
-	chain := &kernel.Chain{}
+	chain := &kernel.Chain{Ints: f.program.Graph.intMembers(s)}
 	var refs []Ref
 	for _, id := range s.Chain {
 		op := &f.program.Graph.Ops[id]

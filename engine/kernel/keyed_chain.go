@@ -2,13 +2,14 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 
 	"go.starlark.net/starlark"
 )
 
 // shade is what is known of the records that leave a chain's steps, whatever comes into it.
 func (c *Chain) shade() *shade {
-	x := anything
+	x := shade{kind: free, ints: c.Ints}
 	for i := range c.Steps {
 		switch s := &c.Steps[i]; s.Kind {
 		case Map:
@@ -41,6 +42,9 @@ func (f *Func) shade(record shade) (result shade) {
 	if f.Selector != nil {
 		return f.Selector.shade(record)
 	}
+	if b, ok := f.Callable.(*starlark.Builtin); ok && b.Receiver() == nil && (b.Name() == "len" || b.Name() == "int") {
+		return anInt
+	}
 	fn, ok := f.Callable.(*starlark.Function)
 	if !ok || f.Source == nil {
 		return anything
@@ -65,6 +69,8 @@ func (s *Selector) shade(record shade) shade {
 		return x
 	case s.ByIndex:
 		return record.element(s.Index)
+	case slices.Contains(record.ints, s.Field):
+		return shade{kind: free, whole: true, null: true}
 	}
 	return anything
 }

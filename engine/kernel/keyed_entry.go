@@ -113,7 +113,7 @@ func (r *keyedReader) compareChanges(key string, made syntax.Expr) {
 		zero, constant := r.constantInt(v)
 		switch {
 		case kind == PartKept && constant && zero == 0:
-		case len(added) == 1 && added[0] == r.textOf(v) && x.whole && kind != PartKept:
+		case len(added) == 1 && added[0] == r.textOf(v) && x.whole && !x.null && kind != PartKept:
 		default:
 			refuseAt(v, "gives a new key another value than what is added to old ones")
 		}
@@ -176,7 +176,7 @@ func (r *keyedReader) startOf(e syntax.Expr) (other string) {
 			r.startsAt(i, n)
 			continue
 		}
-		if x := r.free(v); r.d.Shape != Scalar || !x.whole {
+		if x := r.free(v); r.d.Shape != Scalar || !x.whole || x.null {
 			refuseAt(v, "keeps values that are not known to be ints")
 		}
 		other = r.textOf(v)

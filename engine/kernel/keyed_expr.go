@@ -1,6 +1,9 @@
 package kernel
 
 import (
+	"fmt"
+	"slices"
+
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -347,6 +350,9 @@ func (r *keyedReader) index(e *syntax.IndexExpr) shade {
 		refuse(line, "uses a number of %s otherwise than by adding to it", r.stateName)
 	}
 	r.free(e.Y)
+	if name, ok := unparen(e.Y).(*syntax.Literal); ok && slices.Contains(x.ints, fmt.Sprint(name.Value)) {
+		return shade{kind: free, whole: true, null: true}
+	}
 	if i, ok := r.constantInt(e.Y); ok {
 		return x.element(int(i))
 	}

@@ -10,9 +10,11 @@ import (
 // whether it is an int.
 type shade struct {
 	kind  shadeKind
-	whole bool    // free: an int, if it is anything; of a part: what was added to it are ints
-	elems []shade // free: of a tuple, nil if it need not be one; of parts: the parts
-	elem  *shade  // free: of a list or another sequence, nil if it need not be one
+	whole bool     // free: an int, if it is anything; of a part: what was added to it are ints
+	null  bool     // free and whole: or None, which cannot be added
+	elems []shade  // free: of a tuple, nil if it need not be one; of parts: the parts
+	elem  *shade   // free: of a list or another sequence, nil if it need not be one
+	ints  []string // free: names of the members of a dict that are ints or None
 
 	key   string   // of an entry, a part, parts: the text of the key
 	index int      // of a part
@@ -97,7 +99,7 @@ func joinFree(a, b shade) shade {
 	case b.kind == unset:
 		return a
 	}
-	x := shade{kind: free, whole: a.whole && b.whole}
+	x := shade{kind: free, whole: a.whole && b.whole, null: a.null || b.null}
 	if a.elems != nil && len(a.elems) == len(b.elems) {
 		x.elems = make([]shade, len(a.elems))
 		for i := range x.elems {

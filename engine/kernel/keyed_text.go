@@ -47,6 +47,8 @@ func (t *texter) write(e syntax.Expr) {
 		t.all("if", e.Cond, e.True, e.False)
 	case *syntax.TupleExpr:
 		t.all("tuple", e.List...)
+	case *syntax.ListExpr:
+		t.all("list", e.List...)
 	case *syntax.CallExpr:
 		if t.repeatable(e) {
 			t.all("call", append([]syntax.Expr{e.Fn}, e.Args...)...)

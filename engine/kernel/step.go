@@ -43,10 +43,11 @@ type Step struct {
 // Columns, which are functions of the records that are left, such as keys.
 type Chain struct {
 	Steps   []Step
-	Columns []Step // each of kind Map; its results fill one column of the Output
-	Discard bool   // the records themselves are not wanted, only Columns
-	Delta   *Delta // what the records add to a state fills columns behind Columns: a key perhaps, then the parts
-	Into    *Func  // the one that the records go to next, if there is no other way out for them; nil: not known
+	Columns []Step   // each of kind Map; its results fill one column of the Output
+	Discard bool     // the records themselves are not wanted, only Columns
+	Delta   *Delta   // what the records add to a state fills columns behind Columns: a key perhaps, then the parts
+	Ints    []string // members of the records that come in, which are dicts, that are ints or None
+	Into    *Func    // the one that the records go to next, if there is no other way out for them; nil: not known
 }
 
 // An Env is what a runner shares with all others of the job.
