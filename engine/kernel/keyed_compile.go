@@ -17,7 +17,6 @@ type rows struct {
 
 // contribute compiles the call of a reducer with an empty state, and appends the parts of what it returns.
 func (b *builder) contribute(d *Delta, record operand) code {
-	b.step = len(b.chain.Steps) + len(b.chain.Columns)
 	args, unspread := b.spread(d.Fn, record)
 	if unspread {
 		return fails
@@ -96,7 +95,6 @@ func (b *builder) appendParts(at int, parts []operand) []code {
 
 // contributeKeys compiles a reducer whose state is a dict: its changes are rows.
 func (b *builder) contributeKeys(d *Delta, record operand) code {
-	b.step = len(b.chain.Steps) + len(b.chain.Columns)
 	args, unspread := b.spread(d.Fn, record)
 	if unspread {
 		return fails
