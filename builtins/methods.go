@@ -63,13 +63,9 @@ var operators = []*operator{
 			flag("as_list", func(d *draft) *bool { return &d.op.AsList }),
 		},
 	},
-	{
-		name: "join", kind: engine.OpJoin, finish: meet,
-		params: []param{
-			right(), required(record("on")), record("other_on"), optionChoice("how", "inner", "left", "right", "full"),
-			fn("f", kernel.Signature{}), window(),
-		},
-	},
+	join("join"),
+	join("bounded_join"),
+	join("window_join"),
 	{name: "window", kind: engine.OpWindow, params: []param{required(cutting())}},
 	{
 		name: "trigger", kind: engine.OpTrigger, finish: oneTrigger,
@@ -116,8 +112,6 @@ var retired = map[string]string{
 	"iterate":       "a loop of known length is a for loop in a def: for _ in range(n): flow = f(flow)",
 
 	"emit_and_reduce": "write scan(initial, f)",
-	"bounded_join":    "write join(right, on)",
-	"window_join":     "write join(right, on, window = ...)",
 }
 
 // retiredParams are parameters that people try, with what to write.

@@ -93,7 +93,7 @@ func TestReferenceFinds(t *testing.T) {
 		"re.find":  {"re.find(pattern, s)\n", "  prints\n    12\n"},
 		"find":     {"re.find(pattern, s)\n"},
 		"csv":      {"  with orders.csv:\n    id,customer,amount\n"},
-		"join":     {"  fails with\n    join is not supported\n"},
+		"join":     {"flow.bounded_join(right, on", "  prints\n    19.99\tBern\n"},
 		"None":     {"None\n"},
 	} {
 		text, ok := Reference(name)

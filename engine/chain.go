@@ -14,15 +14,8 @@ import (
 func (s *stageRun) prepare(ctx context.Context) error {
 	for _, id := range s.Sides {
 		s.waiting.Store(waitingSide)
-		side := s.run.byID[id].side
-		select {
-		case <-side.done:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		if side.failed { // its own stage says why
-			<-ctx.Done()
-			return context.Cause(ctx)
+		if err := s.run.byID[id].gate.pass(ctx); err != nil {
+			return err
 		}
 	}
 	s.chain.Ints = s.run.graph.intMembers(s.Stage)
@@ -41,7 +34,7 @@ func (s *stageRun) prepare(ctx context.Context) error {
 
 var stepKinds = map[OpKind]kernel.StepKind{
 	OpMap: kernel.Map, OpFlatMap: kernel.FlatMap, OpFilter: kernel.Filter, OpReject: kernel.Reject,
-	OpMapValues: kernel.MapValues, OpMapBatch: kernel.FlatMap, OpThrough: kernel.FlatMap, OpPartition: kernel.Lane, OpSample: kernel.Sample,
+	OpJoin: kernel.Map, OpMapValues: kernel.MapValues, OpMapBatch: kernel.FlatMap, OpThrough: kernel.FlatMap, OpPartition: kernel.Lane, OpSample: kernel.Sample,
 }
 
 func (s *stageRun) stepOf(op *Op) (kernel.Step, error) {
@@ -105,6 +98,10 @@ func (s *stageRun) makeEnd(ctx context.Context) error {
 		s.end = &passEnd{stage: s, ctx: ctx}
 	case Collect:
 		s.end = s.side
+	case Build:
+		s.end = newBuildEnd(s, op)
+	case Join:
+		s.end = newJoinEnd(s, op, ctx)
 	case Keep:
 		kept := s.run.overflow("result")
 		s.run.kept[s.run.step.Name] = kept

@@ -38,9 +38,6 @@ type collectEnd struct {
 	stage   *stageRun
 	batches []*chunk.Batch
 	bytes   int64
-	done    chan struct{} // closed when batches is complete, or the stage failed
-	failed  bool
-	closed  bool // only the stage's own goroutine looks at it
 }
 
 func (c *collectEnd) work(_ int, u *unit) error {
@@ -61,17 +58,11 @@ func (c *collectEnd) deliver(u *unit) error {
 }
 
 func (c *collectEnd) finish(context.Context) error {
-	c.closed = true
-	close(c.done)
+	c.stage.gate.open()
 	return nil
 }
 
-func (c *collectEnd) close() {
-	if !c.closed {
-		c.closed, c.failed = true, true
-		close(c.done)
-	}
-}
+func (c *collectEnd) close() {}
 
 // keepEnd keeps a step's result in the store, for later steps.
 type keepEnd struct{ kept *overflow }

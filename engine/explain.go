@@ -140,6 +140,10 @@ func (e *Explanation) end(s *Stage) string {
 		return op.Name() + functions + ", sorted runs merged"
 	case InOrder:
 		return op.Name() + functions + ", in order"
+	case Build:
+		return "the right side of " + op.Name() + e.functions(op, joinKey(s.End, op))
+	case Join:
+		return op.Name() + e.functions(op, joinKey(s.End, op)) + ", the right side by key in memory or both sides sorted by key"
 	case Collect:
 		return "collected for using="
 	case Keep:

@@ -54,6 +54,12 @@ func (f *foresight) stage(s *Stage) {
 		refs = append(refs, Ref{id, param})
 		chain.Steps = append(chain.Steps, f.step(op, stepKinds[op.Kind], param))
 	}
+	if s.End == Build || s.End == Join {
+		op := &f.program.Graph.Ops[s.Op]
+		param := joinKey(s.End, op)
+		refs = append(refs, Ref{op.ID, param})
+		chain.Columns = append(chain.Columns, f.step(op, kernel.Map, param))
+	}
 	if op := f.ending(s); op != nil {
 		columns, called := paramsOf(op)
 		for _, param := range columns {
@@ -201,8 +207,10 @@ func pairOf(a, b chunk.Column) chunk.Column {
 func (f *foresight) result(s *Stage, cast kernel.Forecast) chunk.Column {
 	unknown := chunk.Column{Kind: chunk.Any}
 	switch s.End {
-	case Pass, Sort, Collect, Keep:
+	case Pass, Sort, Collect, Keep, Build:
 		return cast.Record
+	case Join:
+		return f.joined(s, cast.Record)
 	case Group, InOrder:
 	default:
 		return unknown
@@ -231,6 +239,19 @@ func (f *foresight) result(s *Stage, cast kernel.Forecast) chunk.Column {
 		return state
 	}
 	return unknown
+}
+
+// joined is the records that a join hands on.
+func (f *foresight) joined(s *Stage, left chunk.Column) chunk.Column {
+	right := f.records[s.Sides[len(s.Sides)-1]]
+	switch c := joinConfig(&f.program.Graph.Ops[s.Op]); {
+	case !c.Pairs:
+		return left
+	case c.LoneLeft:
+		return pairOf(left, chunk.Column{Kind: chunk.Any})
+	default:
+		return pairOf(left, right)
+	}
 }
 
 // functions says how each function of an op runs.

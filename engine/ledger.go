@@ -162,6 +162,9 @@ func (l *groupLedger) check(name string, came int64, counts bool) error {
 	return nil
 }
 
+// A balancer is an end that tests that none of the records that came was lost.
+type balancer interface{ balance(came int64) error }
+
 // A LedgerError says that records were lost or made between two places: a bug of flowsh. The outputs of the step
 // are not committed.
 type LedgerError struct{ Law string }
@@ -187,8 +190,8 @@ func (s *stageRun) check() error {
 	if l.Emitted != in {
 		return &LedgerError{Law: fmt.Sprintf("%s: %d records left its last op, %d were delivered", s.name, in, l.Emitted)}
 	}
-	if g, ok := s.end.(*groupEnd); ok {
-		if err := g.balance(l.Emitted); err != nil {
+	if e, ok := s.end.(balancer); ok {
+		if err := e.balance(l.Emitted); err != nil {
 			return err
 		}
 	}

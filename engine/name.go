@@ -23,6 +23,9 @@ func (o *Op) Name() string {
 		return "write " + o.Sink.Target
 	}
 	name := string(o.Kind)
+	if how := o.option("how"); how != "" {
+		name = how + " " + name
+	}
 	if f := o.Funcs["f"]; o.named(f) {
 		name = f
 	} else if f != "" {
@@ -36,6 +39,9 @@ func (o *Op) Name() string {
 	}
 	if k := o.Funcs["key"]; k != "" && !o.named(k) {
 		name += " key " + k
+	}
+	if on := o.Funcs["on"]; on != "" {
+		name += " on " + on
 	}
 	switch by := o.Funcs["by"]; {
 	case strings.TrimRight(by, digits) == "by":

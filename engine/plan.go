@@ -26,7 +26,7 @@ type Stage struct {
 	Chain  []int // ops fused into one pass over each batch
 	End    End
 	Op     int   // the op of the end; -1 for Pass
-	Sides  []int // stages whose collected records functions of this one take
+	Sides  []int // stages that must have ended: their records are taken by functions of this one, or matched by it
 	// First is how many records a sort hands on; nil: all.
 	First *int64
 	// Laned says that the records have lanes when they reach the end.
@@ -45,9 +45,20 @@ const (
 	Group   End = "group"   // into state by key
 	Sort    End = "sort"    // into a sort
 	Collect End = "collect" // into memory, for functions with using=
+	Build   End = "build"   // into the right side of a join
+	Join    End = "join"    // matched with the right side of a join
 	Keep    End = "keep"    // into the store, for later steps
 	Write   End = "write"   // into a sink
 )
+
+// holdsState says that the stage has a share of the memory for state.
+func (s *Stage) holdsState() bool {
+	switch s.End {
+	case Group, Sort, Collect, InOrder, Build, Join:
+		return true
+	}
+	return false
+}
 
 // NotYetError says that a graph needs an operator that this version does not run.
 type NotYetError struct {
@@ -162,6 +173,8 @@ func (b *planner) build(o *Op) (*Stage, error) {
 		return &Stage{Source: o.ID, Op: -1}, nil
 	case OpConcat:
 		return b.concat(o)
+	case OpJoin:
+		return b.join(o)
 	}
 	if err := supported(o); err != nil {
 		return nil, err
@@ -244,14 +257,8 @@ func endOf(o *Op) End {
 
 // supported refuses what has a place in the graph but no implementation.
 func supported(o *Op) error {
-	switch o.Kind {
-	case OpJoin:
-		return &NotYetError{Op: o.Kind, At: o.At}
-	}
-	for _, param := range []string{"window"} {
-		if o.Funcs[param] != "" {
-			return &NotYetError{Op: o.Kind, At: o.At, What: ": " + param + "="}
-		}
+	if o.Kind == OpJoin && o.Window != nil {
+		return &NotYetError{Op: o.Kind, At: o.At, What: ": window="}
 	}
 	return nil
 }
@@ -266,6 +273,30 @@ func (b *planner) concat(o *Op) (*Stage, error) {
 		joined.Inputs = append(joined.Inputs, b.close(b.inLaneOrder(s), Pass, -1).ID)
 	}
 	return joined, nil
+}
+
+// join builds its right side, which is complete before the left side is read, and matches the left side with it. The
+// function of the pairs runs in the stage behind.
+func (b *planner) join(o *Op) (*Stage, error) {
+	if err := supported(o); err != nil {
+		return nil, err
+	}
+	right, err := b.open(o.In[1])
+	if err != nil {
+		return nil, err
+	}
+	built := b.close(b.inLaneOrder(right), Build, o.ID)
+	left, err := b.open(o.In[0])
+	if err != nil {
+		return nil, err
+	}
+	left = b.inLaneOrder(left)
+	left.Sides = append(left.Sides, built.ID)
+	s := b.after(b.close(left, Join, o.ID))
+	if o.Funcs["f"] != "" {
+		s.Chain = append(s.Chain, o.ID)
+	}
+	return s, nil
 }
 
 // side is the stage that collects an op's records for using=.

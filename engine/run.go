@@ -148,10 +148,13 @@ func (r *stepRun) build(ctx context.Context) error {
 		s.seq = newSequence(s.demand.window(r.cores))
 		r.stages = append(r.stages, s)
 		r.byID[p.ID] = s
-		if p.End == Collect {
-			s.side = &collectEnd{stage: s, done: make(chan struct{})}
+		switch p.End {
+		case Collect:
+			s.side, s.gate = &collectEnd{stage: s}, newGate()
+		case Build:
+			s.gate = newGate()
 		}
-		if p.End == Group || p.End == Sort || p.End == Collect || p.End == InOrder {
+		if p.holdsState() {
 			stateful++
 		}
 		if len(p.Outputs) > 1 {

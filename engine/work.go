@@ -62,6 +62,7 @@ type stageRun struct {
 	chain  kernel.Chain
 	end    ending
 	side   *collectEnd // of a stage that collects
+	gate   *gate       // of a stage that others wait for
 	task   *taskEnd    // of a stage whose task is done for another run
 	outs   []*edge
 	seq    *sequence
@@ -110,8 +111,8 @@ func (s *stageRun) work(ctx context.Context) error {
 	if s.end != nil {
 		s.end.close()
 	}
-	if s.side != nil {
-		s.side.close()
+	if s.gate != nil {
+		s.gate.leave()
 	}
 	if errors.Is(err, errStopped) {
 		err = nil

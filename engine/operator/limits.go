@@ -39,6 +39,13 @@ func (e *RecordError) Error() string { return e.Err.Error() }
 
 func (e *RecordError) Unwrap() error { return e.Err }
 
+// A KeyError says that a value cannot be a key.
+type KeyError struct{ Err error }
+
+func (e *KeyError) Error() string { return e.Err.Error() }
+
+func (e *KeyError) Unwrap() error { return e.Err }
+
 func size(n int64) string {
 	switch {
 	case n < 1<<10:

@@ -27,6 +27,13 @@ func (r *rows) append(from *chunk.Column, i int) {
 	r.appendTo(&r.Column, from, i)
 }
 
+// appendRange adds the first n values of a column.
+func (r *rows) appendRange(from *chunk.Column, n int) {
+	for i := range n {
+		r.appendTo(&r.Column, from, i)
+	}
+}
+
 func (r *rows) appendTo(to, from *chunk.Column, i int) {
 	if to.N > 0 && to.Kind != from.Kind {
 		r.appendBoxed(to, from.At(i))

@@ -85,6 +85,15 @@ func (s *scratch) chunkID(id uint64) chunk.ID {
 
 // take reads a frame and forgets it.
 func (s *scratch) take(f frame, cols []*chunk.Column) ([]chunk.Ordinal, error) {
+	ords, err := s.read(f, cols)
+	if err != nil {
+		return nil, err
+	}
+	return ords, s.Store.Delete(s.name(f.id))
+}
+
+// read reads a frame and leaves it where it is.
+func (s *scratch) read(f frame, cols []*chunk.Column) ([]chunk.Ordinal, error) {
 	if err := s.fault(pointLoad); err != nil {
 		return nil, fmt.Errorf("reading spilled state: %w", err)
 	}
@@ -103,7 +112,7 @@ func (s *scratch) take(f frame, cols []*chunk.Column) ([]chunk.Ordinal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading spilled chunk %s: %w", name, err)
 	}
-	return ords, s.Store.Delete(name)
+	return ords, nil
 }
 
 // drop forgets frames that are not wanted any more.

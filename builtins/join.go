@@ -1,0 +1,72 @@
+package builtins
+
+import (
+	"slices"
+
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/kernel"
+	"go.starlark.net/starlark"
+)
+
+// join is the operator that matches two flows, by one of its names.
+func join(name string) *operator {
+	return &operator{name: name, kind: engine.OpJoin, finish: meetOther, params: []param{
+		right(), required(record("on")), record("other_on"),
+		optionChoice("how", "inner", "left", "right", "full", "semi", "anti"), pairFunction("f"), window(), onError(),
+	}}
+}
+
+// pairFunction is a function whose two arguments are a left record and a right one.
+func pairFunction(name string) param {
+	return param{name: name, set: func(d *draft, v starlark.Value) error {
+		const hint = "write f = lambda left, right: ..."
+		if _, ok := v.(starlark.Callable); !ok {
+			return mistake(hint, "want a function, not %s", v.Type())
+		}
+		if f, ok := v.(*starlark.Function); ok && !takesTwo(f) {
+			return mistake(hint, "%s must take two arguments, the left record and the right one", d.u.describe(v))
+		}
+		f, err := d.bind(name, v, kernel.Signature{})
+		if err != nil {
+			return err
+		}
+		f.Spread = 2
+		d.add(f)
+		return nil
+	}}
+}
+
+func takesTwo(f *starlark.Function) bool {
+	most := f.NumParams() - f.NumKwonlyParams()
+	if f.HasKwargs() {
+		most--
+	}
+	if f.HasVarargs() {
+		return true
+	}
+	least := 0
+	for i := range most {
+		if f.ParamDefault(i) == nil {
+			least++
+		}
+	}
+	return least <= 2 && most >= 2
+}
+
+// meetOther checks what says more than one parameter of a join.
+func meetOther(d *draft) error {
+	alone := slices.ContainsFunc(d.op.Options, func(o engine.Option) bool {
+		return o.Name == "how" && (o.Text == "semi" || o.Text == "anti")
+	})
+	switch {
+	case alone && d.has("f"):
+		e := d.mistake("%s: how = semi and anti give left records, which f would have no right ones for", d.operator.name)
+		e.Hint = "leave f out, and write .map(...) behind it"
+		return e
+	case d.has("on_error") && !d.has("f"):
+		e := d.mistake("%s: on_error is about f, and there is no f", d.operator.name)
+		e.Hint = "leave on_error out, or give f"
+		return e
+	}
+	return meet(d)
+}

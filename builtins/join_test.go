@@ -1,0 +1,144 @@
+package builtins_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/flowsh/flowsh/engine"
+)
+
+// sidesOfJoin begins a script by the flows that joins of these tests match.
+const sidesOfJoin = `
+left = from_enumerable([("b", 1), ("a", 2), ("b", 3), ("x", 4)])
+right = from_enumerable([("a", "A1"), ("b", "B1"), ("y", "Y"), ("b", "B2")])
+`
+
+func TestJoins(t *testing.T) {
+	orders := map[string]string{
+		"orders.csv":    "id,customer,amount\n1,7,2.5\n2,8,1\n3,7,4\n4,9,8\n",
+		"customers.csv": "id,region,name\n8,eu,\"Ann, A\"\n7,us,Bob\n6,eu,Cy\n",
+	}
+	testRules(t, []rule{
+		{name: "inner", script: sidesOfJoin + `job = left.join(right, on = 0).map(lambda l, r: (l[1], r[1]))`, want: "1\tB1\n1\tB2\n2\tA1\n3\tB1\n3\tB2\n"},
+		{name: "left", script: sidesOfJoin + `job = left.join(right, 0, how = "left")`, want: "b\t1\tb\tB1\nb\t1\tb\tB2\na\t2\ta\tA1\nb\t3\tb\tB1\nb\t3\tb\tB2\nx\t4\t\n"},
+		{name: "right", script: sidesOfJoin + `job = left.join(right, 0, how = "right", f = lambda l, r: (l[1] if l else "-", r[1]))`, want: "1\tB1\n1\tB2\n2\tA1\n3\tB1\n3\tB2\n-\tY\n"},
+		{name: "full", script: sidesOfJoin + `job = left.join(right, 0, how = "full").map(lambda l, r: (l == None, r == None))`, want: strings.Repeat("false\tfalse\n", 5) + "false\ttrue\ntrue\tfalse\n"},
+		{name: "semi", script: sidesOfJoin + `job = left.join(right, on = 0, how = "semi")`, want: "b\t1\na\t2\nb\t3\n"},
+		{name: "anti", script: sidesOfJoin + `job = left.join(right, on = 0, how = "anti")`, want: "x\t4\n"},
+		{name: "the other names", script: sidesOfJoin + `job = left.bounded_join(right, 0, how = "semi").concat(left.window_join(right, 0, how = "anti"))`, want: "b\t1\na\t2\nb\t3\nx\t4\n"},
+		{
+			name: "unlike keys of two files", files: orders,
+			script: `
+orders = csv("orders.csv", types = {"amount": float})
+job = orders.join(csv("customers.csv"), on = "customer", other_on = "id", f = lambda o, c: (c["region"], o["amount"])).sum(1, by = 0)`,
+			want: "us\t6.5\neu\t1.0\n",
+		},
+		{
+			name: "members of both sides behind a join", files: orders,
+			script: `
+orders = csv("orders.csv").filter(lambda o: o["id"] != "2")
+people = csv("customers.csv").filter(lambda c: c["region"] != "none")
+job = orders.join(people, on = "customer", other_on = "id", how = "left").map(lambda o, c: (o["amount"], c["name"] if c else None))`,
+			want: "2.5\tBob\n4\tBob\n8\t\n",
+		},
+		{
+			name: "whole records behind a join", files: orders,
+			script: `job = csv("orders.csv").join(csv("customers.csv"), on = "customer", other_on = "id", f = lambda o, c: o | {"name": c["name"]})`,
+			want:   `{"id":"1","customer":"7","amount":"2.5","name":"Bob"}` + "\n" + `{"id":"2","customer":"8","amount":"1","name":"Ann, A"}` + "\n" + `{"id":"3","customer":"7","amount":"4","name":"Bob"}` + "\n",
+		},
+		{name: "keys of several fields", script: sidesOfJoin + `job = left.join(right, on = lambda k, n: (k, n), other_on = lambda k, s: (k, 3.0), f = lambda l, r: r[1])`, want: "B1\nB2\n"},
+		{name: "a list of selectors", script: `job = from_enumerable([{"a": 1, "b": 2}]).join(from_enumerable([{"a": 1.0, "b": 2, "c": 3}]), on = ["a", "b"], f = lambda l, r: r["c"])`, want: "3\n"},
+		{name: "None is a key", script: `job = from_enumerable([None, 1]).join(from_enumerable([1.0, None]), on = lambda x: x)`, want: "\t\n1\t1.0\n"},
+		{name: "with itself", script: `n = from_enumerable(range(4)).map(lambda x: x + 1)` + "\n" + `job = n.join(n, on = lambda x: x % 3)`, want: "1\t1\n1\t4\n2\t2\n3\t3\n4\t1\n4\t4\n"},
+		{
+			name: "with what is computed of itself",
+			script: `
+words = from_enumerable(["a", "b", "a", "c", "b", "a"])
+often = words.count(by = lambda w: w).filter(lambda w, n: n > 1)
+job = words.join(often, on = lambda w: w, other_on = 0, how = "anti")`, want: "c\n",
+		},
+		{
+			name: "joins of joins",
+			script: sidesOfJoin + `
+more = from_enumerable([("b", True)])
+job = left.join(right.join(more, on = 0, f = lambda a, b: a), on = 0, f = lambda l, r: (l[1], r[1])).join(left, on = 0, other_on = 1, f = lambda p, l: (p, l))`,
+			want: "1\tB1\tb\t1\n1\tB2\tb\t1\n3\tB1\tb\t3\n3\tB2\tb\t3\n",
+		},
+		{name: "read twice", script: sidesOfJoin + `j = left.join(right, on = 0, f = lambda l, r: l[1])` + "\n" + `job = [j.write("a.txt"), j.sum()]`, want: "10\n", wrote: map[string]string{"a.txt": "1\n1\n2\n3\n3\n"}},
+		{name: "no left records", script: sidesOfJoin + `job = left.filter(lambda l: False).join(right, on = 0, how = "full").map(lambda l, r: r[1])`, want: "A1\nB1\nY\nB2\n"},
+		{name: "no right records", script: sidesOfJoin + `job = left.join(right.filter(lambda r: False), on = 0, how = "left").map(lambda l, r: (l[1], r))`, want: "1\t\n2\t\n3\t\n4\t\n"},
+		{name: "nothing", script: `job = from_enumerable([]).join(from_enumerable([]), on = 0, how = "full")`, want: ""},
+		{name: "a take behind", script: sidesOfJoin + `job = left.join(right, on = 0, f = lambda l, r: r[1]).take(3)`, want: "B1\nB2\nA1\n"},
+		{name: "lanes lead the order", script: sidesOfJoin + `job = left.partition(route = lambda k, n: n % 2, lanes = 2).join(right, on = 0, f = lambda l, r: (l[1], r[1]))`, want: "2\tA1\n1\tB1\n1\tB2\n3\tB1\n3\tB2\n"},
+		{
+			name:   "failures of f",
+			script: sidesOfJoin + `job = left.join(right, on = 0, f = lambda l, r: 6 // (l[1] - 2), on_error = "dead.jsonl")`, want: "-6\n-6\n6\n6\n",
+		},
+	})
+}
+
+func TestErrorsOfJoins(t *testing.T) {
+	testRules(t, []rule{
+		{name: "keys of other types", script: `job = from_enumerable(["1"]).join(from_enumerable([1, 2.5]), on = lambda x: x, how = "left")`, fails: `job.star:1:\d+: join: no record has a match: the keys of the left side are string, those of the right side number: write on or other_on`, loads: true},
+		{name: "a list as a key", script: `job = from_enumerable([(1, [2])]).join(from_enumerable([(1, [2])]), on = 1)`, fails: `use a tuple`, loads: true},
+		{name: "a list as a key on the left", script: `job = from_enumerable([1, 2]).join(from_enumerable([1, 2]), on = lambda x: [x] if x == 2 else x, other_on = lambda x: x)`, fails: `use a tuple`, loads: true},
+		{name: "a key that fails", script: `job = from_enumerable([1]).join(from_enumerable([0]), on = lambda x: 1 // x)`, fails: `division by zero`, loads: true},
+		{name: "a key that one side lacks", script: `job = from_enumerable([{"a": 1}]).join(from_enumerable([{"b": 1}]), on = "a")`, fails: `record has no field "a" \(it has b\)`, loads: true},
+		{name: "f that fails", script: sidesOfJoin + `job = left.join(right, on = 0, how = "left", f = lambda l, r: r[1])`, fails: `NoneType`, loads: true},
+		{name: "a word that is none", script: sidesOfJoin + `job = left.join(right, on = 0, how = "outer")`, fails: `how: want one of "inner".*"anti", not "outer"`},
+		{name: "a list", script: sidesOfJoin + `job = left.join([1], on = 0)`, fails: `(?s)right: want a flow, not list.*from_enumerable`},
+		{name: "no key", script: sidesOfJoin + `job = left.join(right)`, fails: `join needs on`},
+		{name: "one parameter", script: sidesOfJoin + `job = left.join(right, 0, f = lambda p: p)`, fails: `must take two arguments`},
+		{name: "three parameters", script: sidesOfJoin + `job = left.join(right, 0, f = lambda a, b, c: a)`, fails: `must take two arguments`},
+		{name: "f of semi", script: sidesOfJoin + `job = left.join(right, 0, how = "semi", f = lambda a, b: a)`, fails: `leave f out`},
+		{name: "on_error without f", script: sidesOfJoin + `job = left.join(right, 0, on_error = "drop")`, fails: `on_error is about f`},
+		{name: "a flow that is written", script: sidesOfJoin + `job = left.join(right.write("a.txt"), 0)`, fails: `write ends a flow`},
+	})
+}
+
+// TestJoinsSpill joins sides that do not fit the budget, with keys of one, of a few and of many records.
+func TestJoinsSpill(t *testing.T) {
+	const script = `
+left = lines("left.txt").map(lambda l: tuple(l.split(" ")))
+right = lines("right.txt").map(lambda l: tuple(l.split(" ")))
+job = left.join(right, on = 0, how = "%s").map(repr)
+`
+	var left, right strings.Builder
+	for i := range 4000 {
+		key := fmt.Sprint(i * 7 % 5000)
+		if i%40 == 0 {
+			key = "often"
+		}
+		fmt.Fprintf(&left, "%s l%d\n", key, i)
+		fmt.Fprintf(&right, "%s r%d %s\n", key, i*3, strings.Repeat("x", i%50))
+	}
+	files := map[string]string{"left.txt": left.String(), "right.txt": right.String()}
+	for _, how := range []string{"inner", "left", "right", "full", "semi", "anti"} {
+		t.Run(how, func(t *testing.T) {
+			want := newWorld(t, files, "")
+			if _, err := want.run(fmt.Sprintf(script, how), engine.Options{Cores: 2}); err != nil {
+				t.Fatal(err)
+			}
+			got := newWorld(t, files, "")
+			if _, err := got.run(fmt.Sprintf(script, how), engine.Options{Cores: 3, Memory: 64 << 10}); err != nil {
+				t.Fatal(err)
+			}
+			if d := difference(want.stdout.String(), got.stdout.String()); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// TestFrequentKeysOfJoinsStream joins sides that are one key: what comes out is far more than the budget.
+func TestFrequentKeysOfJoinsStream(t *testing.T) {
+	text := strings.Repeat("same\n", 1000)
+	for _, memory := range []int64{64 << 10, 64 << 20} {
+		w := newWorld(t, map[string]string{"a.txt": text, "b.txt": text}, "")
+		_, err := w.run(`job = lines("a.txt").join(lines("b.txt"), on = lambda l: l).count()`, engine.Options{Cores: 2, Memory: memory})
+		if err != nil || w.stdout.String() != "1000000\n" {
+			t.Errorf("--mem %d: %q, %v", memory, w.stdout.String(), err)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/operator"
+)
+
+// buildEnd takes the right side of a join.
+type buildEnd struct {
+	stage *stageRun
+	op    *Op
+	join  *operator.Join
+	types joinTypes
+	built int64
+}
+
+func newBuildEnd(s *stageRun, op *Op) *buildEnd {
+	s.column(op, joinKey(Build, op), false)
+	c := joinConfig(op)
+	c.Memory, c.Left = s.memory("join"), s.memory("join")
+	if !c.Pairs {
+		s.chain.Discard = true
+	}
+	return &buildEnd{stage: s, op: op, join: operator.NewJoin(c)}
+}
+
+func (e *buildEnd) work(_ int, u *unit) error {
+	u.keep = true
+	return nil
+}
+
+func (e *buildEnd) deliver(u *unit) error {
+	keys := &u.out.Columns[0]
+	e.types.see(1, keys)
+	n, err := e.join.AddRight(keys, &u.out.Column)
+	e.built += int64(n)
+	return e.stage.keyError(e.op, u, n, err)
+}
+
+func (e *buildEnd) finish(context.Context) error {
+	if err := e.join.Seal(); err != nil {
+		return err
+	}
+	e.stage.gate.open()
+	return nil
+}
+
+func (e *buildEnd) close() {}
+
+// balance tests that no right record was lost.
+func (e *buildEnd) balance(came int64) error {
+	if e.built != came {
+		return &LedgerError{Law: fmt.Sprintf("%s: %d right records came, %d were taken", e.stage.run.opName(e.op.ID), came, e.built)}
+	}
+	return nil
+}
+
+// keyError is the error of record n of a unit, whose key cannot be one. Other errors stay what they are.
+func (s *stageRun) keyError(op *Op, u *unit, n int, err error) error {
+	var key *operator.KeyError
+	if !errors.As(err, &key) {
+		return err
+	}
+	if u.out.N == 0 { // the records themselves were not wanted
+		return s.complain(op, nil, 0, err.Error())
+	}
+	err = s.complain(op, u.out, n, err.Error())
+	var e *kernel.ScriptError
+	if errors.As(err, &e) {
+		s.showWhole(e, chunk.Ordinal{Position: u.out.Base + uint64(u.out.RelativeAt(n))})
+	}
+	return err
+}
+
+// joinEnd matches the left side of a join with the right one.
+type joinEnd struct {
+	stage   *stageRun
+	op      *Op
+	ctx     context.Context
+	right   *buildEnd
+	probers []*operator.Prober
+	// Left records that were looked up, and those of them that have a match.
+	probed, found atomic.Int64
+}
+
+// joined is what a unit's records met.
+type joined struct {
+	records *chunk.Column     // nil: see matches
+	matches *operator.Matches // of so many that they are made one after another; nil: none
+	failed  error             // of the record behind these
+}
+
+// mostJoined is how many records a worker makes of a unit at once.
+const mostJoined = 1 << 16
+
+func newJoinEnd(s *stageRun, op *Op, ctx context.Context) *joinEnd {
+	s.column(op, joinKey(Join, op), false)
+	e := &joinEnd{stage: s, op: op, ctx: ctx, right: s.run.builtFor(op)}
+	for range s.run.cores {
+		e.probers = append(e.probers, e.right.join.NewProber())
+	}
+	return e
+}
+
+// builtFor is the end that took the right side of a join.
+func (r *stepRun) builtFor(op *Op) *buildEnd {
+	for _, s := range r.stages {
+		if s.End == Build && s.Op == op.ID {
+			return s.end.(*buildEnd)
+		}
+	}
+	return nil
+}
+
+func (e *joinEnd) work(n int, u *unit) error {
+	keys, records := &u.out.Columns[0], &u.out.Column
+	e.right.types.see(0, keys)
+	ready := new(joined)
+	u.ready = ready
+	if e.right.join.Spilled() {
+		n, err := e.probers[n].Add(keys, records, uint64(u.number)<<32)
+		ready.failed = e.stage.keyError(e.op, u, n, err)
+		e.probed.Add(int64(n))
+		return nil
+	}
+	m, err := e.probers[n].Match(keys, records)
+	ready.failed = e.stage.keyError(e.op, u, m.Len(), err)
+	e.probed.Add(int64(m.Len()))
+	e.found.Add(int64(m.Found()))
+	count := m.Records()
+	u.keep = count > 0
+	if count > mostJoined {
+		m.Keep()
+		ready.matches = m
+		return nil
+	}
+	ready.records = m.Next(mostJoined)
+	return nil
+}
+
+func (e *joinEnd) deliver(u *unit) error {
+	ready := u.ready.(*joined)
+	if ready.records != nil {
+		if err := e.emit(ready.records); err != nil {
+			return err
+		}
+	}
+	for m := ready.matches; m != nil; {
+		records := m.Next(emittedAtOnce)
+		if records == nil {
+			break
+		}
+		if err := e.emit(records); err != nil {
+			return err
+		}
+	}
+	return ready.failed
+}
+
+// emittedAtOnce is how many records of a unit with many matches are handed on at once.
+const emittedAtOnce = 4096
+
+func (e *joinEnd) emit(records *chunk.Column) error {
+	return e.stage.emit(e.ctx, &chunk.Batch{Column: *records})
+}
+
+func (e *joinEnd) finish(ctx context.Context) error {
+	for _, p := range e.probers {
+		if err := p.Flush(); err != nil {
+			return err
+		}
+	}
+	if err := e.right.join.Finish(ctx, e.emit); err != nil {
+		return err
+	}
+	if e.found.Load()+e.right.join.Found() == 0 {
+		return e.right.types.disjoint(e.op)
+	}
+	return nil
+}
+
+func (e *joinEnd) close() {}
+
+// balance tests that every left record was looked up.
+func (e *joinEnd) balance(came int64) error {
+	if probed := e.probed.Load(); probed != came {
+		return &LedgerError{Law: fmt.Sprintf("%s: %d left records came, %d were looked up", e.stage.run.opName(e.op.ID), came, probed)}
+	}
+	return nil
+}
