@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 	"testing"
@@ -61,6 +62,7 @@ func tryRandom(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 	}
 	chain := randomChain(t, g, globals, source, results)
 	limits := &Env{MaxSteps: 100_000}
+	defer stopAtMemory(limits)()
 	fast := newCompiled(chain, limits, NewInterpreter(chain, limits, true), true)
 	v := &verifier{chain: chain, fast: fast, reference: NewInterpreter(chain, limits, false)}
 	for range 1 + g.IntN(3) {
@@ -69,7 +71,11 @@ func tryRandom(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 			in = long(in, 200)
 		}
 		var mismatch *MismatchError
-		if err := v.Run(in, new(Output)); errors.As(err, &mismatch) {
+		err := v.Run(in, new(Output))
+		if limits.Interrupt.Load() != nil {
+			return false, 0
+		}
+		if errors.As(err, &mismatch) {
 			t.Errorf("seed %d: %v\nin\n%s\nof %s", seed, err, src, texts(&in.Column))
 		}
 	}
@@ -77,6 +83,28 @@ func tryRandom(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 		deopts += d.Count
 	}
 	return fast.report.Compiled, deopts
+}
+
+// stopAtMemory stops programs that double a text again and again, and returns what ends the watch.
+func stopAtMemory(e *Env) (end func()) {
+	const most = 512 << 20
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	done := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				if metrics.Read(sample); sample[0].Value.Uint64() > most {
+					e.Stop(errors.New("too much memory"))
+				}
+			}
+		}
+	}()
+	return func() { close(done) }
 }
 
 // randomChain makes steps of functions f0, f1 ..., and sometimes the last one a column. results is what they most
