@@ -20,6 +20,8 @@ type Explanation struct {
 	splits  map[int]string // by stage
 	how     map[Ref]string
 	adds    map[int]*kernel.Delta
+	cast    *foresight
+	totals  map[int]*StageTotal // by stage; nil until Analyzed
 }
 
 // Explain plans a job and looks at its inputs without reading records. Inputs that are missing are part of the
@@ -31,7 +33,7 @@ func Explain(p *Program, o Options) (*Explanation, error) {
 		return nil, err
 	}
 	f := newForesight(p, o)
-	e := &Explanation{Program: p, Plan: plan, splits: map[int]string{}, how: f.how, adds: f.adds}
+	e := &Explanation{Program: p, Plan: plan, splits: map[int]string{}, how: f.how, adds: f.adds, cast: f}
 	r := &stepRun{jobRun: &jobRun{program: p, graph: p.Graph, options: o, host: o.Host}}
 	for _, step := range plan.Steps {
 		for _, s := range step.Stages {
@@ -69,12 +71,7 @@ func (r *stepRun) describeInput(op *Op) string {
 	return fmt.Sprintf("%s, %s, %d bytes", count(inputs, "file"), count(len(splits), "split"), bytes)
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
+func count(n int, what string) string { return count64(int64(n), what) }
 
 // Text is the explanation for people; it is stable for golden files.
 func (e *Explanation) Text() string {
@@ -106,10 +103,13 @@ func (e *Explanation) stage(w io.Writer, s *Stage) {
 		fmt.Fprintf(w, ", using %s", stages(s.Sides))
 	}
 	fmt.Fprintln(w)
-	for _, op := range s.Chain {
-		fmt.Fprintf(w, "  %s%s\n", g.Ops[op].Name(), e.ofChain(&g.Ops[op]))
+	total := e.totals[s.ID]
+	total.begin(w)
+	for i, op := range s.Chain {
+		fmt.Fprintf(w, "  %s%s%s\n", g.Ops[op].Name(), e.ofChain(&g.Ops[op]), total.through(i))
 	}
 	fmt.Fprintf(w, "  -> %s\n", e.end(s))
+	total.finish(w)
 }
 
 func stages(ids []int) string {

@@ -15,7 +15,14 @@ type foresight struct {
 	off     bool                  // the job runs on the interpreter alone
 	how     map[Ref]string        // "compiled", "a column", or "interpreted: " and why
 	adds    map[int]*kernel.Delta // by op: what reducers add to their states that do nothing else
+	chains  map[int]refsOf        // by stage
 	records map[int]chunk.Column  // by stage: what it hands on, without values
+}
+
+// A refsOf is a stage's chain with the functions of its steps and columns.
+type refsOf struct {
+	chain *kernel.Chain
+	refs  []Ref
 }
 
 // calledByState is the parameters whose functions get states, which compiled code does not know.
@@ -35,7 +42,7 @@ func paramsOf(op *Op) (columns, called []string) {
 
 func newForesight(p *Program, o Options) *foresight {
 	return &foresight{
-		program: p, off: o.Kernels == "off", how: map[Ref]string{}, adds: map[int]*kernel.Delta{}, records: map[int]chunk.Column{},
+		program: p, off: o.Kernels == "off", how: map[Ref]string{}, adds: map[int]*kernel.Delta{}, chains: map[int]refsOf{}, records: map[int]chunk.Column{},
 		env: &kernel.Env{Seed: p.Graph.Seed, MaxSteps: o.MaxSteps, Prepare: p.Prepare},
 	}
 }
@@ -76,7 +83,8 @@ func (f *foresight) stage(s *Stage) {
 		}
 	}
 	cast := kernel.Foresee(chain, f.env, &in)
-	f.judge(chain, refs, cast.Refusal)
+	f.chains[s.ID] = refsOf{chain, refs}
+	f.judge(f.chains[s.ID], cast.Refusal)
 	f.records[s.ID] = f.result(s, cast)
 }
 
@@ -153,7 +161,8 @@ func noSide(u *Using) starlark.Value {
 }
 
 // judge says how each function of a chain runs. A chain is compiled as a whole or not at all.
-func (f *foresight) judge(chain *kernel.Chain, refs []Ref, refusal *kernel.Refusal) {
+func (f *foresight) judge(c refsOf, refusal *kernel.Refusal) {
+	chain, refs := c.chain, c.refs
 	for i, ref := range refs {
 		fn := f.program.Funcs[ref]
 		switch {

@@ -97,6 +97,8 @@ type Summary struct {
 	Outputs []Output  `json:"outputs"`
 	Notes   []string  `json:"notes,omitempty"` // what the user should know about the result
 	Samples []Sample  `json:"samples,omitempty"`
+
+	Stages []StageTotal `json:"stages,omitempty"` // with Options.Analyze
 }
 
 // An Output is one output of the job.

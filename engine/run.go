@@ -120,6 +120,7 @@ func (r *jobRun) step(ctx context.Context, i int) error {
 		byID: map[int]*stageRun{}, dead: map[boxKey]*deadLetterBox{},
 	}
 	defer s.abort()
+	defer s.measured()
 	if err := s.build(ctx); err != nil {
 		return err
 	}
@@ -146,6 +147,7 @@ func (r *stepRun) build(ctx context.Context) error {
 	for _, p := range r.plan.Stages {
 		s := &stageRun{Stage: p, run: r, name: r.stageName(p), demand: demandOf(r.graph, p)}
 		s.seq = newSequence(s.demand.window(r.cores))
+		s.measure.on = r.options.Analyze
 		r.stages = append(r.stages, s)
 		r.byID[p.ID] = s
 		switch p.End {

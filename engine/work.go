@@ -81,6 +81,7 @@ type stageRun struct {
 	ahead   int          // records of it that wait to be handed on
 	waiting atomic.Int32 // what the stage waits for, for the stall report
 	ledger  stageLedger
+	measure measure
 	samples []string // of a dry run
 }
 
@@ -106,7 +107,10 @@ func (s *stageRun) work(ctx context.Context) error {
 		err = s.trail()
 	}
 	if err == nil {
+		watch := s.measure.watch()
 		err = s.end.finish(ctx)
+		watch.lap(atEnd)
+		s.measure.stop(watch, nil)
 	}
 	if s.end != nil {
 		s.end.close()
@@ -184,15 +188,20 @@ func (s *stageRun) worker(ctx context.Context, n int) error {
 	if s.source != nil {
 		w.decoder = s.decoder()
 	}
+	w.watch = s.measure.watch()
+	defer func() { s.measure.stop(w.watch, w.runner) }()
 	for {
 		u := s.next(ctx)
+		w.watch.lap(reading)
 		if u == nil {
 			return nil
 		}
 		if u.err == nil {
 			u.err = w.process(u)
 		}
-		if err := s.seq.done(u, s.deliver); err != nil {
+		err := s.seq.done(u, s.deliver)
+		w.watch.lap(atEnd)
+		if err != nil {
 			return err
 		}
 	}
@@ -276,6 +285,7 @@ type worker struct {
 	runner  kernel.Runner
 	batch   chunk.Batch // decoded, used again for every block
 	out     *kernel.Output
+	watch   *stopwatch
 }
 
 // process takes a unit through the chain and the parallel part of the end. The records before one that fails go
@@ -286,12 +296,15 @@ func (w *worker) process(u *unit) error {
 		return w.adopt(u)
 	}
 	in, failed := w.input(u)
+	w.watch.lap(reading)
 	if failed != nil && in.N != len(in.Relative) {
 		return failed
 	}
 	u.read = int64(in.N)
 	w.stage.records.Add(u.read)
-	if err := w.through(in, u); err != nil {
+	err := w.through(in, u)
+	w.watch.lap(inFunctions)
+	if err != nil {
 		var e *kernel.ScriptError
 		if !errors.As(err, &e) {
 			return err

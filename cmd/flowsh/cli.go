@@ -56,9 +56,13 @@ type (
 		messageFlags `embed:""`
 		runFlags     `embed:""`
 	}
-	explainLine struct {
-		runLine `embed:""`
+	explainFlags struct {
 		Dot     bool
+		Analyze bool
+	}
+	explainLine struct {
+		runLine      `embed:""`
+		explainFlags `embed:""`
 	}
 	fmtLine struct {
 		messageFlags `embed:""`

@@ -1,14 +1,21 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
 	"slices"
 
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/host"
 )
 
-// explain prints the plan of a job: its stages, what is fused, where records meet, and what runs compiled.
+// explain prints the plan of a job: its stages, what is fused, where records meet, and what runs compiled; with
+// --analyze also what a run of it measured.
 func (c *cli) explain(before, rest []string) error {
-	dot, before, rest := c.takeDot(before, rest)
+	flags, before, rest := c.takeExplainFlags(before, rest)
 	job, line, err := c.load(before, rest)
 	if err != nil {
 		return err
@@ -22,18 +29,61 @@ func (c *cli) explain(before, rest []string) error {
 	if err != nil {
 		return err
 	}
+	if flags.Analyze && job.Help {
+		return usagef("--help and --analyze do not go together")
+	}
+	var measured string
+	if flags.Analyze {
+		defer limitCores(options.Cores)()
+		measured, err = c.analyze(job.Program, options, plan)
+	}
 	text := plan.Text()
-	if dot {
+	if flags.Dot {
 		text = plan.Dot()
 	}
-	return c.print(text)
+	return cmp.Or(c.print(text+measured), err)
 }
 
-// takeDot takes --dot, which only explain knows, from the flags before the script.
-func (c *cli) takeDot(before, rest []string) (dot bool, flags, script []string) {
+// analyze runs a job, discards what would go to stdout, and adds what was measured to its plan. A job that fails is
+// explained as far as it came.
+func (c *cli) analyze(program *engine.Program, options engine.Options, plan *engine.Explanation) (string, error) {
+	ctx, stop := interruptible(c.host.Clock, os.Exit)
+	defer stop()
+	progress := startProgress(c.console, c.host.Clock)
+	h := *c.host
+	h.Emit, h.Stdout = progress.event, io.Discard
+	options.Host, options.Analyze = &h, true
+
+	began := c.host.Clock.Now()
+	used := host.ProcessTime()
+	summary, err := engine.Run(ctx, program, options)
+	progress.finish()
+	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
+		return "", interrupted
+	}
+	used = host.ProcessTime() - used
+	plan.Analyzed(summary)
+	text := fmt.Sprintf("CPU %.2f s, of which the collector and others took %.2f s; %.2f s went by\n",
+		used.Seconds(), max(used-summary.StageTime(), 0).Seconds(), c.host.Clock.Now().Sub(began).Seconds())
+	if err != nil {
+		return text, err
+	}
+	return text + summary.Audit() + "\n", nil
+}
+
+// takeExplainFlags takes the flags that only explain knows from those before the script.
+func (c *cli) takeExplainFlags(before, rest []string) (own explainFlags, flags, script []string) {
 	more, script := newGrammar(new(explainLine)).split(rest)
-	flags = slices.Concat(before, more)
-	n := len(flags)
-	flags = slices.DeleteFunc(flags, func(token string) bool { return token == "--dot" })
-	return len(flags) < n, flags, script
+	flags = slices.DeleteFunc(slices.Concat(before, more), func(token string) bool {
+		switch token {
+		case "--dot":
+			own.Dot = true
+		case "--analyze":
+			own.Analyze = true
+		default:
+			return false
+		}
+		return true
+	})
+	return own, flags, script
 }

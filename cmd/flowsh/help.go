@@ -65,7 +65,7 @@ Examples:
 Commands:
   run JOB              the same as flowsh JOB; flowsh run - reads the script from stdin
   check JOB...         find mistakes without running
-  explain [--dot] JOB  stages, where records meet, what is compiled
+  explain [--analyze] JOB  stages, where records meet, what is compiled and what it costs
   fmt [--check] FILE...  format scripts
   submit JOB           run a job on a cluster
   cluster up|down|status  a cluster on this machine, to try things out
@@ -111,10 +111,13 @@ Runs a job: the same as without the word run. The script - is read from stdin.`,
 Loads each script and plans its job without reading any input, and prints what is wrong. Exit status 2 if anything
 is. Job flags go to every script; a script with a required argument needs it.`,
 
-	"explain": `flowsh explain [--dot] [flags] JOB.star [job flags] [FILE ...]
+	"explain": `flowsh explain [--analyze] [--dot] [flags] JOB.star [job flags] [FILE ...]
 
 Prints the stages of a job, the operators fused into each, its splits and lanes, where records are combined before
-they move, and which functions run compiled. --dot prints the graph for Graphviz.`,
+they move, and how each function runs: compiled, as a column that is there already, or interpreted and why.
+--analyze runs the job, which writes its files but nothing to stdout, and adds to each stage and function its records,
+CPU time and bytes, and which records compiled code gave up to the interpreter and why. --dot prints the graph for
+Graphviz.`,
 
 	"fmt": `flowsh fmt [--check] FILE...
 
