@@ -37,25 +37,27 @@ var stepKinds = map[OpKind]kernel.StepKind{
 	OpJoin: kernel.Map, OpMapValues: kernel.MapValues, OpMapBatch: kernel.FlatMap, OpThrough: kernel.FlatMap, OpPartition: kernel.Lane, OpSample: kernel.Sample,
 }
 
-func (s *stageRun) stepOf(op *Op) (kernel.Step, error) {
-	step := kernel.Step{
-		Kind: stepKinds[op.Kind], Op: op.ID, Name: string(op.Kind), At: op.At, Lanes: op.Lanes, Seed: op.Seed,
-		Catch: s.rules(op.ID) != nil,
+// stepKindOf is what an op does in a chain, and the parameter of its function.
+func stepKindOf(op *Op) (kind kernel.StepKind, param string) {
+	switch {
+	case op.Kind != OpPartition:
+		return stepKinds[op.Kind], "f"
+	case op.Funcs["route"] != "":
+		return kernel.Route, "route"
 	}
-	switch op.Kind {
-	case OpSample:
+	return kernel.Lane, "key"
+}
+
+func (s *stageRun) stepOf(op *Op) (kernel.Step, error) {
+	kind, param := stepKindOf(op)
+	step := kernel.Step{
+		Kind: kind, Op: op.ID, Name: string(op.Kind), At: op.At, Lanes: op.Lanes, Seed: op.Seed, Catch: s.rules(op.ID) != nil,
+	}
+	if op.Kind == OpSample {
 		step.Fraction = *op.Fraction
 		return step, nil
-	case OpPartition:
-		if step.Fn = s.run.function(op, "route"); step.Fn != nil {
-			step.Kind = kernel.Route
-		} else {
-			step.Fn = s.run.function(op, "key")
-		}
-	default:
-		step.Fn = s.run.function(op, "f")
 	}
-	if step.Fn == nil {
+	if step.Fn = s.run.function(op, param); step.Fn == nil {
 		return step, fmt.Errorf("%s: %s has no function", op.At, op.Kind)
 	}
 	var err error

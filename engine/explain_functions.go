@@ -54,12 +54,9 @@ func (f *foresight) stage(s *Stage) {
 	var refs []Ref
 	for _, id := range s.Chain {
 		op := &f.program.Graph.Ops[id]
-		param := "f"
-		if op.Kind == OpPartition {
-			param = "key"
-		}
+		kind, param := stepKindOf(op)
 		refs = append(refs, Ref{id, param})
-		chain.Steps = append(chain.Steps, f.step(op, stepKinds[op.Kind], param))
+		chain.Steps = append(chain.Steps, f.step(op, kind, param))
 	}
 	if s.End == Build || s.End == Join {
 		op := &f.program.Graph.Ops[s.Op]
@@ -290,17 +287,15 @@ func (e *Explanation) functions(op *Op, params ...string) string {
 
 // ofChain says how an op's function runs on every record of a stage.
 func (e *Explanation) ofChain(op *Op) string {
-	if op.Kind == OpPartition {
-		return e.functions(op, "key")
-	}
-	return e.functions(op, "f")
+	_, param := stepKindOf(op)
+	return e.functions(op, param)
 }
 
 // ofEnd says how the functions of a stage's last op run.
 func (e *Explanation) ofEnd(op *Op) string {
 	columns, called := paramsOf(op)
 	params := append(append([]string{"f"}, columns...), called...)
-	if op.Kind == OpMapBatch {
+	if op.Kind == OpMapBatch || op.Kind == OpThrough {
 		params = params[1:] // called in the pass that follows
 	}
 	return e.functions(op, params...)
