@@ -59,8 +59,12 @@ func TestDemandWindow(t *testing.T) {
 		demand *Demand
 		want   int
 	}{
-		{nil, 16}, {&Demand{Max: 1000, Min: 500}, 2}, {&Demand{Max: 1, Min: 0}, 1}, {&Demand{Max: 100, Min: 0}, 1},
-		{&Demand{Max: 100, Min: 99}, 16}, {&Demand{Max: 10, Min: 8}, 5},
+		{nil, 16},
+		{&Demand{Max: 1000, Min: 500}, 2},
+		{&Demand{Max: 1, Min: 0}, 1},
+		{&Demand{Max: 100, Min: 0}, 1},
+		{&Demand{Max: 100, Min: 99}, 16},
+		{&Demand{Max: 10, Min: 8}, 5},
 	} {
 		if got := c.demand.window(8); got != c.want {
 			t.Errorf("%v: %d units, want %d", c.demand, got, c.want)
