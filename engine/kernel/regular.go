@@ -30,11 +30,11 @@ func (s *scope) regular(name string, args []operand, at syntax.Node) operand {
 	}
 	switch name {
 	case "re.test":
-		return operand{typ: boolType, truth: func(f *frame) bool { return re.MatchString(g(f)) }}
+		return tests(newMatcher(re), g)
 	case "re.find":
-		return findFirst(re, g)
+		return findFirst(newMatcher(re), g)
 	case "re.groups":
-		return groups(re, g)
+		return groups(newMatcher(re), g)
 	case "re.find_all":
 		if re.NumSubexp() == 0 {
 			return s.collect(allMatches(re, g), at)
@@ -45,10 +45,45 @@ func (s *scope) regular(name string, args []operand, at syntax.Node) operand {
 	return operand{}
 }
 
-func findFirst(re *regexp.Regexp, g func(*frame) string) operand {
-	return operand{typ: optionalOf(strType), into: func(f *frame, to slot) {
+// A matcher finds the first match of a regular expression.
+type matcher struct {
+	*regexp.Regexp
+	simple *pattern // nil: it is not simple
+}
+
+func newMatcher(re *regexp.Regexp) matcher { return matcher{re, newPattern(re.String())} }
+
+// find is the offsets of the match and its groups; nil if there is no match. Small expressions use room.
+func (m *matcher) find(text string, room *offsets) []int {
+	if m.simple != nil {
+		switch m.simple.find(text, room) {
+		case matched:
+			return room[:2*(m.NumSubexp()+1)]
+		case noMatch:
+			return nil
+		}
+	}
+	return m.FindStringSubmatchIndex(text)
+}
+
+func tests(m matcher, g func(*frame) string) operand {
+	return operand{typ: boolType, truth: func(f *frame) bool {
 		text := g(f)
-		match := re.FindStringIndex(text)
+		if m.simple != nil {
+			var room offsets
+			if v := m.simple.find(text, &room); v != unsure {
+				return v == matched
+			}
+		}
+		return m.MatchString(text)
+	}}
+}
+
+func findFirst(m matcher, g func(*frame) string) operand {
+	return operand{typ: optionalOf(strType), into: func(f *frame, to slot) {
+		var room offsets
+		text := g(f)
+		match := m.find(text, &room)
 		f.slots[to&slotMask].setTruth(match != nil)
 		if match != nil {
 			f.slots[(to+1)&slotMask].setText(text[match[0]:match[1]])
@@ -57,7 +92,7 @@ func findFirst(re *regexp.Regexp, g func(*frame) string) operand {
 }
 
 // groups is the tuple of a pattern's groups; its type is nil if they have names, which makes a dict of them.
-func groups(re *regexp.Regexp, g func(*frame) string) operand {
+func groups(re matcher, g func(*frame) string) operand {
 	n := re.NumSubexp()
 	for _, name := range re.SubexpNames() {
 		if name != "" {
@@ -72,8 +107,9 @@ func groups(re *regexp.Regexp, g func(*frame) string) operand {
 		elems[i] = optionalOf(strType)
 	}
 	return operand{typ: optionalOf(tupleOf(elems)), into: func(f *frame, to slot) {
+		var room offsets
 		text := g(f)
-		match := re.FindStringSubmatchIndex(text)
+		match := re.find(text, &room)
 		f.slots[to&slotMask].setTruth(match != nil)
 		if match == nil {
 			return
