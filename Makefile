@@ -5,7 +5,7 @@ FUZZTIME   ?= 1m
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-RACED       = ./engine/... ./spill/... ./builtins/...
+RACED       = ./engine/... ./gossip ./spill/... ./builtins/...
 
 export CGO_ENABLED ?= 0
 
@@ -27,13 +27,13 @@ check: ## all that must pass before a commit: tests, lint, race detector, exampl
 	$(MAKE) examples
 
 lint: ## check the format and run vet, staticcheck and golangci-lint
-	@unformatted=$$($(GOFUMPT) -l cmd engine builtins spill) && test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted; exit 1; }
+	@unformatted=$$($(GOFUMPT) -l cmd engine builtins gossip spill) && test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted; exit 1; }
 	$(GO) vet ./...
 	$(STATICCHECK) -checks inherit,-ST1005 ./...
 	$(GOLANGCI) run ./...
 
 fmt: ## format Go files and example scripts
-	$(GOFUMPT) -w cmd engine builtins spill
+	$(GOFUMPT) -w cmd engine builtins gossip spill
 	$(GO) run ./cmd/flowsh fmt scripts/examples/*.star
 
 examples: ## run scripts/examples and compare what they print

@@ -9,7 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/flowsh/flowsh/engine/transport"
 )
 
 // clusterLine are the flags of cluster up.
@@ -18,6 +21,7 @@ type clusterLine struct {
 	Workers      int       `short:"n" default:"2"`
 	Cores        coreCount `short:"j"` // of each worker
 	Mem          budget    `short:"m"` // of each worker
+	Keys         string    // folder of certificates; "": none are used
 	dir          string
 }
 
@@ -29,6 +33,8 @@ func (c *cli) clusterDir() string {
 // A localCluster is the processes of a cluster on this machine.
 type localCluster struct {
 	Master    string `json:"master"`
+	Gossip    string `json:"gossip"` // of the master
+	Keys      string `json:"keys,omitempty"`
 	Processes []int  `json:"processes"`
 }
 
@@ -90,9 +96,20 @@ func (c *cli) clusterUp(line *clusterLine) error {
 		return err
 	}
 	state := new(localCluster)
+	var keys []string
+	if line.Keys != "" {
+		if _, err := c.credentials(line.Keys, transport.Master); err != nil {
+			return err
+		}
+		var err error
+		if state.Keys, err = filepath.Abs(line.Keys); err != nil {
+			return err
+		}
+		keys = []string{"--keys", state.Keys}
+	}
 	address := filepath.Join(line.dir, "master.address")
 	_ = os.Remove(address) // of an earlier cluster
-	if err := c.background(line, state, "master", "--listen", "127.0.0.1:0", "--announce", address); err != nil {
+	if err := c.background(line, state, "master", append(keys, "--listen", "127.0.0.1:0", "--announce", address)...); err != nil {
 		return err
 	}
 	text, err := c.appears(address)
@@ -100,17 +117,17 @@ func (c *cli) clusterUp(line *clusterLine) error {
 		_ = state.kill() // it did not come up
 		return fmt.Errorf("the master does not start, %s says why: %w", filepath.Join(line.dir, "master.log"), err)
 	}
-	state.Master = string(text)
+	state.Master, state.Gossip, _ = strings.Cut(string(text), "\n")
 	for i := range line.Workers {
 		name := fmt.Sprintf("worker-%d", i+1)
-		flags := []string{"worker", "--join", state.Master, "--name", name}
+		flags := append(slices.Clone(keys), "--join", state.Gossip)
 		if line.Cores > 0 {
 			flags = append(flags, fmt.Sprintf("--cores=%d", line.Cores))
 		}
 		if memory, err := line.Mem.resolve(machineMemory()); err == nil && (line.Mem != budget{}) {
 			flags = append(flags, fmt.Sprintf("--mem=%d", memory))
 		}
-		if err := c.background(line, state, flags...); err != nil {
+		if err := c.background(line, state, name, flags...); err != nil {
 			return errors.Join(err, state.kill())
 		}
 	}
@@ -126,25 +143,22 @@ func (c *cli) clusterUp(line *clusterLine) error {
 		"  flowsh nodes                               list them\n"+
 		"  flowsh worker --join %s       add a worker\n"+
 		"  flowsh cluster down                        end them\n\n"+
-		"Elsewhere on this machine: export FLOWSH_MASTER=%s", line.Workers, state.Master, state.Master))
+		"Elsewhere on this machine: export FLOWSH_MASTER=%s", line.Workers, state.Gossip, state.Master))
 }
 
-// background starts this program in a session of its own, its messages going to a log file.
-func (c *cli) background(line *clusterLine, state *localCluster, args ...string) error {
+// background starts a node in a session of its own, its messages going to a log file. Its name begins with its role.
+func (c *cli) background(line *clusterLine, state *localCluster, name string, flags ...string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
-	}
-	name := args[0]
-	if i := slices.Index(args, "--name"); i >= 0 {
-		name = args[i+1]
 	}
 	log, err := os.OpenFile(filepath.Join(line.dir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(self, args...)
+	role, _, _ := strings.Cut(name, "-")
+	cmd := exec.Command(self, append([]string{role, "--name", name}, flags...)...)
 	cmd.Stderr = log
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
@@ -193,12 +207,12 @@ func (c *cli) clusterDown(line *clusterLine) error {
 }
 
 func (c *cli) clusterStatus(line *clusterLine) error {
-	state, err := readState(line.dir)
+	_, err := readState(line.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c.print("no cluster is up; flowsh cluster up starts one")
 	}
 	if err != nil {
 		return err
 	}
-	return c.nodes([]string{"--master", state.Master}, nil)
+	return c.nodes(nil, nil)
 }

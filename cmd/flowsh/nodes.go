@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,29 +20,34 @@ import (
 	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/transport"
+	"github.com/flowsh/flowsh/gossip"
 )
 
-const defaultMaster = "127.0.0.1:7420"
+const (
+	defaultMaster = "127.0.0.1:7420"
+	gossipKey     = "gossip.key"
+)
 
 // nodeFlags are those of the agents.
 type nodeFlags struct {
-	Name  string
-	Keys  string    // folder of certificates; "": only loopback
-	Cores coreCount `short:"j"`
-	Mem   budget    `short:"m"`
+	Name   string
+	Keys   string    // folder of certificates; "": only loopback
+	Gossip string    // address to gossip at
+	Join   string    // addresses of members' gossip, separated by commas
+	Cores  coreCount `short:"j"`
+	Mem    budget    `short:"m"`
 }
 
 type masterLine struct {
 	messageFlags `embed:""`
 	nodeFlags    `embed:""`
 	Listen       string `default:"127.0.0.1:7420"`
-	Announce     string // file that gets the address
+	Announce     string // file that gets the addresses
 }
 
 type workerLine struct {
 	messageFlags `embed:""`
 	nodeFlags    `embed:""`
-	Join         string
 }
 
 type clientLine struct {
@@ -116,10 +123,15 @@ func (c *cli) master(before, rest []string) error {
 	if err != nil {
 		return err
 	}
-	address := listener.Addr().String()
-	agent.Log.Info("master", "address", address, "join", "flowsh worker --join "+address)
+	defer listener.Close()
+	members, address, err := c.gossip(agent, line.nodeFlags, cmp.Or(line.Gossip, sameHost(line.Listen)), transport.Master, listener.Addr())
+	if err != nil {
+		return err
+	}
+	defer members.Leave()
+	agent.Log.Info("master", "address", address, "add workers by", "flowsh worker --join "+members.Address().String())
 	if line.Announce != "" {
-		if err := announce(line.Announce, address); err != nil {
+		if err := announce(line.Announce, address+"\n"+members.Address().String()); err != nil {
 			return err
 		}
 	}
@@ -128,9 +140,18 @@ func (c *cli) master(before, rest []string) error {
 	return cluster.NewMaster(agent).Serve(ctx, listener)
 }
 
-// announce writes an address to a file, whole or not at all.
-func announce(path, address string) error {
-	if err := os.WriteFile(path+".new", []byte(address), 0o600); err != nil {
+// sameHost is an address at the same host with any port.
+func sameHost(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort(host, "0")
+}
+
+// announce writes addresses to a file, whole or not at all.
+func announce(path, addresses string) error {
+	if err := os.WriteFile(path+".new", []byte(addresses), 0o600); err != nil {
 		return err
 	}
 	return os.Rename(path+".new", path)
@@ -143,19 +164,69 @@ func (c *cli) worker(before, rest []string) error {
 		return err
 	}
 	if line.Join == "" {
-		return usagef("which master? Write flowsh worker --join HOST:PORT")
+		return usagef("which cluster? Write flowsh worker --join HOST:PORT, the address at which any member gossips")
 	}
 	agent, err := c.agent(line.nodeFlags, line.messageFlags, transport.Worker)
 	if err != nil {
 		return err
 	}
-	if err := transport.Guard(line.Join, agent.Credentials); err != nil {
-		return usagef("%v", err)
+	bind := "127.0.0.1:0"
+	if agent.Credentials != nil {
+		bind = ":0"
 	}
+	members, _, err := c.gossip(agent, line.nodeFlags, cmp.Or(line.Gossip, bind), transport.Worker, nil)
+	if err != nil {
+		return err
+	}
+	defer members.Leave()
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
-	w := &cluster.WorkerAgent{Agent: agent, Slots: 1, Master: func(context.Context) (string, error) { return line.Join, nil }}
+	w := &cluster.WorkerAgent{Agent: agent, Slots: 1, Master: func(context.Context) (string, error) { return masterOf(members) }}
 	return w.Run(ctx)
+}
+
+// clusterName keeps clusters of other programs apart that share a network.
+const clusterName = "flowsh"
+
+// gossip makes this node a member. A master also says where it listens: address.
+func (c *cli) gossip(a cluster.Agent, f nodeFlags, bind string, role transport.Role, listens net.Addr) (members *gossip.Node, address string, err error) {
+	config := gossip.Config{
+		Name: a.Name, Cluster: clusterName, Bind: bind, Host: c.host, Log: a.Log, Tags: map[string]string{"role": string(role)},
+	}
+	if f.Keys != "" {
+		if config.Key, err = os.ReadFile(filepath.Join(f.Keys, gossipKey)); err != nil {
+			return nil, "", usagef("--keys %s: %v; flowsh keygen makes keys", f.Keys, err)
+		}
+	}
+	if f.Join != "" {
+		config.Seeds = strings.Split(f.Join, ",")
+	}
+	if listens != nil {
+		address = listens.String()
+		config.Tags["control"] = address
+	}
+	if members, err = gossip.Start(config); err != nil {
+		return nil, "", usagef("%v", err)
+	}
+	return members, address, nil
+}
+
+// masterOf is where the master listens, as far as this member knows.
+func masterOf(members *gossip.Node) (string, error) {
+	for _, m := range members.Members() {
+		if !m.Alive || m.Tags["role"] != string(transport.Master) {
+			continue
+		}
+		host, port, err := net.SplitHostPort(m.Tags["control"])
+		if err != nil {
+			return "", fmt.Errorf("the master %s does not say where it listens", m.Name)
+		}
+		if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+			host = m.Address.Addr().String()
+		}
+		return net.JoinHostPort(host, port), nil
+	}
+	return "", errors.New("no master is in the cluster")
 }
 
 // connect dials a master as a client.
@@ -164,7 +235,7 @@ func (c *cli) connect(ctx context.Context, address, keys string) (*cluster.Clien
 		address, _ = c.host.LookupEnv("FLOWSH_MASTER")
 	}
 	if state, err := readState(c.clusterDir()); address == "" && err == nil {
-		address = state.Master
+		address, keys = state.Master, cmp.Or(keys, state.Keys)
 	}
 	address = cmp.Or(address, defaultMaster)
 	credentials, err := c.credentials(keys, transport.User)
@@ -337,7 +408,9 @@ func (c *cli) keygen(before, rest []string) error {
 	if err != nil {
 		return err
 	}
-	files := map[string][]byte{"authority.crt": authority.PEM()}
+	secret := make([]byte, 32)
+	c.host.Random(secret)
+	files := map[string][]byte{"authority.crt": authority.PEM(), gossipKey: secret}
 	for _, role := range []transport.Role{transport.Master, transport.Worker, transport.User} {
 		certificate, key, err := authority.Issue(role, now)
 		if err != nil {
@@ -350,6 +423,6 @@ func (c *cli) keygen(before, rest []string) error {
 			return err
 		}
 	}
-	return c.print(fmt.Sprintf("%s holds the keys of a cluster. Give each node authority.crt and the two files of its role, "+
+	return c.print(fmt.Sprintf("%s holds the keys of a cluster. Give each node authority.crt, gossip.key and the two files of its role, "+
 		"and start it with --keys. Whoever has client.key can run jobs.\n", dir))
 }

@@ -1,0 +1,87 @@
+package gossip
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/flowsh/flowsh/engine/host"
+)
+
+func start(t *testing.T, c Config) *Node {
+	t.Helper()
+	c.Bind, c.Host, c.Log = "127.0.0.1:0", host.New(), slog.New(slog.DiscardHandler)
+	n, err := Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Close() }) // it may have left
+	return n
+}
+
+// sees waits until a node sees exactly these members alive.
+func sees(t *testing.T, n *Node, names ...string) {
+	t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		var alive []string
+		for _, m := range n.Members() {
+			if m.Alive {
+				alive = append(alive, m.Name)
+			}
+		}
+		if fmt.Sprint(alive) == fmt.Sprint(names) {
+			return
+		}
+		select {
+		case <-n.Changed():
+		case <-late:
+			t.Fatalf("%s sees %v, want %v", n.config.Name, alive, names)
+		}
+	}
+}
+
+func TestMembersComeAndGo(t *testing.T) {
+	key := bytes.Repeat([]byte{7}, 32)
+	a := start(t, Config{Name: "a", Cluster: "c", Key: key, Tags: map[string]string{"role": "master"}})
+	seeds := []string{a.Address().String()}
+	b := start(t, Config{Name: "b", Cluster: "c", Key: key, Seeds: seeds})
+	c := start(t, Config{Name: "c", Cluster: "c", Key: key, Seeds: seeds})
+	for _, n := range []*Node{a, b, c} {
+		sees(t, n, "a", "b", "c")
+	}
+	if m := b.Members()[0]; m.Tags["role"] != "master" || m.Address != a.Address() {
+		t.Errorf("b sees a as %+v", m)
+	}
+	if err := c.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	sees(t, a, "a", "b")
+	again := start(t, Config{Name: "c", Cluster: "c", Key: key, Seeds: seeds})
+	sees(t, a, "a", "b", "c")
+	sees(t, again, "a", "b", "c")
+
+	start(t, Config{Name: "stranger", Cluster: "c", Key: bytes.Repeat([]byte{8}, 32), Seeds: seeds})
+	start(t, Config{Name: "plain", Cluster: "c", Seeds: seeds})
+	start(t, Config{Name: "other", Cluster: "d", Key: key, Seeds: seeds})
+	d := start(t, Config{Name: "d", Cluster: "c", Key: key, Seeds: seeds})
+	sees(t, d, "a", "b", "c", "d")
+	sees(t, a, "a", "b", "c", "d")
+}
+
+func TestBadConfigs(t *testing.T) {
+	for want, c := range map[string]Config{
+		"not loopback, and there is no key": {Name: "a", Bind: "0.0.0.0:0"},
+		"32 bytes, not 3":                   {Name: "a", Bind: "127.0.0.1:0", Key: []byte("key")},
+		"is no name of a node":              {Name: "a#b", Bind: "127.0.0.1:0"},
+		"too long for gossip":               {Name: "a", Bind: "127.0.0.1:0", Tags: map[string]string{"x": strings.Repeat("y", 300)}},
+		"gossip at host":                    {Name: "a", Bind: "host"},
+	} {
+		if _, err := Start(c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %s", c, err, want)
+		}
+	}
+}
