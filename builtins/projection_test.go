@@ -94,6 +94,14 @@ job = jsonl("f").map(kind)`,
 	`job = jsonl("f").reduce(0, lambda n, r: n + len(r["user"]), by = "type", merge = lambda a, b: a + b)`,
 	`job = jsonl("f").partition("type", lanes = 3).reduce(lambda: [], lambda all, r: all + [r["user"]], emit = "state")`,
 	`job = jsonl("f").reduce([], lambda all, r: all + [r], by = "type")`,
+	`job = jsonl("f").scan(0, lambda n, r: ([(r["type"], n)], n + r.get("amount", 0)), by = "type")`,
+	`job = jsonl("f").scan(0, lambda n, r: ([r["user"]], n), on_error = "dead.jsonl")`,
+	`job = jsonl("f").scan(0, lambda n, r: (r["type"], n))`,
+	`job = jsonl("f").trigger(every = 2).reduce(0, lambda n, r: n + r.get("amount", 0), by = "type")`,
+	`job = jsonl("f").trigger(f = lambda s, r: (r["note"], s)).reduce(0, lambda n, r: n + r["amount"])`,
+	`job = jsonl("f").window(windows.count(2)).reduce([], lambda ids, r: ids + [r["id"]], by = "type")`,
+	`job = jsonl("f").window(windows.fixed("1s", time = "id", lateness = "0s", late = "dead.jsonl")).count(by = "type")`,
+	`job = jsonl("f").window(windows.fixed("1s", time = lambda r: r["user"]["at"])).scan(0, lambda n, r: ([r["id"]], n))`,
 	`
 def initial(): return {}
 def from_enumerable(): return jsonl("f")

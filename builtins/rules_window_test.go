@@ -83,6 +83,10 @@ func TestRulesOfLateness(t *testing.T) {
 			want: "100\t2\n", wrote: map[string]string{"late.jsonl": late("99", "2", "1ms")},
 		},
 		{
+			name: "a unit of late records alone", script: `job = lines("in.txt").map(int).window(windows.session("1s", time = lambda t: t, lateness = "0s", late = "late.jsonl")).count().map(str)`,
+			files: map[string]string{"in.txt": "3000000\n1000000\n1000000\n1000000\n1000000\n1000000\n1000000\n1000000\n"}, want: "(3000000, 1)\n",
+		},
+		{
 			name: "late records of lines have their place, and none is lost", script: `
 job = lines("in.txt").window(windows.sliding("2s", every = "1s", time = lambda l: int(l), lateness = "0s", late = "late.jsonl")).count()`,
 			files: map[string]string{"in.txt": "3000\n1000\n4000\n"}, want: "2000\t1\n3000\t2\n4000\t1\n",

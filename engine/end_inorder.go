@@ -54,7 +54,7 @@ func newSequential(s *stageRun, op *Op) (sequential, error) {
 	case OpWithIndex:
 		return &indexer{stage: s}, nil
 	case OpTake:
-		return &taker{stage: s, op: op, left: op.N, keyed: len(s.chain.Columns) > 0, n: op.N, seen: map[string]int64{}}, nil
+		return &taker{stage: s, op: op, left: op.N, keyed: len(s.chain.Columns) > 0, n: op.N, seen: newTally(s, "take holds a number for each key in memory: use fewer keys, or raise --mem")}, nil
 	case OpBatch, OpMapBatch, OpThrough:
 		return &batcher{stage: s, op: op, size: op.Size, laned: s.Laned, weighed: op.Funcs["weight"] != ""}, nil
 	}
@@ -93,7 +93,7 @@ type taker struct {
 	left  int64 // without keys
 	keyed bool
 	n     int64
-	seen  map[string]int64 // by canonical key
+	seen  *tally
 	key   []byte
 }
 
@@ -129,10 +129,13 @@ func (t *taker) byKey(out *kernel.Output) (*chunk.Batch, error) {
 		if t.key, _, err = value.AppendKey(t.key[:0], out.Columns[0].At(i)); err != nil {
 			return b, t.stage.complain(t.op, out, i, err.Error())
 		}
-		if t.seen[string(t.key)] == t.n {
+		before, err := t.seen.next(t.key)
+		if err != nil {
+			return b, err
+		}
+		if before >= t.n {
 			continue
 		}
-		t.seen[string(t.key)]++
 		b.AppendFrom(&out.Column, i)
 		if len(out.Lanes) > 0 {
 			b.Lanes = append(b.Lanes, out.Lanes[i])

@@ -55,6 +55,9 @@ func newStepper(s *stageRun, op *Op) (sequential, error) {
 		return nil, err
 	}
 	r.Prints = func(_ chunk.Ordinal, text string) { s.print(text) }
+	if s.rules(op.ID) == nil && op.Funcs["trigger.f"] == "" {
+		s.chain.Into = r.Fn // nothing else sees the records
+	}
 	f := &stepper{
 		stage: s, op: op, folder: kernel.NewFolder(r, s.run.env), fires: s.run.function(op, "trigger.f"),
 		keyed: op.Funcs["by"] != "", flushes: r.Flush != nil, states: map[string]*running{}, windows: newWindower(s, op),
@@ -130,7 +133,7 @@ func (f *stepper) windowsOf(out *kernel.Output, times *chunk.Column, i int) (win
 	t := int64(0)
 	if w.timed() {
 		if t, err = instantOf(times, i); err != nil {
-			return nil, f.stage.complain(f.op, out, i, err.Error())
+			return nil, f.complain(out, i, err.Error())
 		}
 		w.meet(f.in.Ordinal(i), isInt(times, i))
 	}
@@ -172,7 +175,7 @@ func (f *stepper) appendKey(out *kernel.Output, i int, window *int64) (err error
 		f.key = value.AppendKeyInt(f.key, int64(out.Lanes[i]))
 	}
 	if err != nil {
-		return f.stage.complain(f.op, out, i, err.Error())
+		return f.complain(out, i, err.Error())
 	}
 	return nil
 }
@@ -241,6 +244,21 @@ func (s *running) released(trigger starlark.Value) released {
 	return released{state: s.state, key: s.key, lane: s.lane, window: s.window, trigger: trigger}
 }
 
+// complain is an error about what a function gave for record i.
+func (f *stepper) complain(out *kernel.Output, i int, message string) error {
+	return f.located(f.stage.complain(f.op, out, i, message), out, i)
+}
+
+// located says of an error where its record was read, and shows all of the record.
+func (f *stepper) located(err error, out *kernel.Output, i int) error {
+	err = f.stage.locate(err, out, i)
+	var e *kernel.ScriptError
+	if errors.As(err, &e) && e.Record != "" {
+		f.stage.showWhole(e, f.in.Ordinal(i))
+	}
+	return err
+}
+
 // emit takes apart what the function of a scan returned; that of a reduce returned the state.
 func (f *stepper) emit(b *chunk.Batch, result starlark.Value, out *kernel.Output, i int) (starlark.Value, error) {
 	if f.op.Kind == OpReduce {
@@ -248,10 +266,10 @@ func (f *stepper) emit(b *chunk.Batch, result starlark.Value, out *kernel.Output
 	}
 	pair, ok := result.(starlark.Tuple)
 	if !ok || len(pair) != 2 {
-		return nil, f.stage.complain(f.op, out, i, "scan must return (list of records, next state), not "+value.Cut(result, 60))
+		return nil, f.complain(out, i, "scan must return (list of records, next state), not "+value.Cut(result, 60))
 	}
 	if err := spreadInto(b, pair[0]); err != nil {
-		return nil, f.stage.complain(f.op, out, i, "scan must return (list of records, next state): "+err.Error())
+		return nil, f.complain(out, i, "scan must return (list of records, next state): "+err.Error())
 	}
 	return pair[1], nil
 }
@@ -276,7 +294,7 @@ func (f *stepper) grow(s *running) error {
 func (f *stepper) failed(out *kernel.Output, i int, err error) error {
 	var e *kernel.ScriptError
 	if f.stage.rules(f.op.ID) == nil || !errors.As(err, &e) || errors.Is(err, kernel.ErrLimit) {
-		return f.stage.locate(err, out, i)
+		return f.located(err, out, i)
 	}
 	f.stage.run.seen(f.op.ID, 1)
 	return f.stage.giveUp(f.op.ID, out, i, e)
@@ -319,15 +337,15 @@ func (f *stepper) fired(s *running, out *kernel.Output, i int) (names []starlark
 func (f *stepper) ask(s *running, out *kernel.Output, i int) (starlark.Value, error) {
 	v, err := f.folder.CallWith(f.fires, "trigger", s.trigger, &out.Column, i)
 	if err != nil {
-		return nil, f.stage.locate(err, out, i)
+		return nil, f.located(err, out, i)
 	}
 	pair, ok := v.(starlark.Tuple)
 	if !ok || len(pair) != 2 {
-		return nil, f.stage.complain(f.op, out, i, "the trigger must return (name or None, next state), not "+value.Cut(v, 60))
+		return nil, f.complain(out, i, "the trigger must return (name or None, next state), not "+value.Cut(v, 60))
 	}
 	s.trigger = pair[1]
 	if _, text := pair[0].(starlark.String); !text && pair[0] != starlark.None {
-		return nil, f.stage.complain(f.op, out, i, "the trigger must return (name or None, next state): the name is "+pair[0].Type()+": "+value.Cut(pair[0], 60))
+		return nil, f.complain(out, i, "the trigger must return (name or None, next state): the name is "+pair[0].Type()+": "+value.Cut(pair[0], 60))
 	}
 	return pair[0], nil
 }

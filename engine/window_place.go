@@ -25,10 +25,9 @@ type windower struct {
 	ints  bool           // its time is an int
 
 	// What only deliver looks at, record by record in the order of the input.
-	watermark int64            // the greatest time so far
-	counts    map[string]int64 // by canonical key: records so far
-	bytes     int64            // of counts
-	began     time.Time        // when the first record came
+	watermark int64     // the greatest time so far
+	counts    *tally    // of windows by count
+	began     time.Time // when the first record came
 }
 
 // newWindower makes the windower of an op; nil if it has no windows. The chain gets the column of times, as its last.
@@ -36,7 +35,10 @@ func newWindower(s *stageRun, op *Op) *windower {
 	if op.Window == nil {
 		return nil
 	}
-	w := &windower{stage: s, op: op, Window: op.Window, watermark: leastTime - 1, counts: map[string]int64{}}
+	w := &windower{
+		stage: s, op: op, Window: op.Window, watermark: leastTime - 1,
+		counts: newTally(s, "windows.count holds a number for each key in memory: use fewer keys, or raise --mem"),
+	}
 	if w.timed() {
 		s.column(op, "window.time", false)
 	}
@@ -110,7 +112,7 @@ func (w *windower) lateBy(t int64) time.Duration {
 func (w *windower) windowsOf(dst []int64, t int64, key []byte) ([]int64, error) {
 	switch w.Kind {
 	case countWindows:
-		n, err := w.count(key)
+		n, err := w.counts.next(key)
 		return append(dst, n/w.N), err
 	case periodicWindows:
 		now := w.stage.run.host.Clock.Now()
@@ -126,24 +128,6 @@ func (w *windower) windowsOf(dst []int64, t int64, key []byte) ([]int64, error) 
 		dst = append(dst, start)
 	}
 	return dst, nil
-}
-
-const sizeCount = 64 // bytes of an entry of counts without its key
-
-// count counts a record under a key and gives the number before it.
-func (w *windower) count(key []byte) (int64, error) {
-	n, known := w.counts[string(key)]
-	if w.counts[string(key)] = n + 1; known {
-		return n, nil
-	}
-	w.bytes += int64(len(key)) + sizeCount
-	if share := w.stage.run.share; w.bytes > share {
-		return 0, &operator.LimitError{
-			What: w.stage.name, Bytes: w.bytes, Share: share,
-			Hint: "windows.count holds a number for each key in memory: use fewer keys, or raise --mem",
-		}
-	}
-	return n, nil
 }
 
 // place gives the records of a unit with their windows as a part of the key, in runs of bounded length. Where a

@@ -51,13 +51,13 @@ func (s *sessions) add(run *operator.SortRun, k *operator.Keyed, times *chunk.Co
 		ordinals = append(ordinals, k.Ordinal(i))
 		return nil
 	})
+	g.ledger.copies.Add(int64(at.N - u.out.Len))
 	if failed != nil || at.N == 0 {
 		return failed
 	}
 	if k.Values.N == 0 {
 		values = chunk.Column{Kind: chunk.Null, N: at.N}
 	}
-	g.ledger.copies.Add(int64(at.N - u.out.Len))
 	return run.Add(&order, tupleOf(at, keys, values), ordinals)
 }
 
