@@ -68,5 +68,10 @@ func meetOther(d *draft) error {
 		e.Hint = "leave on_error out, or give f"
 		return e
 	}
+	if w := d.op.Window; w != nil && (w.Lateness != nil || w.Fill) {
+		e := d.mistake("%s: windows of a join take neither lateness nor fill", d.operator.name)
+		e.Hint = "a record is matched with those of its window, however late it comes"
+		return e
+	}
 	return meet(d)
 }

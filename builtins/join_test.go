@@ -66,6 +66,23 @@ job = left.join(right.join(more, on = 0, f = lambda a, b: a), on = 0, f = lambda
 			want: "1\tB1\tb\t1\n1\tB2\tb\t1\n3\tB1\tb\t3\n3\tB2\tb\t3\n",
 		},
 		{name: "read twice", script: sidesOfJoin + `j = left.join(right, on = 0, f = lambda l, r: l[1])` + "\n" + `job = [j.write("a.txt"), j.sum()]`, want: "10\n", wrote: map[string]string{"a.txt": "1\n1\n2\n3\n3\n"}},
+		{
+			name: "windows",
+			script: `
+left = from_enumerable([(0, "k", "L0"), (900, "k", "L1"), (1100, "k", "L2"), (-1, "k", "L3")])
+right = from_enumerable([(500, "k", "R0"), (1999, "k", "R1"), (5000, "k", "R2")])
+job = left.join(right, on = 1, how = "full", window = windows.fixed("1s", time = 0)).map(lambda l, r: (l[2] if l else "-", r[2] if r else "-"))`,
+			want: "L0\tR0\nL1\tR0\nL2\tR1\nL3\t-\n-\tR2\n",
+		},
+		{
+			name: "windows that overlap",
+			script: `
+left = from_enumerable([{"t": 100, "v": 1}, {"t": 1600, "v": 2}])
+right = from_enumerable([{"t": 700, "v": "a"}, {"t": 1500, "v": "b"}])
+job = left.window_join(right, on = lambda r: 0, how = "left", window = windows.sliding("2s", every = "1s", time = "t"), f = lambda l, r: (l["v"], r["v"] if r else "-"))`,
+			want: "1\ta\n1\ta\n1\tb\n2\ta\n2\tb\n2\tb\n",
+		},
+		{name: "a semi-join in windows", script: `job = from_enumerable([1, 5]).join(from_enumerable([4]), on = lambda x: None, how = "semi", window = windows.fixed("3ms", time = lambda x: x))`, want: "5\n"},
 		{name: "no left records", script: sidesOfJoin + `job = left.filter(lambda l: False).join(right, on = 0, how = "full").map(lambda l, r: r[1])`, want: "A1\nB1\nY\nB2\n"},
 		{name: "no right records", script: sidesOfJoin + `job = left.join(right.filter(lambda r: False), on = 0, how = "left").map(lambda l, r: (l[1], r))`, want: "1\t\n2\t\n3\t\n4\t\n"},
 		{name: "nothing", script: `job = from_enumerable([]).join(from_enumerable([]), on = 0, how = "full")`, want: ""},
@@ -93,6 +110,9 @@ func TestErrorsOfJoins(t *testing.T) {
 		{name: "three parameters", script: sidesOfJoin + `job = left.join(right, 0, f = lambda a, b, c: a)`, fails: `must take two arguments`},
 		{name: "f of semi", script: sidesOfJoin + `job = left.join(right, 0, how = "semi", f = lambda a, b: a)`, fails: `leave f out`},
 		{name: "on_error without f", script: sidesOfJoin + `job = left.join(right, 0, on_error = "drop")`, fails: `on_error is about f`},
+		{name: "a record without a time", script: `job = from_enumerable([1, None]).join(from_enumerable([1]), on = lambda x: 0, window = windows.fixed("1s", time = lambda x: x))`, fails: `the time of a record must be an int.*not NoneType`, loads: true},
+		{name: "lateness", script: sidesOfJoin + `job = left.join(right, 0, window = windows.fixed("1s", time = 1, lateness = "1s", late = "include"))`, fails: `neither lateness nor fill`},
+		{name: "sessions", script: sidesOfJoin + `job = left.join(right, 0, window = windows.session("1s", time = 1))`, fails: `join is not supported by this version of flowsh: window = windows.session`},
 		{name: "a flow that is written", script: sidesOfJoin + `job = left.join(right.write("a.txt"), 0)`, fails: `write ends a flow`},
 	})
 }

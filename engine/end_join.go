@@ -18,6 +18,8 @@ type buildEnd struct {
 	join  *operator.Join
 	types joinTypes
 	built int64
+	// windows is nil where the join has none.
+	windows *windower
 }
 
 func newBuildEnd(s *stageRun, op *Op) *buildEnd {
@@ -27,7 +29,7 @@ func newBuildEnd(s *stageRun, op *Op) *buildEnd {
 	if !c.Pairs {
 		s.chain.Discard = true
 	}
-	return &buildEnd{stage: s, op: op, join: operator.NewJoin(c)}
+	return &buildEnd{stage: s, op: op, join: operator.NewJoin(c), windows: newWindower(s, op)}
 }
 
 func (e *buildEnd) work(_ int, u *unit) error {
@@ -36,11 +38,14 @@ func (e *buildEnd) work(_ int, u *unit) error {
 }
 
 func (e *buildEnd) deliver(u *unit) error {
-	keys := &u.out.Columns[0]
-	e.types.see(1, keys)
-	n, err := e.join.AddRight(keys, &u.out.Column)
-	e.built += int64(n)
-	return e.stage.keyError(e.op, u, n, err)
+	e.types.see(1, &u.out.Columns[0])
+	side := e.stage.joinSide(e.windows, u)
+	n, err := e.join.AddRight(side.keys, side.records)
+	e.built += side.taken(u, n, err)
+	if err != nil {
+		return e.stage.keyError(e.op, u, side.record(n), err)
+	}
+	return side.failed
 }
 
 func (e *buildEnd) finish(context.Context) error {
@@ -85,6 +90,7 @@ type joinEnd struct {
 	ctx     context.Context
 	right   *buildEnd
 	probers []*operator.Prober
+	windows *windower // nil where the join has none
 	// Left records that were looked up, and those of them that have a match.
 	probed, found atomic.Int64
 }
@@ -101,7 +107,7 @@ const mostJoined = 1 << 16
 
 func newJoinEnd(s *stageRun, op *Op, ctx context.Context) *joinEnd {
 	s.column(op, joinKey(Join, op), false)
-	e := &joinEnd{stage: s, op: op, ctx: ctx, right: s.run.builtFor(op)}
+	e := &joinEnd{stage: s, op: op, ctx: ctx, right: s.run.builtFor(op), windows: newWindower(s, op)}
 	for range s.run.cores {
 		e.probers = append(e.probers, e.right.join.NewProber())
 	}
@@ -119,19 +125,17 @@ func (r *stepRun) builtFor(op *Op) *buildEnd {
 }
 
 func (e *joinEnd) work(n int, u *unit) error {
-	keys, records := &u.out.Columns[0], &u.out.Column
-	e.right.types.see(0, keys)
+	e.right.types.see(0, &u.out.Columns[0])
+	side := e.stage.joinSide(e.windows, u)
 	ready := new(joined)
 	u.ready = ready
 	if e.right.join.Spilled() {
-		n, err := e.probers[n].Add(keys, records, uint64(u.number)<<32)
-		ready.failed = e.stage.keyError(e.op, u, n, err)
-		e.probed.Add(int64(n))
+		n, err := e.probers[n].Add(side.keys, side.records, uint64(u.number)<<32)
+		e.took(u, &side, n, err)
 		return nil
 	}
-	m, err := e.probers[n].Match(keys, records)
-	ready.failed = e.stage.keyError(e.op, u, m.Len(), err)
-	e.probed.Add(int64(m.Len()))
+	m, err := e.probers[n].Match(side.keys, side.records)
+	e.took(u, &side, m.Len(), err)
 	e.found.Add(int64(m.Found()))
 	count := m.Records()
 	u.keep = count > 0
@@ -142,6 +146,15 @@ func (e *joinEnd) work(n int, u *unit) error {
 	}
 	ready.records = m.Next(mostJoined)
 	return nil
+}
+
+// took notes that n records of a side were taken, and the error of the one behind them.
+func (e *joinEnd) took(u *unit, side *joinSide, n int, err error) {
+	e.probed.Add(side.taken(u, n, err))
+	ready := u.ready.(*joined)
+	if ready.failed = side.failed; err != nil {
+		ready.failed = e.stage.keyError(e.op, u, side.record(n), err)
+	}
 }
 
 func (e *joinEnd) deliver(u *unit) error {

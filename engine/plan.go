@@ -257,8 +257,8 @@ func endOf(o *Op) End {
 
 // supported refuses what has a place in the graph but no implementation.
 func supported(o *Op) error {
-	if o.Kind == OpJoin && o.Window != nil {
-		return &NotYetError{Op: o.Kind, At: o.At, What: ": window="}
+	if o.Kind == OpJoin && o.Window != nil && o.Window.Kind != fixedWindows && o.Window.Kind != slidingWindows {
+		return &NotYetError{Op: o.Kind, At: o.At, What: ": window = windows." + o.Window.Kind + "(...)"}
 	}
 	return nil
 }
