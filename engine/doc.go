@@ -29,6 +29,15 @@
 // key. An aggregate that can be merged is folded by every worker into a table of its own first; a user's reducer
 // without merge= folds its records in order, bucket by bucket.
 //
+// # Windows
+//
+// Windows (window.go) are a part of the key. Where the time of a record alone says in which windows it is, every worker
+// places its records (window_place.go) and combines them as without windows; where it depends on the records before it -
+// late ones are to be told apart, or windows are by count or by the clock - units are placed as their turn comes.
+// Sessions are cut when all records are there, sorted by key and time (window_session.go). Results are brought into the
+// order of their windows by one more sort (window_group.go). A scan, and a reduce with a trigger (trigger_fold.go), go
+// along with the records, in order, and hold their states in memory.
+//
 // # Projection
 //
 // Where functions do nothing with the records of a JSON or CSV source but read members of constant names
