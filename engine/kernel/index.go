@@ -18,6 +18,9 @@ func (s *scope) index(e *syntax.IndexExpr) operand {
 	if o, ok := s.partOf(x, y); ok {
 		return o
 	}
+	if i, ok := y.constantInt(); ok && x.typ.kind == optional && x.typ.elems[0].kind == tuple {
+		return s.presentElement(x, i, line)
+	}
 	x = s.certain(x, line)
 	switch {
 	case x.typ.kind == unknown || y.typ.kind == unknown:
@@ -49,6 +52,19 @@ func (c *compiler) constantElement(x operand, i int64) operand {
 	}
 	put, held := c.hold(x)
 	return after(put, held.element(int(i)))
+}
+
+// presentElement is an element of a tuple that may be None instead, which gives the record up.
+func (c *compiler) presentElement(x operand, i int64, line int32) operand {
+	put, held := c.place(x)
+	put = some(put)
+	there := held.at
+	elem := c.constantElement(heldIn(x.typ.elems[0], there+1), i)
+	return after(func(f *frame) {
+		if put(f); f.slots[there&slotMask].n == 0 {
+			f.bail(otherType, line)
+		}
+	}, elem)
 }
 
 // at is where an index points to, or the record is given up.

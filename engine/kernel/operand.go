@@ -11,6 +11,7 @@ type operand struct {
 	constant starlark.Value // what it always is; nil: it depends on the record
 	held     bool           // it stands in slots from at on
 	at       slot
+	apart    bool                    // it does not read the variable that it is assigned to
 	elems    []operand               // of a tuple display, in the order of their evaluation
 	form     *form                   // integer: how it is made of a variable; nil: not so simply
 	sum      *[2]func(*frame) string // str: the two texts that it is the sum of; nil: it is no such sum
@@ -45,9 +46,11 @@ func heldIn(t *Type, at slot) operand {
 	case boxedAny:
 		o.value = func(f *frame) starlark.Value { return f.slots[at&slotMask].value() }
 	case tuple, optional:
-		width := t.width
+		width := slot(t.width)
 		o.into = func(f *frame, to slot) {
-			copy(f.slots[to:int(to)+width], f.slots[at:int(at)+width])
+			for i := range width { // a few cells: less work than a call of copy
+				f.slots[(to+i)&slotMask] = f.slots[(at+i)&slotMask]
+			}
 		}
 	case unknown:
 		return never()

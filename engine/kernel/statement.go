@@ -215,7 +215,9 @@ func (s *scope) assign(stmt *syntax.AssignStmt) statement {
 func (s *scope) assignExpr(id *syntax.Ident, e syntax.Expr) statement {
 	cond, ok := unparen(e).(*syntax.CondExpr)
 	if !ok {
-		return s.assignName(id, s.expr(e))
+		value := s.expr(e)
+		value.apart = !s.reads(e, id)
+		return s.assignName(id, value)
 	}
 	s.visit(cond)
 	test := s.condition(cond.Cond)
@@ -224,6 +226,22 @@ func (s *scope) assignExpr(id *syntax.Ident, e syntax.Expr) statement {
 	yes := s.assignExpr(id, cond.True)
 	s.assigned[at] = before
 	return branchOn(test, yes, s.assignExpr(id, cond.False))
+}
+
+// reads says that an expression may read a variable that is assigned to.
+func (s *scope) reads(e syntax.Expr, id *syntax.Ident) bool {
+	b := id.Binding.(*resolve.Binding)
+	if b.Scope != resolve.Local {
+		return true
+	}
+	found := false
+	syntax.Walk(e, func(n syntax.Node) bool {
+		if other, ok := n.(*syntax.Ident); ok && other.Name == id.Name {
+			found = true
+		}
+		return !found
+	})
+	return found
 }
 
 // assignName is the statement that lets a variable be an operand.
@@ -279,7 +297,7 @@ func (s *scope) assignTo(id *syntax.Ident, value operand) code {
 	s.widen(v, value.typ)
 	value = s.convert(value, v.typ, lineOf(id))
 	s.assigned[i] = true
-	if value.typ.width > 1 && !value.held {
+	if value.typ.width > 1 && !value.held && !value.apart {
 		put, held := s.place(operand{typ: value.typ, into: store(value)})
 		move := storeAt(held, v.at)
 		return func(f *frame) { put(f); move(f) }
