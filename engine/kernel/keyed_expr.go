@@ -298,7 +298,7 @@ func (r *keyedReader) display(list []syntax.Expr, shape Shape) shade {
 			for _, e := range elems {
 				all = joinFree(all, e)
 			}
-			if all.kind == free {
+			if all.kind == free || len(elems) == 0 {
 				x.elem = &all
 			}
 		}

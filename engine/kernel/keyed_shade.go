@@ -13,7 +13,7 @@ type shade struct {
 	whole bool     // free: an int, if it is anything; of a part: what was added to it are ints
 	null  bool     // free and whole: or None, which cannot be added
 	elems []shade  // free: of a tuple, nil if it need not be one; of parts: the parts
-	elem  *shade   // free: of a list or another sequence, nil if it need not be one
+	elem  *shade   // free: of a list or another sequence, nil if it need not be one; of kind unset if it is empty
 	ints  []string // free: names of the members of a dict that are ints or None
 
 	key   string   // of an entry, a part, parts: the text of the key
@@ -64,7 +64,7 @@ func (x *shade) element(i int) shade {
 	switch {
 	case x.elems != nil && i >= 0 && i < len(x.elems):
 		return x.elems[i]
-	case x.elem != nil:
+	case x.elem != nil && x.elem.kind == free:
 		return *x.elem
 	case x.elems != nil && i < 0:
 		all := shade{}
