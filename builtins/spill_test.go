@@ -68,3 +68,19 @@ func runReal(t *testing.T, script, input string, o engine.Options) []byte {
 	}
 	return out.Bytes()
 }
+
+// A sort holds a record twice: as it is, and as what it is ordered by. Both must fit into one chunk.
+func TestLongRecordsSpill(t *testing.T) {
+	var text strings.Builder
+	for _, c := range []string{"c", "a", "b"} {
+		text.WriteString(strings.Repeat(c, 9<<20) + "\n")
+	}
+	w := newWorld(t, map[string]string{"n.txt": text.String()}, "")
+	_, err := w.run(`job = lines("n.txt").sort().map(lambda s: (s[0], len(s)))`, engine.Options{Cores: 1, Memory: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := w.stdout.String(), "a\t9437184\nb\t9437184\nc\t9437184\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -16,10 +17,14 @@ type MaxErrorsError struct {
 	Op    string
 	Limit string
 	Dead  int64
-	Last  error // the failure that went over the limit
+	Seen  int64 // records that the op got, if the limit is a share of them
+	Last  error // the failure that went over the limit, if it is not a share
 }
 
 func (e *MaxErrorsError) Error() string {
+	if e.Last == nil {
+		return fmt.Sprintf("%s: %d of %d records failed, more than max_errors = %s", e.Op, e.Dead, e.Seen, e.Limit)
+	}
 	return fmt.Sprintf("%s: %d records failed, more than max_errors = %s; the last: %v", e.Op, e.Dead, e.Limit, e.Last)
 }
 
@@ -97,15 +102,23 @@ func (b *deadLetterBox) share(name string) error {
 	if b.rules.MaxShare == 0 || b.dead == 0 || float64(b.dead)/float64(b.seen) <= b.rules.MaxShare {
 		return nil
 	}
-	return &MaxErrorsError{
-		Op: name, Dead: b.dead, Limit: fmt.Sprintf("%.10g%%", b.rules.MaxShare*100),
-		Last: fmt.Errorf("%d of %d records", b.dead, b.seen),
-	}
+	return &MaxErrorsError{Op: name, Dead: b.dead, Seen: b.seen, Limit: fmt.Sprintf("%.10g%%", b.rules.MaxShare*100)}
 }
 
 type boxKey struct {
 	op   int
 	late bool
+}
+
+// compare puts failed records before late ones.
+func (k boxKey) compare(l boxKey) int {
+	switch {
+	case k.late == l.late:
+		return cmp.Compare(k.op, l.op)
+	case l.late:
+		return -1
+	}
+	return 1
 }
 
 func (r *stepRun) box(k boxKey) *deadLetterBox {
@@ -198,34 +211,30 @@ type letters struct {
 }
 
 // writeDeadLetters writes the failed records, and then those that came too late: step after step, in each op after
-// op, in the order of the records. A file of an earlier step is written again, with what this step adds.
+// op, in the order of the records. A file of an earlier step is written again, with what this step adds; a file that
+// nothing goes to is empty, so that what an earlier run left there is not taken for this one's.
 func (r *stepRun) writeDeadLetters(ctx context.Context) error {
 	var files []string
-	for _, late := range []bool{false, true} {
-		for op := range r.graph.Ops {
-			box := r.dead[boxKey{op, late}]
-			if box == nil || box.dead == 0 {
-				continue
-			}
-			if late {
-				r.summary.Late += box.dead
-			} else {
-				r.summary.Dead += box.dead
-			}
-			if err := box.share(r.opName(op)); err != nil {
-				return err
-			}
-			file := box.rules.File
-			if file == "" || r.options.DryRun {
-				continue
-			}
-			if err := box.flush(); err != nil {
-				return err
-			}
-			r.letters[file] = append(r.letters[file], letters{box.kept, box.dead})
-			if !slices.Contains(files, file) {
-				files = append(files, file)
-			}
+	for _, key := range r.boxKeys() {
+		box := r.box(key)
+		if key.late {
+			r.summary.Late += box.dead
+		} else {
+			r.summary.Dead += box.dead
+		}
+		if err := box.share(r.opName(key.op)); err != nil {
+			return err
+		}
+		file := box.rules.File
+		if file == "" || r.options.DryRun {
+			continue
+		}
+		if err := box.flush(); err != nil {
+			return err
+		}
+		r.letters[file] = append(r.letters[file], letters{box.kept, box.dead})
+		if !slices.Contains(files, file) {
+			files = append(files, file)
 		}
 	}
 	for _, file := range files {
@@ -234,6 +243,25 @@ func (r *stepRun) writeDeadLetters(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// boxKeys are the boxes that the ops of the step may have, in order.
+func (r *stepRun) boxKeys() (keys []boxKey) {
+	for _, s := range r.stages {
+		for _, op := range append([]int{s.Source, s.Op}, s.Chain...) {
+			if op < 0 {
+				continue
+			}
+			if r.rules(op) != nil {
+				keys = append(keys, boxKey{op: op})
+			}
+			if w := r.graph.Ops[op].Window; w != nil && w.sheds() {
+				keys = append(keys, boxKey{op, true})
+			}
+		}
+	}
+	slices.SortFunc(keys, boxKey.compare)
+	return slices.Compact(keys)
 }
 
 func (r *stepRun) writeLetters(ctx context.Context, file string) error {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/spill"
@@ -39,11 +41,16 @@ func openBadger(o Options) (spill.Store, error) {
 	return spill.OpenBadger(o.Host, filepath.Join(spillDir(o), "flowsh-"+hex.EncodeToString(name[:])), nil)
 }
 
-// wait waits for the stages of a step, within the memory budget. If it fails, a function of the script is still
-// running and does not stop: nothing of the step may be used any more.
-func (r *stepRun) wait(ctx context.Context, done <-chan struct{}) error {
+// wait waits for the stages of a step, within the memory budget; over it cancel stops them, with the names of those
+// that are at work. If wait fails, a function of the script is still running and does not stop: nothing of the step
+// may be used any more.
+func (r *stepRun) wait(ctx context.Context, cancel context.CancelCauseFunc, done <-chan struct{}) error {
 	var inside []*kernel.Step
-	w := Watchdog{Clock: r.host.Clock, Budget: r.options.Memory, Stop: r.env.Stop, Busy: func() bool {
+	stop := func(limit error) {
+		r.env.Stop(limit)
+		cancel(fmt.Errorf("%s: %w", r.atWork(), limit))
+	}
+	w := Watchdog{Clock: r.host.Clock, Budget: r.options.Memory, Stop: stop, Busy: func() bool {
 		inside = r.env.Inside()
 		return len(inside) > 0
 	}}
@@ -54,6 +61,17 @@ func (r *stepRun) wait(ctx context.Context, done <-chan struct{}) error {
 	}
 	s := inside[0]
 	return &kernel.ScriptError{Op: s.Op, Name: s.Name, Position: s.At, Message: err.Error(), Err: err}
+}
+
+// atWork names the stages that have records in hand.
+func (r *stepRun) atWork() string {
+	var names []string
+	for _, s := range r.stages {
+		if s.waiting.Load() == working {
+			names = append(names, s.name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // blamed says which record was worked on when memory ran out, if that is why the step failed.

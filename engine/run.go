@@ -209,7 +209,7 @@ func (r *stepRun) runStages(ctx context.Context) error {
 		all.Wait()
 		close(done)
 	}()
-	if err := r.wait(ctx, done); err != nil {
+	if err := r.wait(ctx, cancel, done); err != nil {
 		return err
 	}
 	if !v.failed() {

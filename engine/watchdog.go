@@ -34,7 +34,7 @@ type MemoryError struct {
 }
 
 func (e *MemoryError) Error() string {
-	return fmt.Sprintf("flowsh holds %s, more than its memory budget of %s: the script makes too much at once: make it smaller, or raise --mem",
+	return fmt.Sprintf("the job holds %s, more than its memory budget of %s: make its records, and what its functions build, smaller, or raise --mem",
 		mebibytes(e.Used), mebibytes(e.Budget))
 }
 
@@ -48,7 +48,7 @@ func mebibytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<2
 type Watchdog struct {
 	Clock  host.Clock
 	Budget int64
-	Stop   func(cause error) // tells the code to stop; called at most once
+	Stop   func(cause error) // tells all that runs to stop; called at most once
 	Busy   func() bool       // whether script code is running
 }
 
@@ -74,7 +74,7 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 		}
 		live, held := usage.read()
 		if limit == nil {
-			if w.exceeded(&looks, live, held) {
+			if w.exceeded(&looks, live, held, w.Busy()) {
 				limit = &MemoryError{Used: max(live, held), Budget: w.Budget}
 				debug.SetMemoryLimit(math.MaxInt64) // or all that is left to do waits for the collector
 				w.Stop(limit)
@@ -98,9 +98,10 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 // overlooks are the looks in a row that found more than there should be.
 type overlooks struct{ live, held int }
 
-// exceeded says that memory is over its limit for good. Far too much needs no second look.
-func (w *Watchdog) exceeded(looks *overlooks, live, held int64) bool {
-	looks.live = inARow(looks.live, live > int64(liveLimit*float64(w.Budget)))
+// exceeded says that memory is over its limit for good. Far too much needs no second look. What is alive is held
+// against script code only: state that the engine keeps is counted, and spilled, by those who keep it.
+func (w *Watchdog) exceeded(looks *overlooks, live, held int64, busy bool) bool {
+	looks.live = inARow(looks.live, busy && live > int64(liveLimit*float64(w.Budget)))
 	looks.held = inARow(looks.held, held > w.most())
 	return looks.live >= liveLooks || looks.held >= overLooks || held > 2*w.most()
 }

@@ -58,17 +58,19 @@ func TestWatchdogExceeded(t *testing.T) {
 	w := Watchdog{Budget: 1 << 30}
 	for name, tt := range map[string]struct {
 		live, held int64
+		idle       bool
 		looks      int // after which it is exceeded; 0: never
 	}{
-		"within":            {900 << 20, 1200 << 20, 0},
-		"alive":             {1000 << 20, 1000 << 20, liveLooks},
-		"not collected yet": {100 << 20, 1300 << 20, overLooks},
-		"far too much":      {100 << 20, 3 << 30, 1},
+		"within":                      {900 << 20, 1200 << 20, false, 0},
+		"alive":                       {1000 << 20, 1000 << 20, false, liveLooks},
+		"alive, but not for a script": {1000 << 20, 1000 << 20, true, 0},
+		"not collected yet":           {100 << 20, 1300 << 20, true, overLooks},
+		"far too much":                {100 << 20, 3 << 30, true, 1},
 	} {
 		var looks overlooks
 		exceeded := 0
 		for n := 1; n <= 100 && exceeded == 0; n++ {
-			if w.exceeded(&looks, tt.live, tt.held) {
+			if w.exceeded(&looks, tt.live, tt.held, !tt.idle) {
 				exceeded = n
 			}
 		}

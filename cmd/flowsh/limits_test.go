@@ -25,7 +25,7 @@ var callers = map[string]string{
 
 const (
 	everywhere = "load map key reduce"
-	memory     = `flowsh holds \d+ MiB, more than its memory budget of 64 MiB`
+	memory     = `the job holds \d+ MiB, more than its memory budget of 64 MiB`
 )
 
 // attacks are the functions in testdata/limits. Each must end with exit status 4 and name a limit, or fail by a

@@ -197,8 +197,8 @@ func TestEncodingErrors(t *testing.T) {
 		{starlark.Universe["len"], "builtin_function_or_method cannot be part of a record"},
 		{starlark.NewList([]starlark.Value{starlark.NewBuiltin("f", nil)}), "call it, or use its name"},
 		{deep, "nested more than 1000 deep"},
-		{starlark.String(make([]byte, MaxRaw)), "takes more than 16 MiB"},
-		{starlark.NewList([]starlark.Value{starlark.String(make([]byte, MaxRaw))}), "takes more than 16 MiB"},
+		{starlark.String(make([]byte, MaxRaw)), "takes more than 64 MiB"},
+		{starlark.NewList([]starlark.Value{starlark.String(make([]byte, MaxRaw))}), "takes more than 64 MiB"},
 	}
 	for _, c := range cases {
 		for _, f := range []Format{Columnar, Rows} {
@@ -227,13 +227,14 @@ func TestErrorsNameTheRecord(t *testing.T) {
 
 func TestTooLargeABatchIsNotARecordsFault(t *testing.T) {
 	b := new(Batch)
-	for range 20 {
-		b.Append(starlark.NewList([]starlark.Value{starlark.String(make([]byte, 1<<20))}))
+	text := starlark.String(make([]byte, 10<<20))
+	for range 7 {
+		b.Append(starlark.NewList([]starlark.Value{text}))
 	}
 	_, err := Append(nil, testID, b, Options{})
 	var record *RecordError
 	if !errors.Is(err, ErrTooLarge) || errors.As(err, &record) {
-		t.Errorf("20 MiB: error %v", err)
+		t.Errorf("70 MiB: error %v", err)
 	}
 }
 

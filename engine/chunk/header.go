@@ -11,9 +11,9 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// MaxRaw is how long a chunk may be before compression, in bytes: a record of the default --max-record and room
-// around it.
-const MaxRaw = 16<<20 + 4<<10
+// MaxRaw is how long a chunk may be before compression, in bytes: a record of the default --max-record with keys
+// made of it, and room around them.
+const MaxRaw = 64 << 20
 
 // MaxDepth is how deep a value in a chunk may be nested: as deep as the JSON that flowsh reads.
 const MaxDepth = 1000
