@@ -29,6 +29,7 @@ func newBuildEnd(s *stageRun, op *Op) *buildEnd {
 	if !c.Pairs {
 		s.chain.Discard = true
 	}
+	s.chain.Readers = s.run.joinReaders(op, 1)
 	return &buildEnd{stage: s, op: op, join: operator.NewJoin(c), windows: newWindower(s, op)}
 }
 
@@ -107,6 +108,7 @@ const mostJoined = 1 << 16
 
 func newJoinEnd(s *stageRun, op *Op, ctx context.Context) *joinEnd {
 	s.column(op, joinKey(Join, op), false)
+	s.chain.Readers = s.run.joinReaders(op, 0)
 	e := &joinEnd{stage: s, op: op, ctx: ctx, right: s.run.builtFor(op), windows: newWindower(s, op)}
 	for range s.run.cores {
 		e.probers = append(e.probers, e.right.join.NewProber())

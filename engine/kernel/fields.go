@@ -31,6 +31,10 @@ func (c *Chain) Fields() (paths [][]string, ok bool) {
 	switch {
 	case c.Into != nil:
 		f.function(c.Into)
+	case c.Readers != nil:
+		for _, r := range c.Readers {
+			f.reader(r)
+		}
 	case !c.Discard:
 		f.whole = true
 	}
@@ -72,6 +76,31 @@ func (u *fieldUse) function(f *Func) {
 	case ok && f.Source != nil && f.Spread == 0:
 		u.parameter(f.Source, fn, f.Own, nil, 0)
 	default:
+		u.whole = true
+	}
+}
+
+// reader collects what a function reads of a field of its tuple.
+func (u *fieldUse) reader(r Reader) {
+	fn, ok := r.Fn.Callable.(*starlark.Function)
+	switch {
+	case r.Fn.Selector != nil:
+		u.element(r.Fn.Selector, r.Parameter)
+	case ok && r.Fn.Source != nil && r.Fn.Spread > r.Parameter:
+		u.parameter(r.Fn.Source, fn, r.Fn.Own+r.Parameter, nil, 0)
+	default:
+		u.whole = true
+	}
+}
+
+// element is selector of a tuple with the record as a field.
+func (u *fieldUse) element(s *Selector, field int) {
+	switch {
+	case s.Elements != nil:
+		for _, e := range s.Elements {
+			u.element(e, field)
+		}
+	case !s.ByIndex || s.Index == field || s.Index < 0:
 		u.whole = true
 	}
 }

@@ -48,6 +48,15 @@ type Chain struct {
 	Delta   *Delta   // what the records add to a state fills columns behind Columns: a key perhaps, then the parts
 	Ints    []string // members of the records that come in, which are dicts, that are ints or None
 	Into    *Func    // the one that the records go to next, if there is no other way out for them; nil: not known
+	// Readers are the functions that the records go to next as a field of a tuple, if there is no other way out for
+	// them; nil: not known.
+	Readers []Reader
+}
+
+// A Reader is a function that gets a record as a field of a tuple.
+type Reader struct {
+	Fn        *Func
+	Parameter int // the number of the field
 }
 
 // An Env is what a runner shares with all others of the job.
