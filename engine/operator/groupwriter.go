@@ -24,6 +24,8 @@ type groupWriter struct {
 type pieces interface {
 	// Pieces appends the state as several, and reports how many. Merged in order they are the state.
 	Pieces(group int, out *chunk.Column) int
+	// whole reports that the state of a group cannot be divided.
+	whole(group int32) bool
 }
 
 func newGroupWriter(s *scratch, kind frameKind) *groupWriter {
@@ -34,7 +36,7 @@ func newGroupWriter(s *scratch, kind frameKind) *groupWriter {
 func (w *groupWriter) appendGroup(b *bucket, group int32) error {
 	w.one.Reset()
 	n := 1
-	if p, ok := b.agg.(pieces); ok {
+	if p, ok := b.agg.(pieces); ok && !p.whole(group) {
 		n = p.Pieces(int(group), &w.one)
 	} else {
 		b.agg.States([]int32{group}, &w.one)

@@ -110,6 +110,8 @@ func (a *listAggregate) Pieces(g int, out *chunk.Column) int {
 	})
 }
 
+func (a *listAggregate) whole(g int32) bool { return a.lists[g].n <= 1 }
+
 // appendPieces appends n elements as lists that chunks hold, at least one. An element is given with its size in bytes.
 func appendPieces(out *chunk.Column, n int, element func(i int) (starlark.Value, int64)) (lists int) {
 	var piece []starlark.Value

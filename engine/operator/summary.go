@@ -22,7 +22,7 @@ type SummaryPart struct {
 //
 // There is at least one part.
 func NewSummary(parts []SummaryPart) Aggregate {
-	s := &summary{of: parts, ins: make([]Keyed, len(parts))}
+	s := &summary{of: parts, ins: make([]Keyed, len(parts)), pieces: make([]chunk.Column, len(parts))}
 	placed := false
 	for _, p := range parts {
 		agg := p.New()
@@ -37,9 +37,10 @@ func NewSummary(parts []SummaryPart) Aggregate {
 }
 
 type summary struct {
-	of    []SummaryPart
-	parts []Aggregate
-	ins   []Keyed
+	of     []SummaryPart
+	parts  []Aggregate
+	ins    []Keyed        // per part, to be used again
+	pieces []chunk.Column // the same
 }
 
 // A placedSummary is one with a part that looks at ordinals.
@@ -154,26 +155,36 @@ func (s *summary) States(groups []int32, out *chunk.Column) {
 
 // Pieces appends the state of a group as as many as the part with the largest state needs.
 func (s *summary) Pieces(g int, out *chunk.Column) (n int) {
-	columns := make([]chunk.Column, len(s.parts))
 	for k, part := range s.parts {
+		c := &s.pieces[k]
+		c.Reset()
 		if p, ok := part.(pieces); ok {
-			p.Pieces(g, &columns[k])
+			p.Pieces(g, c)
 		} else {
-			part.States([]int32{int32(g)}, &columns[k])
+			part.States([]int32{int32(g)}, c)
 		}
-		n = max(n, columns[k].N)
+		n = max(n, c.N)
 	}
 	for i := range n {
-		piece := make(starlark.Tuple, len(columns))
-		for k := range columns {
+		piece := make(starlark.Tuple, len(s.pieces))
+		for k := range s.pieces {
 			piece[k] = starlark.None
-			if i < columns[k].N {
-				piece[k] = columns[k].At(i)
+			if i < s.pieces[k].N {
+				piece[k] = s.pieces[k].At(i)
 			}
 		}
 		out.Append(piece)
 	}
 	return n
+}
+
+func (s *summary) whole(g int32) bool {
+	for _, part := range s.parts {
+		if p, ok := part.(pieces); ok && !p.whole(g) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *summary) Results(groups []int32, out *chunk.Column) error {

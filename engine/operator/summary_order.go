@@ -2,6 +2,7 @@ package operator
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/value"
@@ -121,17 +122,28 @@ func ordinalIn(t starlark.Tuple) chunk.Ordinal {
 func NewSet() Aggregate { return new(setAggregate) }
 
 type setAggregate struct {
-	sets []map[string]member // by canonical key
+	sets []memberSet
 	held int64
 	key  []byte
 }
 
+// A memberSet is the members of a group's set; index finds them by key once there are many.
+type memberSet struct {
+	members []member
+	index   map[string]int32
+}
+
 type member struct {
+	key   string // canonical
 	value starlark.Value
 	ord   chunk.Ordinal
 }
 
-const sizeMember = 120 // with its entry in a map
+// fewMembers is how many members are looked at one after another.
+const fewMembers = 8
+
+// sizeIndexed is the size of a member's entry in an index.
+const sizeIndexed = 64
 
 func (a *setAggregate) foldsOrdinals() {}
 
@@ -144,34 +156,67 @@ func (a *setAggregate) Fold(groups []int32, in *Keyed) error {
 	return nil
 }
 
-func (a *setAggregate) add(g int32, v starlark.Value, ord chunk.Ordinal) (err error) {
+func (a *setAggregate) grow(g int32) *memberSet {
 	if int(g) == len(a.sets) {
-		a.sets = append(a.sets, map[string]member{})
+		a.sets = append(a.sets, memberSet{})
 	}
+	return &a.sets[g]
+}
+
+func (a *setAggregate) add(g int32, v starlark.Value, ord chunk.Ordinal) (err error) {
+	s := a.grow(g)
 	if a.key, _, err = value.AppendKey(a.key[:0], v); err != nil {
 		return err
 	}
-	old, found := a.sets[g][string(a.key)]
-	if found && old.ord.Compare(ord) <= 0 {
+	at := s.find(a.key)
+	if at < 0 {
+		before := cap(s.members)
+		s.members = append(s.members, member{string(a.key), keep(v), ord})
+		a.held += int64(unsafe.Sizeof(member{}))*int64(cap(s.members)-before) + int64(len(a.key)) + value.Size(v) + s.extend()
 		return nil
 	}
-	v = keep(v)
-	a.held += value.Size(v)
-	if found {
-		a.held -= value.Size(old.value)
-	} else {
-		a.held += sizeMember + int64(len(a.key))
+	if m := &s.members[at]; ord.Compare(m.ord) < 0 {
+		a.held -= value.Size(m.value)
+		m.value, m.ord = keep(v), ord
+		a.held += value.Size(v)
 	}
-	a.sets[g][string(a.key)] = member{v, ord}
 	return nil
+}
+
+// find is the index of a member, -1 if there is none.
+func (s *memberSet) find(key []byte) int {
+	if s.index != nil {
+		if at, ok := s.index[string(key)]; ok {
+			return int(at)
+		}
+		return -1
+	}
+	for i := range s.members {
+		if s.members[i].key == string(key) {
+			return i
+		}
+	}
+	return -1
+}
+
+// extend brings the index up to date with the last member; it reports by how many bytes the index grew.
+func (s *memberSet) extend() int64 {
+	if len(s.members) <= fewMembers {
+		return 0
+	}
+	from := len(s.members) - 1
+	if s.index == nil {
+		s.index, from = map[string]int32{}, 0
+	}
+	for i := from; i < len(s.members); i++ {
+		s.index[s.members[i].key] = int32(i)
+	}
+	return sizeIndexed * int64(len(s.members)-from)
 }
 
 // members are the elements of a group's set in the order of their first occurrence.
 func (a *setAggregate) members(g int32) []member {
-	members := make([]member, 0, len(a.sets[g]))
-	for _, m := range a.sets[g] {
-		members = append(members, m)
-	}
+	members := slices.Clone(a.sets[g].members)
 	slices.SortFunc(members, func(x, y member) int { return x.ord.Compare(y.ord) })
 	return members
 }
@@ -198,9 +243,11 @@ func (a *setAggregate) States(groups []int32, out *chunk.Column) {
 func (a *setAggregate) Pieces(g int, out *chunk.Column) int {
 	members := a.members(int32(g))
 	return appendPieces(out, len(members), func(i int) (starlark.Value, int64) {
-		return members[i].state(), sizeMember + value.Size(members[i].value)
+		return members[i].state(), value.Size(members[i].value)
 	})
 }
+
+func (a *setAggregate) whole(g int32) bool { return len(a.sets[g].members) <= 1 }
 
 func (a *setAggregate) Merge(groups []int32, in *Keyed) error {
 	for i, g := range groups {
@@ -208,9 +255,7 @@ func (a *setAggregate) Merge(groups []int32, in *Keyed) error {
 		if !ok {
 			return errState("set")
 		}
-		if int(g) == len(a.sets) {
-			a.sets = append(a.sets, map[string]member{})
-		}
+		a.grow(g)
 		for k := range list.Len() {
 			t, ok := list.Index(k).(starlark.Tuple)
 			if !ok || len(t) != placedWidth || !areInts(t[1:]) {
@@ -248,7 +293,9 @@ func (a *setAggregate) Results(groups []int32, out *chunk.Column) error {
 	return nil
 }
 
-func (a *setAggregate) Size() int64 { return int64(8*cap(a.sets)) + a.held }
+func (a *setAggregate) Size() int64 {
+	return int64(unsafe.Sizeof(memberSet{}))*int64(cap(a.sets)) + a.held
+}
 
 func (a *setAggregate) Reset() {
 	clear(a.sets)

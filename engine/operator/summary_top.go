@@ -64,6 +64,8 @@ func (a *greatest) Pieces(g int, out *chunk.Column) int {
 	return n
 }
 
+func (a *greatest) whole(g int32) bool { return a.top.whole(g) }
+
 func (a *greatest) Merge(groups []int32, in *Keyed) error {
 	fields := tupleColumns(&in.Values)
 	if len(fields) != 2 {

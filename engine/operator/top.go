@@ -157,6 +157,8 @@ func (a *topAggregate) Pieces(g int, out *chunk.Column) int {
 	return appendPieces(out, len(h), func(i int) (starlark.Value, int64) { return h[i].state(), h[i].size() })
 }
 
+func (a *topAggregate) whole(g int32) bool { return len(a.heaps[g]) <= 1 }
+
 func (r *ranked) state() starlark.Value {
 	return starlark.Tuple{
 		starlark.Bytes(r.key),
