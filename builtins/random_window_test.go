@@ -303,11 +303,17 @@ func plainOnTrigger(w plainWindow, all []event, keyed bool, _ int64) (string, []
 	return `.reduce([], lambda s, r: s + [r["n"]]` + by(keyed, ", ") + `).on_trigger(lambda s, l, w: ([(l, w, s)], s))`, lines
 }
 
-// plainUniq keys sessions and counts by what is to be unique.
+// plainUniq cuts sessions and counts without looking at the key.
 func plainUniq(w plainWindow, all []event, _ bool, _ int64) (string, []string) {
 	var lines []string
-	for _, g := range w.groups(all, true) {
-		lines = append(lines, g.events[0].String())
+	for _, g := range w.groups(all, false) {
+		seen := map[string]bool{}
+		for _, e := range g.events {
+			if !seen[e.k] {
+				lines = append(lines, e.String())
+			}
+			seen[e.k] = true
+		}
 	}
 	return `.uniq("k")`, lines
 }

@@ -40,6 +40,12 @@ job = w.uniq(1).map(1).concat(w.take(1).map(1), w.take_sort(1, lambda at, v: -at
 		{name: "count by key", script: `job = from_enumerable(range(1, 8)).window(windows.count(2)).sum(by = lambda n: n % 2)`, want: "0\t1\t4\n0\t0\t6\n1\t1\t12\n1\t0\t6\n"},
 		{name: "count by lane", script: `job = from_enumerable(range(8)).partition(lambda n: n % 2, lanes = 3).window(windows.count(3)).reduce([], lambda acc, n: acc + [n], on_trigger = lambda acc, lane, w: ([(w[1], acc)], None))`, want: "[0,[1,3,5]]\n[0,[0,2,4]]\n[1,[7]]\n[1,[6]]\n"},
 		{name: "window before partition", script: `job = from_enumerable(range(8)).window(windows.count(3)).partition(lambda n: n % 2, lanes = 3).reduce([], lambda acc, n: acc + [n])`, want: "1\n3\n5\n0\n2\n4\n7\n6\n"},
+		{name: "the windows of uniq are those of the flow", script: `
+e = from_enumerable([(0, "a"), (5, "a"), (9, "b"), (20, "a"), (21, "a")])
+job = e.window(windows.count(3)).uniq(1).map(0).concat(e.window(windows.session("10ms", time = 0)).uniq(1).map(0))`, want: "0\n9\n20\n" + "0\n9\n20\n"},
+		{name: "or of its lane", script: `
+e = from_enumerable([(0, 0), (5, 1), (9, 2), (11, 1), (20, 0), (21, 3)]).partition(lambda t, n: n % 2, lanes = 3)
+job = e.window(windows.count(2)).uniq(1).map(0).concat(e.window(windows.session("10ms", time = 0)).uniq(1).map(0))`, want: "5\n0\n9\n21\n20\n" + "0\n9\n5\n20\n21\n"},
 		{name: "nothing in, nothing out", script: `
 e = from_enumerable([])
 job = e.window(windows.fixed("1s", time = 0)).count().concat(e.window(windows.count(2)).reduce(0, lambda a, b: a), e.window(windows.session("1s", time = 0)).uniq(),

@@ -29,7 +29,7 @@ func (g *groupEnd) cut() {
 		return
 	}
 	g.state = nil
-	g.windows.keyed = g.keyedInWindows()
+	g.windows.keyed, g.windows.laned = g.keyedInWindows(), g.perLane
 	if g.windows.Kind == sessionWindows {
 		g.sessions = newSessions(g)
 	}

@@ -19,6 +19,7 @@ type windower struct {
 	op    *Op
 	*Window
 	keyed bool // there are keys beside windows
+	laned bool // they are pairs of a lane and a key
 
 	mu    sync.Mutex
 	first *chunk.Ordinal // of the record that stands first
@@ -51,6 +52,24 @@ func newWindower(s *stageRun, op *Op) *windower {
 // inOrder says that where a record belongs depends on those before it. w may be nil.
 func (w *windower) inOrder() bool {
 	return w != nil && (w.sheds() || w.Kind == countWindows || w.Kind == periodicWindows)
+}
+
+// cutBy is what windows by count and sessions are cut by: every key has windows of its own. The key of uniq says what
+// is the same, not whose windows they are: those are of the lane or of the flow. It is nil if the flow is cut as one.
+func (w *windower) cutBy(keys *chunk.Column) (*chunk.Column, error) {
+	switch {
+	case !w.keyed:
+		return nil, nil
+	case w.op.Kind != OpUniq:
+		return keys, nil
+	case !w.laned:
+		return nil, nil
+	}
+	pair, err := fieldsOf(keys, 2)
+	if err != nil {
+		return nil, err
+	}
+	return &pair[0], nil
 }
 
 // split takes the column of times from the columns of the chain. w may be nil.
@@ -142,6 +161,12 @@ func (w *windower) place(k *operator.Keyed, times *chunk.Column, record func(i i
 		return failed
 	}
 	p := placing{out: out}
+	var err error
+	if w.Kind == countWindows {
+		if p.cutBy, err = w.cutBy(&k.Keys); err != nil {
+			return err
+		}
+	}
 	for i, t := range instants {
 		if w.sheds() {
 			if by := w.lateBy(t); by > 0 {
@@ -182,9 +207,9 @@ func (w *windower) placeAll(k *operator.Keyed, instants []int64, out func(*opera
 
 func (w *windower) placeRecord(p *placing, k *operator.Keyed, i int, t int64) error {
 	p.key = p.key[:0]
-	if w.Kind == countWindows && w.keyed {
+	if p.cutBy != nil {
 		var err error
-		if p.key, _, err = value.AppendKey(p.key, k.Keys.At(i)); err != nil {
+		if p.key, _, err = value.AppendKey(p.key, p.cutBy.At(i)); err != nil {
 			if flushed := p.flush(); flushed != nil {
 				return flushed
 			}
@@ -212,6 +237,7 @@ type placing struct {
 	out     func(*operator.Keyed) error
 	run     *operator.Keyed
 	windows []int64
+	cutBy   *chunk.Column // of windows by count, see windower.cutBy
 	key     []byte
 }
 

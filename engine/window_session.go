@@ -36,9 +36,16 @@ func (s *sessions) add(run *operator.SortRun, k *operator.Keyed, times *chunk.Co
 	var order, at, keys, values chunk.Column
 	var ordinals []chunk.Ordinal
 	var text, key []byte
-	failed := g.windows.placeSession(k, times, u.out.At, func(i int, t int64) (err error) {
-		if key, _, err = value.AppendKey(key[:0], k.Keys.At(i)); err != nil {
-			return &operator.RecordError{Ordinal: k.Ordinal(i), Err: err}
+	cutBy, failed := g.windows.cutBy(&k.Keys)
+	if failed != nil {
+		return failed
+	}
+	failed = g.windows.placeSession(k, times, u.out.At, func(i int, t int64) (err error) {
+		key = key[:0]
+		if cutBy != nil {
+			if key, _, err = value.AppendKey(key, cutBy.At(i)); err != nil {
+				return &operator.RecordError{Ordinal: k.Ordinal(i), Err: err}
+			}
 		}
 		text = binary.AppendUvarint(text[:0], uint64(len(key)))
 		text = binary.BigEndian.AppendUint64(append(text, key...), uint64(t)^1<<63)
@@ -101,7 +108,7 @@ func (g *groupEnd) foldSessions(ctx context.Context) error {
 			return run.Add(new(chunk.Column), tupleOf(k.Keys, k.Values), k.Ordinals)
 		}
 	}
-	c := &sessionCutter{gap: int64(g.windows.Size), keyed: g.windows.keyed}
+	c := &sessionCutter{windower: g.windows}
 	err := s.sorter.Emit(ctx, func(rows *chunk.Column, ordinals []chunk.Ordinal) error {
 		k, err := c.cut(rows, ordinals)
 		if err != nil {
@@ -145,8 +152,7 @@ func (g *groupEnd) foldSession(k *operator.Keyed) error {
 
 // A sessionCutter gives each record the start of its session. Records come by key, and by time in each.
 type sessionCutter struct {
-	gap         int64
-	keyed       bool
+	*windower
 	key         []byte // canonical, of the record before
 	begun       bool
 	start, last int64 // of the session that is open
@@ -159,12 +165,19 @@ func (c *sessionCutter) cut(rows *chunk.Column, ordinals []chunk.Ordinal) (*oper
 		return nil, err
 	}
 	times, keys := fields[0].Ints, &fields[1]
+	cutBy, err := c.cutBy(keys)
+	if err != nil {
+		return nil, err
+	}
 	starts := chunk.Column{Kind: chunk.Int}
 	for i, t := range times {
-		if c.next, _, err = value.AppendKey(c.next[:0], keys.At(i)); err != nil {
-			return nil, err
+		c.next = c.next[:0]
+		if cutBy != nil {
+			if c.next, _, err = value.AppendKey(c.next, cutBy.At(i)); err != nil {
+				return nil, err
+			}
 		}
-		if same := c.begun && string(c.next) == string(c.key); !same || t-c.last >= c.gap {
+		if same := c.begun && string(c.next) == string(c.key); !same || t-c.last >= int64(c.Size) {
 			c.start, c.begun = t, true
 			c.key = append(c.key[:0], c.next...)
 		}
