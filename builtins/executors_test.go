@@ -21,6 +21,7 @@ var executors = map[string]engine.Options{
 	"tiny pieces":     {Cores: 3, BlockSize: 7, SplitSize: 40},
 	"spilling":        {Cores: 2, Memory: 64 << 10, BlockSize: 64},
 	"interpreter":     {Cores: 2, Kernels: "off"},
+	"poisoned":        {Cores: 2, BlockSize: 30, Poison: true},
 	"three workers":   {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3}},
 	"a cluster":       {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, dies: 3000, agents: true}},
 	"one worker lost": {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, dies: 2}},

@@ -28,6 +28,9 @@ type Options struct {
 	// Tasks does what can be done elsewhere; nil: nothing is.
 	Tasks Tasks
 
+	// Poison overwrites what is used again, so that tests see who kept a part of it.
+	Poison bool
+
 	// SplitSize and BlockSize override the sizes of input pieces, for tests of what must not depend on them.
 	SplitSize, BlockSize int64
 }
