@@ -283,7 +283,7 @@ func TestFlowCases(t *testing.T) {
 	if n := len(flowCases) + len(flowJoins); n != 53 {
 		t.Errorf("%d cases", n)
 	}
-	for _, c := range append(flowCases, flowJoins...) {
+	for _, c := range slices.Concat(flowCases, flowJoins) {
 		t.Run(c.name, func(t *testing.T) {
 			for name, o := range executors {
 				t.Run(name, func(t *testing.T) { c.run(t, o) })

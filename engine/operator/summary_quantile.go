@@ -1,7 +1,7 @@
 package operator
 
 import (
-	"errors"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -9,10 +9,7 @@ import (
 	"github.com/DataDog/sketches-go/ddsketch"
 	"github.com/DataDog/sketches-go/ddsketch/mapping"
 	"github.com/DataDog/sketches-go/ddsketch/store"
-	"github.com/axiomhq/hyperloglog"
-	"github.com/cespare/xxhash/v2"
 	"github.com/flowsh/flowsh/engine/chunk"
-	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
 )
 
@@ -54,6 +51,12 @@ var quantileMapping = func() mapping.IndexMapping {
 	}
 	return m
 }()
+
+// The indexes of the bins that floats have.
+var (
+	leastBin = int64(quantileMapping.Index(quantileMapping.MinIndexableValue()))
+	mostBin  = int64(quantileMapping.Index(quantileMapping.MaxIndexableValue()))
+)
 
 func (a *quantileAggregate) Fold(groups []int32, in *Keyed) error {
 	for i, g := range groups {
@@ -147,9 +150,7 @@ func (a *quantileAggregate) States(groups []int32, out *chunk.Column) {
 	for _, g := range groups {
 		q := &a.groups[g]
 		if q.sketch != nil {
-			var text []byte
-			q.sketch.Encode(&text, true)
-			out.Append(starlark.Bytes(text))
+			out.Append(starlark.Bytes(encodeSketch(q.sketch)))
 			continue
 		}
 		list := make([]starlark.Value, len(q.values))
@@ -190,14 +191,55 @@ func (a *quantileAggregate) mergeState(g int32, v starlark.Value) error {
 		if err := a.toSketch(q); err != nil {
 			return err
 		}
-		if err := q.sketch.DecodeAndMergeWith([]byte(v)); err != nil {
-			return errors.Join(errState("quantile"), err)
+		if !mergeSketch(q.sketch, []byte(v)) {
+			return errState("quantile")
 		}
 		q.added = int64(q.sketch.GetCount())
 		a.measure(q)
 		return nil
 	}
 	return errState("quantile")
+}
+
+// encodeSketch gives the bins of a sketch: the number of values that count as 0, and then those above and those below
+// it, each as the number of bins and of every bin its index and how many values it has.
+func encodeSketch(s *ddsketch.DDSketch) []byte {
+	text := binary.AppendUvarint(nil, uint64(s.GetZeroCount()))
+	for _, values := range []store.Store{s.GetPositiveValueStore(), s.GetNegativeValueStore()} {
+		n, bins := uint64(0), []byte(nil)
+		values.ForEach(func(index int, count float64) bool {
+			bins = binary.AppendUvarint(binary.AppendVarint(bins, int64(index)), uint64(count))
+			n++
+			return false
+		})
+		text = append(binary.AppendUvarint(text, n), bins...)
+	}
+	return text
+}
+
+// mergeSketch adds an encoded sketch. It reports false for what is none, which may come from outside.
+func mergeSketch(s *ddsketch.DDSketch, text []byte) bool {
+	ok := true
+	next := func() (n uint64) {
+		n, size := binary.Uvarint(text)
+		ok = ok && size > 0 && n < 1<<53
+		text = text[max(size, 0):]
+		return n
+	}
+	zeros := next()
+	if !ok || zeros > 0 && s.AddWithCount(0, float64(zeros)) != nil {
+		return false
+	}
+	for _, values := range []store.Store{s.GetPositiveValueStore(), s.GetNegativeValueStore()} {
+		for n := next(); ok && n > 0; n-- {
+			index, size := binary.Varint(text)
+			if ok = size > 0 && leastBin <= index && index <= mostBin; ok {
+				text = text[size:]
+				values.AddWithCount(int(index), float64(next()))
+			}
+		}
+	}
+	return ok && len(text) == 0
 }
 
 func (a *quantileAggregate) Results(groups []int32, out *chunk.Column) error {
@@ -221,103 +263,6 @@ func (a *quantileAggregate) Results(groups []int32, out *chunk.Column) error {
 func (a *quantileAggregate) Size() int64 { return int64(64*cap(a.groups)) + a.held }
 
 func (a *quantileAggregate) Reset() {
-	clear(a.groups)
-	a.groups, a.held = a.groups[:0], 0
-}
-
-// NewDistinct gives about how many different values each group has: exact for a few, with a standard error of
-// 0.8 % for many. Values are equal as keys are. Records and states may come in any order.
-//
-// Fold returns a *RecordError for a value that cannot be a key.
-func NewDistinct() Aggregate { return new(distinctAggregate) }
-
-type distinctAggregate struct {
-	groups []distinct
-	held   int64
-	key    []byte
-}
-
-// distinct is the sketch of a group. Its encoding grows with the values up to a fixed size, and is measured when
-// their number has doubled.
-type distinct struct {
-	sketch  *hyperloglog.Sketch
-	added   int64
-	measure int64
-	bytes   int64
-}
-
-func (a *distinctAggregate) Fold(groups []int32, in *Keyed) (err error) {
-	for i, g := range groups {
-		d := a.group(g)
-		if a.key, _, err = value.AppendKey(a.key[:0], in.Values.At(i)); err != nil {
-			return &RecordError{Ordinal: in.Ordinal(i), Err: err}
-		}
-		d.sketch.InsertHash(xxhash.Sum64(a.key))
-		if d.added++; d.added >= d.measure {
-			a.measure(d)
-		}
-	}
-	return nil
-}
-
-func (a *distinctAggregate) group(g int32) *distinct {
-	if int(g) == len(a.groups) {
-		a.groups = append(a.groups, distinct{sketch: hyperloglog.New14()})
-	}
-	return &a.groups[g]
-}
-
-func (a *distinctAggregate) measure(d *distinct) {
-	const fixed, loose = 256, 8 // a hash that is not yet packed takes twice what it does encoded
-	text, err := d.sketch.MarshalBinary()
-	if err != nil {
-		return // only a sketch that was never made has no encoding
-	}
-	bytes := fixed + int64(len(text)) + loose*min(d.added, 256)
-	a.held += bytes - d.bytes
-	d.bytes, d.measure = bytes, 2*d.added
-}
-
-func (a *distinctAggregate) States(groups []int32, out *chunk.Column) {
-	for _, g := range groups {
-		text, err := a.groups[g].sketch.MarshalBinary()
-		if err != nil {
-			text = nil // Merge says that it is no state
-		}
-		out.Append(starlark.Bytes(text))
-	}
-}
-
-func (a *distinctAggregate) Merge(groups []int32, in *Keyed) error {
-	for i, g := range groups {
-		text, ok := in.Values.At(i).(starlark.Bytes)
-		if !ok {
-			return errState("approx_distinct")
-		}
-		other := new(hyperloglog.Sketch)
-		if err := other.UnmarshalBinary([]byte(text)); err != nil {
-			return errors.Join(errState("approx_distinct"), err)
-		}
-		d := a.group(g)
-		if err := d.sketch.Merge(other); err != nil {
-			return errors.Join(errState("approx_distinct"), err)
-		}
-		d.added++
-		a.measure(d)
-	}
-	return nil
-}
-
-func (a *distinctAggregate) Results(groups []int32, out *chunk.Column) error {
-	for _, g := range groups {
-		out.AppendInt(int64(a.groups[g].sketch.Estimate()))
-	}
-	return nil
-}
-
-func (a *distinctAggregate) Size() int64 { return int64(32*cap(a.groups)) + a.held }
-
-func (a *distinctAggregate) Reset() {
 	clear(a.groups)
 	a.groups, a.held = a.groups[:0], 0
 }
