@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 )
 
@@ -16,7 +17,8 @@ func (c *cli) spawn(flags ...string) func(context.Context) (io.ReadWriteCloser, 
 			return nil, err
 		}
 		cmd := exec.Command(self, append([]string{executorCommand}, flags...)...)
-		cmd.Env, cmd.Stderr = []string{}, c.host.Stderr
+		said := &lastWords{to: c.host.Stderr}
+		cmd.Env, cmd.Stderr = []string{}, said
 		setProcessGroup(cmd)
 		in, err := cmd.StdinPipe()
 		if err != nil {
@@ -29,7 +31,7 @@ func (c *cli) spawn(flags ...string) func(context.Context) (io.ReadWriteCloser, 
 		if err := cmd.Start(); err != nil {
 			return nil, err
 		}
-		return &process{Reader: out, Writer: in, in: in, cmd: cmd}, nil
+		return &process{Reader: out, Writer: in, in: in, cmd: cmd, said: said}, nil
 	}
 }
 
@@ -37,16 +39,65 @@ func (c *cli) spawn(flags ...string) func(context.Context) (io.ReadWriteCloser, 
 type process struct {
 	io.Reader
 	io.Writer
-	in   io.Closer
-	cmd  *exec.Cmd
-	once sync.Once
+	in    io.Closer
+	cmd   *exec.Cmd
+	said  *lastWords
+	once  sync.Once
+	death string
 }
 
+// Close implements io.Closer.
 func (p *process) Close() error {
 	p.once.Do(func() {
 		_ = p.in.Close()
 		_ = killGroup(p.cmd) // it may have ended by itself
-		_ = p.cmd.Wait()     // how it ended is of no interest any more
+		_ = p.cmd.Wait()     // the state says how
+		p.death = describeDeath(p.cmd.ProcessState, p.said.String())
 	})
 	return nil
+}
+
+// Death implements cluster.Mortal.
+func (p *process) Death() string {
+	_ = p.Close() // it cannot fail
+	return p.death
+}
+
+// describeDeath says how an executor has ended by what it said last; it is "" for one that was killed from here.
+func describeDeath(state *os.ProcessState, said string) string {
+	switch {
+	case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory"):
+		return "its executor ran out of memory: the script makes too much at once; make it smaller, or give the nodes more by --mem"
+	case strings.Contains(said, "stack overflow") || strings.Contains(said, "stack exceeds"):
+		return "its executor overflowed its stack"
+	case state.ExitCode() > 0:
+		return "its executor died: " + state.String()
+	}
+	return ""
+}
+
+// lastWords passes on what an executor says on stderr, and keeps the beginning: a Go program that dies says why first.
+type lastWords struct {
+	mu   sync.Mutex
+	to   io.Writer
+	text []byte
+}
+
+const mostLastWords = 4 << 10
+
+func (w *lastWords) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if room := mostLastWords - len(w.text); room > 0 {
+		part := p[:min(room, len(p))]
+		w.text = append(w.text, part...)
+		_, _ = w.to.Write(part) // the log of a node is no reason to stop
+	}
+	return len(p), nil
+}
+
+func (w *lastWords) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(w.text)
 }

@@ -26,6 +26,18 @@ type Agent struct {
 	Log         *slog.Logger
 }
 
+// A Mortal connection knows how the process at its other end has ended. Death waits for that; it is "" if the process
+// lived until the connection was closed here.
+type Mortal interface{ Death() string }
+
+// deathOf says how an executor has ended.
+func deathOf(conn io.Closer) string {
+	if m, ok := conn.(Mortal); ok {
+		return m.Death()
+	}
+	return "its connection broke"
+}
+
 // pump copies between two connections until one of them ends, and closes both.
 func pump(a, b io.ReadWriteCloser) {
 	var both sync.WaitGroup

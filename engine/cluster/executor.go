@@ -60,7 +60,7 @@ func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 		return err
 	}
 	if a.Head {
-		return x.head(ctx, session, control, program, options, a.Bundle, graph)
+		return x.head(ctx, session, control, a, program, options, graph)
 	}
 	return x.work(ctx, session, program, options)
 }
@@ -99,7 +99,7 @@ func (x *Executor) work(ctx context.Context, s *transport.Session, p *engine.Pro
 }
 
 // head runs a job; its tasks are done by workers that the agent names.
-func (x *Executor) head(ctx context.Context, s *transport.Session, control transport.Stream, p *engine.Program, o engine.Options, bundle []byte, graph string) error {
+func (x *Executor) head(ctx context.Context, s *transport.Session, control transport.Stream, a assignment, p *engine.Program, o engine.Options, graph string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	out := &frames{w: control}
@@ -110,7 +110,7 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	defer store.Close()
 	job := NewJob(&h, store)
 	defer job.Close()
-	crew := &crew{session: s, job: job, bundle: bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
+	crew := &crew{session: s, job: job, id: a.Job, bundle: a.Bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
 	go func() { cancel(crew.follow(ctx, control)) }()
 	o.Tasks = job
 	summary, err := engine.Run(ctx, p, o)
@@ -168,6 +168,7 @@ func (f *frames) event(e host.Event) {
 type crew struct {
 	session *transport.Session // to the agent
 	job     *Job
+	id      string // of the job
 	bundle  []byte
 	graph   string
 	clock   host.Clock
@@ -199,7 +200,7 @@ func (c *crew) follow(ctx context.Context, orders io.Reader) error {
 				stop()
 				delete(stops, o.Name)
 			}
-			c.job.Lose(o.Name)
+			c.job.Lose(o.Name, "the worker was lost")
 		case "cancel":
 			return errCancelled
 		}
@@ -219,10 +220,13 @@ func (c *crew) join(ctx context.Context, o order) {
 			}
 			return
 		}
-		c.job.Join(o.Name, o.Slots, &remoteWorker{s})
+		w := &remoteWorker{session: s, dead: make(chan struct{})}
+		c.job.Join(o.Name, o.Slots, w)
 		select {
 		case <-s.Done():
-			c.job.Lose(o.Name)
+			w.reason = c.reason(o.Name)
+			close(w.dead)
+			c.job.Lose(o.Name, w.reason)
 		case <-ctx.Done():
 			_ = s.Close() // the executor ends with it
 			return
@@ -235,12 +239,36 @@ func (c *crew) join(ctx context.Context, o order) {
 	}
 }
 
-func (c *crew) start(name string) (*transport.Session, error) {
+// ask opens a stream to the agent of a worker.
+func (c *crew) ask(op, name string) (transport.Stream, error) {
 	stream, err := c.session.Open()
 	if err != nil {
 		return nil, err
 	}
-	if err := transport.WriteMessage(stream, request{Op: "worker", Worker: name}); err != nil {
+	if err := transport.WriteMessage(stream, request{Op: op, Worker: name, Job: c.id}); err != nil {
+		_ = stream.Close() // it is broken
+		return nil, err
+	}
+	return stream, nil
+}
+
+// reason is why a worker's executor has died, as far as its agent knows.
+func (c *crew) reason(name string) string {
+	stream, err := c.ask("reason", name)
+	if err != nil {
+		return ""
+	}
+	defer stream.Close()
+	var answer welcome
+	if transport.ReadMessage(stream, &answer) != nil { // the agent is gone too
+		return "its node was lost"
+	}
+	return answer.Error
+}
+
+func (c *crew) start(name string) (*transport.Session, error) {
+	stream, err := c.ask("execute", name)
+	if err != nil {
 		return nil, err
 	}
 	s, err := transport.Client(stream)

@@ -1,21 +1,37 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/spill"
 	"github.com/zeebo/xxh3"
 )
 
 // ErrLost is what a worker's methods return when the worker is gone. Its tasks are done again elsewhere.
 var ErrLost = errors.New("the worker is lost")
+
+// outOfMemory is what the reason of a loss says of an executor that passed its memory limit.
+const outOfMemory = "out of memory"
+
+// A TaskError says that a task cannot be done on any worker.
+type TaskError struct{ Text string }
+
+func (e *TaskError) Error() string { return e.Text }
+
+// Is reports whether executors died of their memory limit, which is the script's doing.
+func (e *TaskError) Is(target error) bool {
+	return target == kernel.ErrLimit && strings.Contains(e.Text, outOfMemory)
+}
 
 // A Job does the tasks of one run on workers, which may come and go. It implements engine.Tasks and is safe for
 // concurrent use.
@@ -98,7 +114,7 @@ func (j *Job) Join(name string, slots int, w Worker) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.workers[name] != nil {
-		j.lose(name)
+		j.lose(name, "")
 	}
 	j.workers[name] = &jobWorker{Worker: w, running: map[Attempt]context.CancelFunc{}}
 	j.step(WorkerJoined{name, slots})
@@ -111,14 +127,14 @@ func (j *Job) Drain(name string) {
 	j.step(WorkerDraining{name})
 }
 
-// Lose takes out a worker that is gone.
-func (j *Job) Lose(name string) {
+// Lose takes out a worker that is gone; reason says why, if that is known.
+func (j *Job) Lose(name, reason string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.lose(name)
+	j.lose(name, reason)
 }
 
-func (j *Job) lose(name string) {
+func (j *Job) lose(name, reason string) {
 	w := j.workers[name]
 	if w == nil {
 		return
@@ -134,7 +150,7 @@ func (j *Job) lose(name string) {
 			}
 		}
 	}
-	j.step(WorkerLost{name})
+	j.step(WorkerLost{name, cmp.Or(reason, ErrLost.Error())})
 }
 
 // step tells the scheduler an event and does what it commands. The lock is held.
@@ -158,7 +174,7 @@ func (j *Job) step(e Event) {
 				w.Release(Attempt{c.Task, c.Attempt})
 			}
 		case Fail:
-			j.groups[c.Task.Group].err = errors.New(c.Err)
+			j.groups[c.Task.Group].err = &TaskError{Text: c.Err}
 		}
 	}
 	j.changed.Broadcast()
@@ -182,7 +198,7 @@ func (j *Job) start(c StartTask) {
 			j.groups[c.Task.Group].outputs[a] = out
 			j.step(TaskDone{c.Task, c.Attempt})
 		case errors.Is(err, ErrLost):
-			j.lose(c.Worker)
+			j.lose(c.Worker, err.Error())
 		default:
 			j.step(TaskFailed{c.Task, c.Attempt, err.Error()})
 		}
@@ -309,7 +325,7 @@ func (g *taskGroup) took(i int, a *acceptedAttempt, ids []string, err error) boo
 	case g.accepted[i] == a:
 		g.accepted[i] = nil
 		if errors.Is(err, ErrLost) {
-			j.lose(a.worker)
+			j.lose(a.worker, err.Error())
 		} else {
 			j.step(OutputLost{TaskKey{g.number, i}, a.number})
 		}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,7 +22,8 @@ type Master struct {
 	mu      sync.Mutex
 	workers map[string]*member
 	heads   map[int]*head
-	jobs    int // so far
+	jobs    int    // so far
+	life    string // of this master, random: two masters never name a job the same
 }
 
 // A member is a worker that is connected.
@@ -39,7 +41,9 @@ type head struct {
 
 // NewMaster makes a master without workers.
 func NewMaster(a Agent) *Master {
-	return &Master{Agent: a, workers: map[string]*member{}, heads: map[int]*head{}}
+	var life [6]byte
+	a.Host.Random(life[:])
+	return &Master{Agent: a, workers: map[string]*member{}, heads: map[int]*head{}, life: hex.EncodeToString(life[:])}
 }
 
 // Serve serves workers and clients until ctx is done; jobs that still run are ended.
@@ -228,31 +232,38 @@ func (m *Master) run(ctx context.Context, client transport.Stream, submit *Submi
 	if err != nil {
 		return m.sorry(client, err)
 	}
-	if err := transport.WriteMessage(control, assignment{Head: true, Bundle: submit.Bundle}); err != nil {
+	number := m.number()
+	a := assignment{Job: fmt.Sprintf("%s-%d", m.life, number), Head: true, Bundle: submit.Bundle}
+	if err := transport.WriteMessage(control, a); err != nil {
 		return m.sorry(client, err)
 	}
 	var answer assigned
 	if err := transport.ReadMessage(control, &answer); err != nil {
-		return m.sorry(client, err)
+		return m.sorry(client, fmt.Errorf("the head of the job has died while it loaded the script: %s", deathOf(conn)))
 	}
-	number := m.begin(&head{control: control})
+	m.begin(number, &head{control: control})
 	defer m.end(number)
 	go m.connect(ctx, s)
-	return m.forward(client, control)
+	return m.forward(client, control, conn)
 }
 
 // begin adds the head of a job, and tells it the workers that it can have. It is told of one that joins meanwhile
 // twice.
-func (m *Master) begin(h *head) (number int) {
+func (m *Master) begin(number int, h *head) {
 	m.mu.Lock()
-	m.jobs++
-	number = m.jobs
 	m.heads[number] = h
 	m.mu.Unlock()
 	for _, w := range m.members() {
 		h.tell(order{Op: "join", Name: w.name, Slots: w.slots})
 	}
-	return number
+}
+
+// number is that of a new job.
+func (m *Master) number() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.jobs++
+	return m.jobs
 }
 
 func (m *Master) end(number int) {
@@ -262,12 +273,12 @@ func (m *Master) end(number int) {
 }
 
 // forward sends what a head says to the client, up to its last frame.
-func (m *Master) forward(client io.Writer, control io.Reader) error {
+func (m *Master) forward(client io.Writer, control io.Reader, conn io.Closer) error {
 	var buf []byte
 	for {
 		var err error
 		if buf, err = transport.ReadFrame(control, buf); err != nil || len(buf) == 0 {
-			return m.sorry(client, fmt.Errorf("the head of the job has died: %w", err))
+			return m.sorry(client, fmt.Errorf("the head of the job has died: %s", deathOf(conn)))
 		}
 		if err := transport.WriteFrame(client, buf); err != nil {
 			return err
@@ -278,15 +289,22 @@ func (m *Master) forward(client io.Writer, control io.Reader) error {
 	}
 }
 
-// sorry ends a job for a reason that is the cluster's.
+// sorry ends a job for a reason that is the cluster's, or that killed its head.
 func (m *Master) sorry(client io.Writer, err error) error {
-	text, _ := json.Marshal(map[string]any{"event": "error", "text": "flowsh: " + err.Error(), "status": statusMachine}) // strings
-	_ = (&frames{w: client}).json(frameEnd, End{Status: statusMachine, Messages: []json.RawMessage{text}})               // the client may be gone
+	status := statusMachine
+	if strings.Contains(err.Error(), outOfMemory) {
+		status = statusLimit
+	}
+	text, _ := json.Marshal(map[string]any{"event": "error", "text": "flowsh: " + err.Error(), "status": status}) // strings
+	_ = (&frames{w: client}).json(frameEnd, End{Status: status, Messages: []json.RawMessage{text}})               // the client may be gone
 	return err
 }
 
-// statusMachine is the exit status of a job that the cluster could not run.
-const statusMachine = 3
+// Exit statuses of jobs that end without a word of their own.
+const (
+	statusMachine = 3
+	statusLimit   = 4
+)
 
 // connect brings the head of a job together with executors of workers that it asks for.
 func (m *Master) connect(ctx context.Context, s *transport.Session) {
@@ -300,7 +318,7 @@ func (m *Master) connect(ctx context.Context, s *transport.Session) {
 		streams.Go(func() {
 			defer stream.Close()
 			var r request
-			if transport.ReadMessage(stream, &r) != nil || r.Op != "worker" {
+			if transport.ReadMessage(stream, &r) != nil {
 				return
 			}
 			m.mu.Lock()
@@ -310,7 +328,7 @@ func (m *Master) connect(ctx context.Context, s *transport.Session) {
 				return
 			}
 			far, err := w.session.Open()
-			if err != nil || transport.WriteMessage(far, request{Op: "execute"}) != nil {
+			if err != nil || transport.WriteMessage(far, request{Op: r.Op, Job: r.Job}) != nil {
 				return
 			}
 			pump(stream, far)

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -15,6 +16,15 @@ type WorkerAgent struct {
 	Slots int // cores
 	// Master finds the address of the master's listener; it is asked before each attempt to dial.
 	Master func(ctx context.Context) (string, error)
+
+	mu         sync.Mutex
+	executions map[string]*execution // the last of each job
+}
+
+// An execution is the life of an executor.
+type execution struct {
+	done  chan struct{} // closed when it has ended, and death is known
+	death string
 }
 
 // redialAfter is how long a worker waits before it dials a lost master again.
@@ -67,21 +77,61 @@ func (w *WorkerAgent) serve(ctx context.Context) error {
 		streams.Go(func() {
 			defer stream.Close()
 			var r request
-			if transport.ReadMessage(stream, &r) == nil && r.Op == "execute" {
-				w.execute(ctx, stream)
+			if transport.ReadMessage(stream, &r) != nil {
+				return
+			}
+			switch r.Op {
+			case "execute":
+				w.execute(ctx, stream, r.Job)
+			case "reason":
+				w.tellReason(stream, r.Job)
 			}
 		})
 	}
 }
 
-// execute starts an executor and connects it to the head of its job. It ends when the head has gone.
-func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream) {
+// execute starts an executor and connects it to the head of its job. It ends when either has gone.
+func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, job string) {
+	x := &execution{done: make(chan struct{})}
+	defer close(x.done)
+	w.mu.Lock()
+	if w.executions == nil {
+		w.executions = map[string]*execution{}
+	}
+	w.executions[job] = x
+	w.mu.Unlock()
 	conn, err := w.Spawn(ctx)
 	if err != nil {
+		x.death = "its executor does not start: " + err.Error()
 		w.Log.Error("an executor does not start", "reason", err.Error())
 		return
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	pump(head, conn)
+	if x.death = deathOf(conn); x.death == "" { // the head was done with it
+		w.mu.Lock()
+		delete(w.executions, job)
+		w.mu.Unlock()
+	}
+}
+
+// reasonWithin is how long an executor takes to end at most, once its connection has.
+const reasonWithin = 2 * time.Second
+
+// tellReason says how the last executor of a job has ended, once, and forgets it.
+func (w *WorkerAgent) tellReason(head io.Writer, job string) {
+	w.mu.Lock()
+	x := w.executions[job]
+	delete(w.executions, job)
+	w.mu.Unlock()
+	var answer welcome
+	if x != nil {
+		select {
+		case <-x.done:
+			answer.Error = x.death
+		case <-w.Host.Clock.After(reasonWithin):
+		}
+	}
+	_ = transport.WriteMessage(head, answer) // the head may be gone
 }

@@ -12,7 +12,11 @@ import (
 )
 
 // A remoteWorker is a worker at the other end of a session.
-type remoteWorker struct{ session *transport.Session }
+type remoteWorker struct {
+	session *transport.Session
+	dead    chan struct{} // closed when the session has ended and reason is known
+	reason  string
+}
 
 // call opens a stream with a request. ctx ends it.
 func (w *remoteWorker) call(ctx context.Context, r taskRequest) (transport.Stream, func(), error) {
@@ -38,14 +42,27 @@ func (w *remoteWorker) failed(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, transport.ErrClosed):
-		return ErrLost
+		return w.lost(ctx)
 	}
 	select {
 	case <-w.session.Done():
-		return ErrLost
+		return w.lost(ctx)
 	default:
 		return err
 	}
+}
+
+// lost waits until it is known why the worker is gone.
+func (w *remoteWorker) lost(ctx context.Context) error {
+	select {
+	case <-w.dead:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if w.reason == "" {
+		return ErrLost
+	}
+	return fmt.Errorf("%w: %s", ErrLost, w.reason)
 }
 
 // Do implements Worker.

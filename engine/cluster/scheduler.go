@@ -32,8 +32,8 @@ type (
 	}
 	// WorkerDraining says that a worker gets no more tasks; what it has done can still be fetched.
 	WorkerDraining struct{ Worker string }
-	// WorkerLost says that a worker, with all that it has done, is gone.
-	WorkerLost struct{ Worker string }
+	// WorkerLost says that a worker, with all that it has done, is gone, and why, if that is known.
+	WorkerLost struct{ Worker, Reason string }
 	// TaskDone says that an attempt is complete at its worker.
 	TaskDone struct {
 		Task    TaskKey
@@ -170,7 +170,7 @@ func (s *Scheduler) Step(now time.Time, e Event) []Command {
 			w.draining = true
 		}
 	case WorkerLost:
-		s.lose(e.Worker)
+		s.lose(e)
 	case TaskDone:
 		s.accept(e)
 	case TaskFailed:
@@ -256,7 +256,8 @@ func (s *Scheduler) cancel(k TaskKey, a attempt) {
 }
 
 // lose takes a worker out: its attempts, and what it gave that was not fetched yet, are lost.
-func (s *Scheduler) lose(name string) {
+func (s *Scheduler) lose(e WorkerLost) {
+	name := e.Worker
 	s.workers = slices.DeleteFunc(s.workers, func(w *worker) bool { return w.name == name })
 	for g := range s.groups {
 		for i := range s.groups[g].tasks {
@@ -268,19 +269,19 @@ func (s *Scheduler) lose(name string) {
 			before := len(t.running)
 			t.running = slices.DeleteFunc(t.running, func(a attempt) bool { return a.worker == name })
 			if len(t.running) < before || t.state == accepted && t.accepted.worker == name {
-				s.lost(k, t)
+				s.lost(k, t, e.Reason)
 			}
 		}
 	}
 }
 
 // lost counts a loss of a task, which waits again if no attempt runs.
-func (s *Scheduler) lost(k TaskKey, t *task) {
+func (s *Scheduler) lost(k TaskKey, t *task, reason string) {
 	if t.state == accepted {
 		t.state, t.accepted = waiting, attempt{}
 	}
 	if t.losses++; t.losses >= mostLosses {
-		s.fail(k, fmt.Sprintf("task %d was lost %d times in a row, each time with its worker", k.Index, t.losses))
+		s.fail(k, fmt.Sprintf("task %d was lost %d times in a row; the last time: %s", k.Index, t.losses, reason))
 	}
 }
 
@@ -333,7 +334,7 @@ func (s *Scheduler) failed(e TaskFailed) {
 
 func (s *Scheduler) outputLost(e OutputLost) {
 	if t := s.task(e.Task); t != nil && t.state == accepted && t.accepted.number == e.Attempt {
-		s.lost(e.Task, t)
+		s.lost(e.Task, t, "what it gave could not be fetched")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -80,7 +81,7 @@ func (sim *simulation) lose(name string) {
 			sim.accepted[i] = nil
 		}
 	}
-	sim.step(WorkerLost{name})
+	sim.step(WorkerLost{name, ""})
 }
 
 func (sim *simulation) happen(trouble int) {
@@ -211,9 +212,9 @@ func TestATaskThatIsLostTooOften(t *testing.T) {
 	var got []Command
 	for i := range mostLosses {
 		s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
-		got = s.Step(now, WorkerLost{fmt.Sprint(i)})
+		got = s.Step(now, WorkerLost{fmt.Sprint(i), "it died"})
 	}
-	if f, ok := got[len(got)-1].(Fail); !ok || f.Task != (TaskKey{0, 0}) {
+	if f, ok := got[len(got)-1].(Fail); !ok || f.Task != (TaskKey{0, 0}) || !strings.HasSuffix(f.Err, "it died") {
 		t.Fatalf("got %+v", got)
 	}
 }

@@ -31,6 +31,7 @@ type request struct {
 	Op     string  `json:"op"` // submit, nodes; execute, of a worker; worker, of a head to its master
 	Submit *Submit `json:"submit,omitempty"`
 	Worker string  `json:"worker,omitempty"` // whom the stream is for
+	Job    string  `json:"job,omitempty"`
 }
 
 // A Submit asks a master to run a job.
@@ -40,6 +41,7 @@ type Submit struct {
 
 // An assignment tells an executor, first of all, what it is to be.
 type assignment struct {
+	Job    string `json:"job"`
 	Head   bool   `json:"head"` // it runs the job and gives tasks to others; otherwise it does tasks
 	Bundle []byte `json:"bundle"`
 	Graph  string `json:"graph,omitempty"` // hash of the graph that the bundle must give; "": any
