@@ -43,7 +43,7 @@ func runOn(ctx context.Context, p *engine.Program, o engine.Options) (*engine.Su
 		defer x.Close()
 		kept := spill.NewMem()
 		defer kept.Close()
-		runners = append(runners, cluster.NewRunner(x, kept))
+		runners = append(runners, cluster.NewRunner(x, kept, nil))
 	}
 	store := spill.NewMem()
 	defer store.Close()

@@ -50,13 +50,16 @@ func (r *stepRun) wait(ctx context.Context, cancel context.CancelCauseFunc, done
 		r.env.Stop(limit)
 		cancel(fmt.Errorf("%s: %w", r.atWork(), limit))
 	}
-	w := Watchdog{Clock: r.host.Clock, Budget: r.options.Memory, Stop: stop, Busy: func() bool {
-		inside = r.env.Inside()
-		return len(inside) > 0
-	}}
+	w := Watchdog{
+		Clock: r.host.Clock, Budget: r.options.Memory, Stop: stop,
+		Busy: func() bool {
+			inside = r.env.Inside()
+			return len(inside) > 0
+		},
+		StepTime: r.options.StepTime, Moves: r.env.Moves.Load,
+	}
 	err := w.Wait(ctx, done)
-	var memory *MemoryError
-	if !errors.As(err, &memory) {
+	if !errors.Is(err, kernel.ErrLimit) || len(inside) == 0 {
 		return err
 	}
 	s := inside[0]

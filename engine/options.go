@@ -23,6 +23,7 @@ type Options struct {
 	Format    string        // its format; "": by suffix or record
 	DryRun    bool          // read the first records only and write nothing
 	Timeout   time.Duration // 0: none
+	StepTime  time.Duration // longest time for a single step of the script, which nothing can interrupt; 0: none
 	Analyze   bool          // measure what each stage does, for Explanation.Analyzed
 
 	// Tasks does what can be done elsewhere; nil: nothing is.

@@ -241,7 +241,11 @@ func failureOf(err error) *failurePiece {
 		}
 		return f
 	}
-	return &failurePiece{Message: []byte(err.Error())}
+	f := &failurePiece{Message: []byte(err.Error())}
+	if errors.Is(err, kernel.ErrLimit) {
+		f.Limit = "steps"
+	}
+	return f
 }
 
 func (f *failurePiece) from(o *chunk.Origin) {

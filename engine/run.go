@@ -72,11 +72,16 @@ type jobRun struct {
 func newJobRun(p *Program, plan *Plan, o Options) *jobRun {
 	r := &jobRun{
 		program: p, graph: p.Graph, plan: plan, options: o, host: o.Host, cores: o.Cores,
-		env:  &kernel.Env{Seed: p.Graph.Seed, MaxSteps: o.MaxSteps, Prepare: p.Prepare},
 		kept: map[string]*overflow{}, letters: map[string][]letters{},
 	}
 	r.store = NewStore(o)
+	r.env = r.newEnv()
 	return r
+}
+
+// newEnv is what the runners of functions share until they are stopped.
+func (r *jobRun) newEnv() *kernel.Env {
+	return &kernel.Env{Seed: r.graph.Seed, MaxSteps: r.options.MaxSteps, Prepare: r.program.Prepare}
 }
 
 // close removes what was spilled. What cannot be removed is scratch, and no reason to fail: but it takes up space.

@@ -40,6 +40,7 @@ func (e *Executor) Close() { e.close() }
 // error, that of put or ctx too, is the machine's: the pieces so far are worth nothing, and the task can be done
 // again, here or elsewhere. Run is called by one goroutine at a time.
 func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error) error {
+	e.env = e.newEnv() // that of an earlier task may have been stopped
 	s, err := e.stage(t)
 	if err != nil {
 		return err
@@ -48,10 +49,34 @@ func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error
 		return err
 	}
 	s.task = &taskEnd{stage: s, put: put}
-	stop := context.AfterFunc(ctx, s.seq.stop)
-	defer stop()
-	return s.work(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	env := s.run.env
+	defer context.AfterFunc(ctx, func() {
+		env.Stop(errInterrupted)
+		s.wake()
+	})()
+	var failed error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		failed = s.work(ctx)
+	}()
+	if err := s.run.wait(ctx, cancel, done); err != nil {
+		return &StuckError{err}
+	}
+	if failed = s.run.blamed(failed); errors.Is(failed, kernel.ErrLimit) {
+		return s.task.last(s.task.added(), failed)
+	}
+	return failed
 }
+
+// A StuckError says that a function of the script goes on although it was told to stop. The process that runs it must
+// end.
+type StuckError struct{ Err error }
+
+func (e *StuckError) Error() string { return e.Err.Error() }
+func (e *StuckError) Unwrap() error { return e.Err }
 
 func (e *Executor) stage(t Task) (*stageRun, error) {
 	if t.Step < 0 || t.Step >= len(e.plan.Steps) {

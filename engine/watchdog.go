@@ -50,12 +50,24 @@ type Watchdog struct {
 	Budget int64
 	Stop   func(cause error) // tells all that runs to stop; called at most once
 	Busy   func() bool       // whether script code is running
+	// StepTime is how long a single step may take; 0: for ever. Moves changes with every step, or nearly.
+	StepTime time.Duration
+	Moves    func() int64
 }
+
+// A StepTimeError says that a single step of the script took too long. kernel.ErrLimit is in its chain.
+type StepTimeError struct{ Limit time.Duration }
+
+func (e *StepTimeError) Error() string {
+	return fmt.Sprintf("a single step took longer than %v: the script computes too much at once, with integers or values that are very large", e.Limit)
+}
+
+func (e *StepTimeError) Unwrap() error { return kernel.ErrLimit }
 
 // Wait waits until done is closed, and then returns nil. When the code was told to stop, by Stop or by the end
 // of ctx, but goes on, Wait gives up and returns why it was told to; it is then the caller who has to end the
 // process, after putting in order what the code left behind. The wait is 5 s long, and short where memory runs
-// out. Wait does not give up while no script code is running.
+// out. Wait does not give up while no script code is running, and at once where a step takes longer than StepTime.
 func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 	var (
 		usage   = newMemoryUsage()
@@ -63,6 +75,7 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 		limit   error
 		looks   overlooks
 		leaving = ctx.Done()
+		step    = stillness{since: w.Clock.Now()}
 	)
 	for {
 		select {
@@ -81,6 +94,11 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 				told = w.Clock.Now()
 			}
 		}
+		if w.StepTime > 0 && step.look(w) > w.StepTime {
+			err := &StepTimeError{w.StepTime}
+			w.Stop(err)
+			return err
+		}
 		if told.IsZero() || !w.Busy() {
 			continue
 		}
@@ -93,6 +111,20 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 		}
 		return context.Cause(ctx)
 	}
+}
+
+// A stillness is how long script code has been at the same step.
+type stillness struct {
+	moves int64
+	since time.Time
+}
+
+func (s *stillness) look(w *Watchdog) time.Duration {
+	now := w.Clock.Now()
+	if moves := w.Moves(); moves != s.moves || !w.Busy() {
+		s.moves, s.since = moves, now
+	}
+	return now.Sub(s.since)
 }
 
 // overlooks are the looks in a row that found more than there should be.

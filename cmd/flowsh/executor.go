@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"time"
 
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
@@ -35,7 +38,12 @@ func (c *cli) executor(flags []string) error {
 	h := *c.host
 	h.Stdin, h.Stdout = noInput{}, io.Discard
 	var job *builtins.Job
+	limitData(memory)
 	x := &cluster.Executor{
+		Die: func(reason error) {
+			fmt.Fprintf(c.host.Stderr, "%s%v\n", lastWord, reason)
+			os.Exit(statusLimit)
+		},
 		Host: &h,
 		Load: func(data []byte) (*engine.Program, engine.Options, error) {
 			var options engine.Options
@@ -43,13 +51,19 @@ func (c *cli) executor(flags []string) error {
 			if job, options, err = c.unpack(data); err != nil {
 				return nil, options, err
 			}
-			options.Cores, options.Memory = int(line.Cores), memory
+			options.Cores, options.Memory, options.StepTime = int(line.Cores), memory, mostStepTime
 			return job.Program, options, nil
 		},
 		End: c.ending,
 	}
 	return x.Run(context.Background(), duplex{c.host.Stdin, c.host.Stdout})
 }
+
+// mostStepTime is how long a single step of a script may take on a cluster.
+const mostStepTime = 4 * time.Second
+
+// lastWord stands in front of what an executor says before it ends itself.
+const lastWord = "flowsh executor: "
 
 // ending words the end of a job for whoever submitted it.
 func (c *cli) ending(summary *engine.Summary, err error) cluster.End {

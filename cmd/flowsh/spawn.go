@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+
+	"github.com/flowsh/flowsh/engine/cluster"
 )
 
 // spawn starts this program as an executor, in a process group of its own and without this process's environment.
@@ -65,9 +67,12 @@ func (p *process) Death() string {
 
 // describeDeath says how an executor has ended by what it said last; it is "" for one that was killed from here.
 func describeDeath(state *os.ProcessState, said string) string {
+	if _, text, ok := strings.Cut(said, lastWord); ok {
+		return "its executor " + cluster.PassedLimit + ": " + strings.TrimSpace(text)
+	}
 	switch {
 	case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory"):
-		return "its executor ran out of memory: the script makes too much at once; make it smaller, or give the nodes more by --mem"
+		return "its executor ran " + cluster.OutOfMemory + ": the script makes too much at once; make it smaller, or give the nodes more by --mem"
 	case strings.Contains(said, "stack overflow") || strings.Contains(said, "stack exceeds"):
 		return "its executor overflowed its stack"
 	case state.ExitCode() > 0:

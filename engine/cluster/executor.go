@@ -28,6 +28,8 @@ type End struct {
 type Executor struct {
 	Host *host.Host
 	Load Loader
+	// Die ends the process, because a function of the script cannot be stopped.
+	Die func(reason error)
 	// End words the end of a job.
 	End func(*engine.Summary, error) End
 }
@@ -88,6 +90,7 @@ func (x *Executor) refuse(control io.Writer, err error) error {
 // work does tasks for the head at the other end of the session.
 func (x *Executor) work(ctx context.Context, s *transport.Session, p *engine.Program, o engine.Options) error {
 	o.Host, o.Tasks = x.Host, nil
+	defer engine.LimitMemory(o.Memory)()
 	executor, err := engine.NewExecutor(p, o)
 	if err != nil {
 		return err
@@ -95,7 +98,7 @@ func (x *Executor) work(ctx context.Context, s *transport.Session, p *engine.Pro
 	defer executor.Close()
 	store := engine.NewStore(o)
 	defer store.Close()
-	return serveWorker(ctx, s, NewRunner(executor, store))
+	return serveWorker(ctx, s, NewRunner(executor, store, x.Die))
 }
 
 // head runs a job; its tasks are done by workers that the agent names.

@@ -20,8 +20,12 @@ import (
 // ErrLost is what a worker's methods return when the worker is gone. Its tasks are done again elsewhere.
 var ErrLost = errors.New("the worker is lost")
 
-// outOfMemory is what the reason of a loss says of an executor that passed its memory limit.
-const outOfMemory = "out of memory"
+// What the reason of a loss says of an executor that has ended by itself.
+const (
+	executorDied = "its executor"
+	OutOfMemory  = "out of memory"
+	PassedLimit  = "passed a limit" // and said so before
+)
 
 // A TaskError says that a task cannot be done on any worker.
 type TaskError struct{ Text string }
@@ -30,7 +34,7 @@ func (e *TaskError) Error() string { return e.Text }
 
 // Is reports whether executors died of their memory limit, which is the script's doing.
 func (e *TaskError) Is(target error) bool {
-	return target == kernel.ErrLimit && strings.Contains(e.Text, outOfMemory)
+	return target == kernel.ErrLimit && (strings.Contains(e.Text, OutOfMemory) || strings.Contains(e.Text, PassedLimit))
 }
 
 // A Job does the tasks of one run on workers, which may come and go. It implements engine.Tasks and is safe for
@@ -150,7 +154,10 @@ func (j *Job) lose(name, reason string) {
 			}
 		}
 	}
-	j.step(WorkerLost{name, cmp.Or(reason, ErrLost.Error())})
+	j.step(WorkerLost{
+		Worker: name, Reason: cmp.Or(reason, ErrLost.Error()),
+		Died: strings.Contains(reason, executorDied), PassedLimit: strings.Contains(reason, PassedLimit),
+	})
 }
 
 // step tells the scheduler an event and does what it commands. The lock is held.

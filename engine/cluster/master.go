@@ -292,7 +292,7 @@ func (m *Master) forward(client io.Writer, control io.Reader, conn io.Closer) er
 // sorry ends a job for a reason that is the cluster's, or that killed its head.
 func (m *Master) sorry(client io.Writer, err error) error {
 	status := statusMachine
-	if strings.Contains(err.Error(), outOfMemory) {
+	if strings.Contains(err.Error(), OutOfMemory) || strings.Contains(err.Error(), PassedLimit) {
 		status = statusLimit
 	}
 	text, _ := json.Marshal(map[string]any{"event": "error", "text": "flowsh: " + err.Error(), "status": status}) // strings

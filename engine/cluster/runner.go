@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -38,15 +39,17 @@ type Worker interface {
 type Runner struct {
 	executor *engine.Executor
 	store    spill.Store
+	stuck    func(error)
 
 	doing   sync.Mutex // an executor does one task at a time
 	mu      sync.Mutex
 	outputs map[Attempt]int // pieces in the store
 }
 
-// NewRunner makes a runner. Both the executor and the store are the caller's to close.
-func NewRunner(e *engine.Executor, s spill.Store) *Runner {
-	return &Runner{executor: e, store: s, outputs: map[Attempt]int{}}
+// NewRunner makes a runner. Both the executor and the store are the caller's to close. stuck is called when a function
+// of the script cannot be stopped, and must end the process.
+func NewRunner(e *engine.Executor, s spill.Store, stuck func(error)) *Runner {
+	return &Runner{executor: e, store: s, stuck: stuck, outputs: map[Attempt]int{}}
 }
 
 func (a Attempt) piece(i int) string {
@@ -74,6 +77,9 @@ func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, erro
 	r.mu.Lock()
 	r.outputs[a] = out.Pieces
 	r.mu.Unlock()
+	if stuck := (*engine.StuckError)(nil); errors.As(err, &stuck) {
+		r.stuck(stuck)
+	}
 	if err != nil {
 		r.Release(a)
 		return Output{}, err

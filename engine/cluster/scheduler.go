@@ -32,8 +32,12 @@ type (
 	}
 	// WorkerDraining says that a worker gets no more tasks; what it has done can still be fetched.
 	WorkerDraining struct{ Worker string }
-	// WorkerLost says that a worker, with all that it has done, is gone, and why, if that is known.
-	WorkerLost struct{ Worker, Reason string }
+	// WorkerLost says that a worker, with all that it has done, is gone, and why, if that is known. One that died by
+	// itself was killed by what it was doing; one that passed a limit says so, and would pass it again.
+	WorkerLost struct {
+		Worker, Reason    string
+		Died, PassedLimit bool
+	}
 	// TaskDone says that an attempt is complete at its worker.
 	TaskDone struct {
 		Task    TaskKey
@@ -96,6 +100,7 @@ type (
 // Bounds of trying.
 const (
 	mostLosses   = 5 // of one task in a row
+	mostDeaths   = 2 // of workers that did it
 	mostFailures = 4 // of one task
 	// A straggler is a task that takes over stragglerFactor times the median and stragglerAfter, when so large a
 	// part of its group is done.
@@ -130,6 +135,7 @@ type task struct {
 	running  []attempt
 	accepted attempt
 	losses   int // in a row
+	deaths   int
 	failures int
 }
 
@@ -268,6 +274,16 @@ func (s *Scheduler) lose(e WorkerLost) {
 			}
 			before := len(t.running)
 			t.running = slices.DeleteFunc(t.running, func(a attempt) bool { return a.worker == name })
+			if len(t.running) < before && e.Died {
+				if e.PassedLimit {
+					s.fail(k, e.Reason)
+					break
+				}
+				if t.deaths++; t.deaths >= mostDeaths {
+					s.fail(k, fmt.Sprintf("task %d ended its executor %d times; the last time: %s", k.Index, t.deaths, e.Reason))
+					break
+				}
+			}
 			if len(t.running) < before || t.state == accepted && t.accepted.worker == name {
 				s.lost(k, t, e.Reason)
 			}

@@ -81,7 +81,7 @@ func (sim *simulation) lose(name string) {
 			sim.accepted[i] = nil
 		}
 	}
-	sim.step(WorkerLost{name, ""})
+	sim.step(WorkerLost{Worker: name})
 }
 
 func (sim *simulation) happen(trouble int) {
@@ -212,9 +212,23 @@ func TestATaskThatIsLostTooOften(t *testing.T) {
 	var got []Command
 	for i := range mostLosses {
 		s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
-		got = s.Step(now, WorkerLost{fmt.Sprint(i), "it died"})
+		got = s.Step(now, WorkerLost{Worker: fmt.Sprint(i), Reason: "it went"})
 	}
-	if f, ok := got[len(got)-1].(Fail); !ok || f.Task != (TaskKey{0, 0}) || !strings.HasSuffix(f.Err, "it died") {
+	if f, ok := got[len(got)-1].(Fail); !ok || f.Task != (TaskKey{0, 0}) || !strings.HasSuffix(f.Err, "it went") {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+func TestATaskThatKills(t *testing.T) {
+	var s Scheduler
+	now := time.Unix(0, 0)
+	s.Step(now, TasksAdded{0, 1})
+	var got []Command
+	for i := range mostDeaths {
+		s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
+		got = s.Step(now, WorkerLost{Worker: fmt.Sprint(i), Reason: "out of memory", Died: true})
+	}
+	if f, ok := got[len(got)-1].(Fail); !ok || !strings.Contains(f.Err, "task 0 ended its executor 2 times") {
 		t.Fatalf("got %+v", got)
 	}
 }
