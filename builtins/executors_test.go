@@ -253,7 +253,6 @@ func TestErrors(t *testing.T) {
 		{"a list as a key", `job = lines("n.txt").count(by = lambda l: [l])`, `tuple`},
 		{"missing file", `job = lines("absent.txt")`, `absent.txt`},
 		{"lookup with a key twice", `job = lines("n.txt").map(lambda l, d: l, using = lookup(from_enumerable([(1, 2), (1, 3)]), 0))`, `the key 1 occurs twice`},
-		{"a join", `job = lines("n.txt").join(lines("n.txt"), on = lambda l: l)`, `join is not supported by this version`},
 		{"output over input", `job = lines("n.txt").write("n.txt")`, `n.txt is both input and output`},
 	} {
 		t.Run(c.name, func(t *testing.T) { everywhere(t, c.script, files, "", "", c.want) })
