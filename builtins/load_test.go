@@ -132,6 +132,7 @@ func TestExpression(t *testing.T) {
 	loadError(t, "job must be a flow", "1 + 1", o)
 	loadError(t, "got end of file", "lines(", o)
 	loadError(t, "undefined: lins.*did you mean lines", "lins()", o)
+	loadError(t, "missing closing", `lines().filter(lambda l: re.test("(", l))`, o)
 }
 
 func TestOtherForms(t *testing.T) {

@@ -103,14 +103,17 @@ func (u *unit) execute(s *script) error {
 		if s.expr != nil {
 			v, err := starlark.EvalExprOptions(dialect(), u.thread, s.expr, u.predeclared)
 			u.globals = starlark.StringDict{"job": v}
-			return err
+			if err != nil {
+				return err
+			}
+			return u.patterns(s.expr)
 		}
 		u.globals, err = s.program.Init(u.thread, u.predeclared)
 		u.globals.Freeze()
 		if err != nil {
 			return err
 		}
-		return u.patterns(s)
+		return u.patterns(s.tree)
 	})
 }
 

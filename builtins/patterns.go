@@ -10,12 +10,9 @@ import (
 
 // patterns finds what is wrong with the calls of the module re in a file that has run: names that it does not have,
 // and constant patterns that do not compile. They would fail for the first record, which may come late.
-func (u *unit) patterns(s *script) error {
-	if s.tree == nil {
-		return nil
-	}
+func (u *unit) patterns(tree syntax.Node) error {
 	var errs LoadErrors
-	syntax.Walk(s.tree, func(n syntax.Node) bool {
+	syntax.Walk(tree, func(n syntax.Node) bool {
 		if call, ok := n.(*syntax.CallExpr); ok {
 			if e := u.checkPattern(call); e != nil {
 				errs = append(errs, e)

@@ -13,11 +13,12 @@ import (
 // prepare waits for the side inputs and makes the chain and the end.
 func (s *stageRun) prepare(ctx context.Context) error {
 	for _, id := range s.Sides {
-		s.waiting.Store(waitingSide)
+		s.phase.Store(waitingSide)
 		if err := s.run.byID[id].gate.pass(ctx); err != nil {
 			return err
 		}
 	}
+	s.phase.Store(working)
 	s.chain.Ints = s.run.graph.intMembers(s.Stage)
 	for _, id := range s.Chain {
 		step, err := s.stepOf(&s.run.graph.Ops[id])

@@ -38,8 +38,8 @@ func (w *writeEnd) work(n int, u *unit) error {
 func (w *writeEnd) deliver(u *unit) error {
 	e := u.ready.(*connector.Encoded)
 	records := int64(e.Records) // Write takes e back
-	w.stage.waiting.Store(waitingOutput)
-	defer w.stage.waiting.Store(working)
+	w.stage.writing.Store(true)
+	defer w.stage.writing.Store(false)
 	err := w.sink.Write(e)
 	if errors.Is(err, connector.ErrClosedOutput) {
 		w.stage.run.closedOutput.Store(true)

@@ -70,7 +70,7 @@ func (r *stepRun) wait(ctx context.Context, cancel context.CancelCauseFunc, done
 func (r *stepRun) atWork() string {
 	var names []string
 	for _, s := range r.stages {
-		if s.waiting.Load() == working {
+		if s.phase.Load() != finished && !s.reading.Load() {
 			names = append(names, s.name)
 		}
 	}

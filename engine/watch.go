@@ -50,7 +50,7 @@ func (r *stepRun) progress() (moves int64) {
 	for _, s := range r.stages {
 		records, bytes := s.records.Load(), s.bytes.Load()
 		moves += records + bytes + s.emitted.Load()
-		if s.waiting.Load() == finished {
+		if s.phase.Load() == finished {
 			moves++
 			continue
 		}
@@ -63,15 +63,16 @@ func (r *stepRun) progress() (moves int64) {
 func (r *stepRun) waits() string {
 	var parts []string
 	for _, s := range r.stages {
-		switch s.waiting.Load() {
-		case working:
-			parts = append(parts, fmt.Sprintf("%s is working on a batch (%d records read so far)", s.name, s.records.Load()))
-		case waitingInput:
-			parts = append(parts, fmt.Sprintf("%s waits for %s", s.name, s.inputName()))
-		case waitingSide:
+		switch phase := s.phase.Load(); {
+		case phase == finished:
+		case phase == waitingSide:
 			parts = append(parts, fmt.Sprintf("%s waits for the flow in using=", s.name))
-		case waitingOutput:
+		case s.writing.Load(): // and for input, too, perhaps, which is not what holds it up
 			parts = append(parts, fmt.Sprintf("%s waits for %s to take its records", s.name, s.outputName()))
+		case s.reading.Load():
+			parts = append(parts, fmt.Sprintf("%s waits for %s", s.name, s.inputName()))
+		default:
+			parts = append(parts, fmt.Sprintf("%s is working on a batch (%d records read so far)", s.name, s.records.Load()))
 		}
 	}
 	return strings.Join(parts, "; ")

@@ -23,7 +23,7 @@ const (
 	shortWait = 100 * time.Millisecond
 	longWait  = 5 * time.Second
 	// See LimitMemory.
-	mostUntouched  = 16 << 20
+	mostUntouched  = 12 << 20
 	untouchedShare = 64
 	maxStack       = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
 )

@@ -79,18 +79,18 @@ type stageRun struct {
 	effects heldEffects  // of a stage that is cut
 	pending []moment     // of the unit that is delivered
 	ahead   int          // records of it that wait to be handed on
-	waiting atomic.Int32 // what the stage waits for, for the stall report
+	phase   atomic.Int32 // how far the stage has come, for the stall report
+	reading atomic.Bool  // it waits for input
+	writing atomic.Bool  // it waits for whoever takes its records
 	ledger  stageLedger
 	measure measure
 	samples []string // of a dry run
 }
 
-// What a stage can be waiting for.
+// The phases of a stage.
 const (
 	working int32 = iota
-	waitingInput
 	waitingSide
-	waitingOutput
 	finished
 )
 
@@ -124,7 +124,7 @@ func (s *stageRun) work(ctx context.Context) error {
 	for _, e := range s.outs {
 		e.close(err)
 	}
-	s.waiting.Store(finished)
+	s.phase.Store(finished)
 	if err == nil {
 		s.run.host.Send(StageDone{Stage: s.ID, Name: s.name, Records: s.emitted.Load()})
 	}
@@ -216,9 +216,9 @@ func (s *stageRun) next(ctx context.Context) *unit {
 		return nil
 	}
 	u := &unit{number: s.issued}
-	s.waiting.CompareAndSwap(working, waitingInput) // a stage that waits for its output, too, says so
+	s.reading.Store(true)
 	err := s.feed.next(ctx, u)
-	s.waiting.CompareAndSwap(waitingInput, working)
+	s.reading.Store(false)
 	switch {
 	case errors.Is(err, io.EOF):
 		s.issued = -1
@@ -256,8 +256,8 @@ func (s *stageRun) emit(ctx context.Context, b *chunk.Batch) error {
 	if b.N == 0 {
 		return nil
 	}
-	s.waiting.Store(waitingOutput)
-	defer s.waiting.Store(working)
+	s.writing.Store(true)
+	defer s.writing.Store(false)
 	s.emitted.Add(int64(b.N))
 	if s.run.options.DryRun {
 		s.sample(&b.Column)

@@ -13,7 +13,7 @@ var (
 	// ErrClosed is what a Store returns after Close. It is a mistake of the caller.
 	ErrClosed = errors.New("spill store is closed")
 	// ErrFull is what Put returns when the disk has less than the reserve left. The job stops; nobody retries.
-	ErrFull = errors.New("no space left for spilling")
+	ErrFull = errors.New("no space left on the disk")
 )
 
 // A Store keeps chunks by id until they are deleted. It does not look into them: the chunk's own hash, count
