@@ -91,6 +91,8 @@ type pipeline struct {
 	files  map[string]string
 	known  map[string]string // outputs by name, "-" for stdout, as far as the plain evaluation knows them
 	fails  bool              // one of its operators may fail
+
+	printed []string // by the last run
 }
 
 // An outcome is all that can be seen of a run.
@@ -105,6 +107,7 @@ func (p *pipeline) outcome(t *testing.T, o engine.Options) outcome {
 	t.Helper()
 	w := newWorld(t, p.files, p.files["-"])
 	_, err := w.run(p.script, o)
+	p.printed = w.printed
 	out := outcome{Files: map[string]string{}}
 	if err != nil {
 		var limit *operator.LimitError
