@@ -36,7 +36,8 @@
 // late ones are to be told apart, or windows are by count or by the clock - units are placed as their turn comes.
 // Sessions are cut when all records are there, sorted by key and time (window_session.go). Results are brought into the
 // order of their windows by one more sort (window_group.go). A scan, and a reduce with a trigger (trigger_fold.go), go
-// along with the records, in order, and hold their states in memory.
+// along with the records, in order; over their share the states that were idle for longest are spilled one by one
+// (trigger_spill.go).
 //
 // # Projection
 //

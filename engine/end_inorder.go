@@ -19,7 +19,7 @@ type inOrderEnd struct {
 // last batch when it wants no more, and an error beside what came of the records before the one that failed.
 type sequential interface {
 	next(out *kernel.Output) (*chunk.Batch, error)
-	// flush is what is left at the end.
+	// flush is what is left at the end, piece by piece; an empty one, or nil, is the last.
 	flush() (*chunk.Batch, error)
 }
 
@@ -39,11 +39,15 @@ func (e *inOrderEnd) deliver(u *unit) error {
 }
 
 func (e *inOrderEnd) finish(ctx context.Context) error {
-	b, err := e.op.flush()
-	if err != nil || b == nil {
-		return err
+	for {
+		b, err := e.op.flush()
+		if err != nil || b == nil || b.N == 0 {
+			return err
+		}
+		if err := e.stage.emit(ctx, b); err != nil {
+			return err
+		}
 	}
-	return e.stage.emit(ctx, b)
 }
 
 func (e *inOrderEnd) close() {}

@@ -3,7 +3,7 @@ package engine
 import (
 	"cmp"
 	"errors"
-	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -30,9 +30,13 @@ type stepper struct {
 	order  []*running          // by first occurrence
 	bytes  int64
 	lane   uint32 // of the last record, if the flow has lanes; they come one after another
+	tick   int64  // records so far
+	ended  int    // of order, whose states have been handed on at the end of the flow
+	chunks int64  // spilled
 	in     operator.Keyed
 	key    []byte
 	ids    []int64
+	buf    []byte
 }
 
 // running is the state of a key in a window.
@@ -47,6 +51,8 @@ type running struct {
 	trigger starlark.Value // the state of the trigger's own function
 	since   time.Time      // of the first record, or of the period
 	waited  bool           // after= has fired
+	touched int64          // the tick of the last record
+	chunk   int64          // that holds state and trigger, 0 if they are here
 }
 
 func newStepper(s *stageRun, op *Op) (sequential, error) {
@@ -105,6 +111,7 @@ func (f *stepper) record(b *chunk.Batch, out *kernel.Output, times *chunk.Column
 	if err != nil {
 		return err
 	}
+	f.tick++
 	for k := range max(1, len(windows)) {
 		var window *int64
 		if f.windows != nil {
@@ -154,11 +161,11 @@ func (f *stepper) enter(b *chunk.Batch, out *kernel.Output, i int) error {
 	if !f.stage.Laned || f.keyed || out.Lanes[i] == f.lane {
 		return nil
 	}
-	if err := f.end(b); err != nil {
+	if err := f.end(b, math.MaxInt); err != nil {
 		return err
 	}
 	clear(f.states)
-	f.order, f.bytes, f.lane = f.order[:0], 0, out.Lanes[i]
+	f.order, f.ended, f.bytes, f.lane = f.order[:0], 0, 0, out.Lanes[i]
 	return nil
 }
 
@@ -186,7 +193,14 @@ func (f *stepper) find(out *kernel.Output, i int, window *int64) (*running, erro
 		return nil, err
 	}
 	if s := f.states[string(f.key)]; s != nil {
-		return s, nil
+		s.touched = f.tick
+		if s.chunk == 0 {
+			return s, nil
+		}
+		if err := f.wake(s); err != nil {
+			return nil, err
+		}
+		return s, f.shrink()
 	}
 	lane := uint32(0)
 	if len(out.Lanes) > 0 {
@@ -196,7 +210,7 @@ func (f *stepper) find(out *kernel.Output, i int, window *int64) (*running, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &running{state: state, trigger: starlark.None, measure: 1}
+	s := &running{state: state, trigger: starlark.None, measure: 1, touched: f.tick}
 	if window != nil {
 		w := *window
 		s.window = &w
@@ -279,14 +293,7 @@ func (f *stepper) grow(s *running) error {
 	bytes := value.Size(s.state)
 	f.bytes += bytes - s.bytes
 	s.bytes, s.measure = bytes, 2*s.measure
-	share := f.stage.run.share
-	if f.bytes <= share {
-		return nil
-	}
-	return &operator.LimitError{
-		What: f.stage.name, Bytes: f.bytes, Share: share,
-		Hint: fmt.Sprintf("a %s that hands on records as it goes holds its states in memory: use fewer keys or windows, or raise --mem", f.op.Kind),
-	}
+	return f.shrink()
 }
 
 // failed makes a dead letter of the record if the job asks for it; the state stays what it was before, unless
@@ -350,17 +357,17 @@ func (f *stepper) ask(s *running, out *kernel.Output, i int) (starlark.Value, er
 	return pair[0], nil
 }
 
+// flush ends the windows, some states at a time.
 func (f *stepper) flush() (*chunk.Batch, error) {
 	b := new(chunk.Batch)
-	if err := f.end(b); err != nil {
-		return nil, err
-	}
-	return b, nil
+	err := f.end(b, placedRows)
+	return b, err
 }
 
-// end ends the windows, in their order, and in each the states by first occurrence.
-func (f *stepper) end(b *chunk.Batch) error {
-	if f.windows != nil {
+// end ends the windows, in their order, and in each the states by first occurrence, until there are so many records. It
+// goes on where it ended before.
+func (f *stepper) end(b *chunk.Batch, most int) error {
+	if f.windows != nil && f.ended == 0 {
 		slices.SortStableFunc(f.order, func(x, y *running) int { return cmp.Compare(*x.window, *y.window) })
 	}
 	if len(f.order) == 0 && f.windows == nil && !f.keyed && !f.stage.Laned && f.releases() {
@@ -370,10 +377,19 @@ func (f *stepper) end(b *chunk.Batch) error {
 		}
 		f.order = append(f.order, &running{state: state})
 	}
-	for _, s := range f.order {
+	if !f.releases() && !f.flushes {
+		return nil
+	}
+	for ; f.ended < len(f.order) && b.N < most; f.ended++ {
+		s := f.order[f.ended]
+		if err := f.wake(s); err != nil {
+			return err
+		}
 		if err := f.done(b, s); err != nil {
 			return err
 		}
+		f.bytes -= s.bytes
+		s.state = nil
 	}
 	for f.stage.Laned && len(b.Lanes) < b.N {
 		b.Lanes = append(b.Lanes, f.lane)
