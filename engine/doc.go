@@ -43,7 +43,8 @@
 //
 // Where functions do nothing with the records of a JSON or CSV source but read members of constant names
 // (kernel/fields.go), the source decodes only those (projection.go, connector/project.go) and still checks the
-// rest. What a message or a dead letter shows is the whole record: it is decoded again from its block, or behind a
+// rest. Where they decode the lines of a file themselves, with json.decode, compiled code finds the members that they
+// read beside the lines (kernel/documents.go). What a message or a dead letter shows is the whole record: it is decoded again from its block, or behind a
 // reducer, where the block is gone, read again from its file.
 //
 // # Memory

@@ -14,6 +14,9 @@ import (
 func (s *stageRun) decoder() connector.Decoder {
 	paths, ok := s.projection()
 	if !ok {
+		if d, ok := s.documents(); ok {
+			return d
+		}
 		return s.source.NewDecoder()
 	}
 	d := s.source.(connector.Projector).NewProjection(paths)
@@ -21,6 +24,19 @@ func (s *stageRun) decoder() connector.Decoder {
 		return completeDecoder{d}
 	}
 	return d
+}
+
+// documents is a decoder that decodes the JSON texts of the records too, if functions read but some members of them.
+func (s *stageRun) documents() (d connector.Decoder, ok bool) {
+	source, can := s.source.(connector.Documenter)
+	if !can || s.run.options.Kernels != "on" {
+		return nil, false
+	}
+	paths, ok := s.chain.Documents()
+	if !ok {
+		return nil, false
+	}
+	return source.NewDocuments(paths)
 }
 
 // projection is the paths of the members that functions read; ok is false if they get whole records. They do with

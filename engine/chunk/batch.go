@@ -58,6 +58,10 @@ type Batch struct {
 	Lanes    []uint32
 	Origin   *Origin // nil after a shuffle
 	Text     string  // of lines: the text that they are parts of, in which record i begins at Relative[i]; or ""
+	// Documents is what json.decode gives for the records that are JSON texts, as far as functions read it, and
+	// DocumentAt where in it that of record i stands, -1 if it is not there; nil if nobody has decoded them.
+	Documents  *Column
+	DocumentAt []int32
 	// Whole gives record i with all of its members, where the column holds only those that functions read; nil if
 	// the column holds all. It lasts as long as the batch is not reset.
 	Whole func(i int) starlark.Value
@@ -70,6 +74,7 @@ const PositionBits = 40
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
 	b.Column.Reset()
+	b.Documents, b.DocumentAt = nil, b.DocumentAt[:0]
 	b.Base, b.Relative, b.Lanes, b.Origin, b.Text, b.Whole = 0, b.Relative[:0], b.Lanes[:0], nil, "", nil
 }
 

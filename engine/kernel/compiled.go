@@ -71,11 +71,11 @@ func (r *compiled) program(in *chunk.Batch) *program {
 	if r.off || in.N == 0 {
 		return nil
 	}
-	if r.current != nil && fits(&in.Column, r.current.input) {
+	if r.current != nil && r.current.fits(in) {
 		return r.current
 	}
 	for _, p := range r.programs {
-		if fits(&in.Column, p.input) {
+		if p.fits(in) {
 			r.current = p
 			return p
 		}
@@ -85,7 +85,7 @@ func (r *compiled) program(in *chunk.Batch) *program {
 		r.off = true
 		return nil
 	}
-	p, err := compileChain(r.chain, r.env, typeOf(&in.Column, nil, n == maxPrograms-1))
+	p, err := compileChain(r.chain, r.env, typeOf(&in.Column, nil, n == maxPrograms-1), documentType(in, n == maxPrograms-1))
 	if err != nil {
 		r.off = true
 		r.report.Compiled = false

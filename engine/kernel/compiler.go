@@ -16,6 +16,8 @@ type compiler struct {
 	source    Source
 	constants map[*starlark.List]*elemType
 
+	record    slot    // where the chain's record stands
+	document  *Type   // of what json.decode makes of the record; nil: the batch does not hold it
 	paths     [][]int // of the columns of the input that are read
 	moved     bool    // a type grew in this pass
 	nodes     int64   // of the syntax trees compiled in this pass

@@ -165,7 +165,8 @@ type bodyUse struct {
 	source Source
 	fn     *starlark.Function
 	param  *syntax.Ident
-	path   []string // of what the parameter stands for
+	text   *syntax.Ident // the parameter that the record is decoded from; nil: param is the parameter
+	path   []string      // of what the parameter stands for
 	depth  int
 	inner  bool // inside a function of the function, which has free variables of its own
 }
@@ -178,6 +179,11 @@ func (b *bodyUse) visit(n syntax.Node) bool {
 		if b.is(n) {
 			b.needs(b.path)
 		}
+		if binding := bindingOf(n); b.text != nil && binding != nil && binding.First == b.text {
+			b.whole = true
+		}
+	case *syntax.AssignStmt:
+		return !b.assigns(n)
 	case *syntax.IndexExpr:
 		return !b.reads(n)
 	case *syntax.BinaryExpr:
@@ -236,6 +242,9 @@ func (b *bodyUse) member(e syntax.Expr) (path []string, rest []syntax.Expr, ok b
 			path, ok = b.step(path, e.Y)
 		}
 	case *syntax.CallExpr:
+		if b.decodes(e) {
+			return b.path, nil, true
+		}
 		dot, isDot := e.Fn.(*syntax.DotExpr)
 		if !isDot || dot.Name.Name != "get" || len(e.Args) < 1 || len(e.Args) > 2 || !positionalOnly(e.Args) {
 			return nil, nil, false

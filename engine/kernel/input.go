@@ -75,6 +75,14 @@ func fits(c *chunk.Column, t *Type) bool {
 	return kindType[c.Kind] == t
 }
 
+// fits says that the program was compiled for batches such as this.
+func (p *program) fits(in *chunk.Batch) bool {
+	if (p.document == nil) != (in.Documents == nil) || p.document != nil && !fits(in.Documents, p.document) {
+		return false
+	}
+	return fits(&in.Column, p.input)
+}
+
 // loader puts record f.row of the input into slots.
 func (c *compiler) loader(t *Type, path []int, at slot) code {
 	switch t.kind {

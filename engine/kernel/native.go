@@ -40,6 +40,9 @@ func (s *scope) native(fn *starlark.Builtin, args []operand, at syntax.Node) ope
 			return o
 		}
 	case fn.Name() == "json.decode" && len(args) == 1:
+		if o := s.docOf(args[0], line); o.typ != nil {
+			return o
+		}
 		return s.decodeJSON(args[0], line)
 	case fn.Name() == "sum" && len(args) == 1:
 		if o := s.sum(s.through(args[0]), line); o.typ != nil {

@@ -10,14 +10,15 @@ import (
 
 // A program is a chain compiled for records of one type. It belongs to one runner.
 type program struct {
-	chain   *Chain
-	input   *Type
-	load    func(f *frame) // puts record f.row of the input into its slots
-	run     code           // takes the record in its slots through the chain
-	cost    int64          // steps that a record takes outside of loops
-	search  *search        // for the records that can pass the first filter; nil: all of them are looked at
-	columns [][]int        // paths of the columns of the input that are read
-	counted []int          // the steps whose records are counted as they pass
+	chain    *Chain
+	input    *Type
+	document *Type          // of the batch's documents; nil: there are none
+	load     func(f *frame) // puts record f.row of the input into its slots
+	run      code           // takes the record in its slots through the chain
+	cost     int64          // steps that a record takes outside of loops
+	search   *search        // for the records that can pass the first filter; nil: all of them are looked at
+	columns  [][]int        // paths of the columns of the input that are read
+	counted  []int          // the steps whose records are counted as they pass
 }
 
 // A builder compiles a chain.
@@ -32,9 +33,10 @@ type builder struct {
 	outcome Forecast // of the last pass
 }
 
-// compileChain compiles a chain for an input type. The error is a *Refusal.
-func compileChain(chain *Chain, env *Env, input *Type) (*program, error) {
+// compileChain compiles a chain for an input type, and a type of documents that is nil if there are none. The error is a *Refusal.
+func compileChain(chain *Chain, env *Env, input, document *Type) (*program, error) {
 	b := newBuilder(chain, env)
+	b.document = document
 	return b.build(input)
 }
 
@@ -50,12 +52,13 @@ func newBuilder(chain *Chain, env *Env) *builder {
 
 func (b *builder) build(input *Type) (*program, error) {
 	c, n := b.compiler, len(b.chain.Steps)
-	p := &program{chain: b.chain, input: input}
+	p := &program{chain: b.chain, input: input, document: b.document}
 	err := c.compile(func() {
 		record := heldIn(input, c.slots(input.width))
 		if input.kind == row || input.width == 0 {
 			record.held = input.kind == row
 		}
+		b.record = record.at
 		b.search = nil
 		p.load = c.loader(input, nil, record.at)
 		p.run = b.push(0, record)

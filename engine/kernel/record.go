@@ -25,6 +25,9 @@ func (f *frame) openColumns(paths [][]int) {
 	f.columns = f.columns[:0]
 	for _, path := range paths {
 		c := &f.in.Column
+		if len(path) > 0 && path[0] == inDocuments {
+			c, path = f.in.Documents, path[1:]
+		}
 		for _, i := range path {
 			c = &c.Fields[i]
 		}

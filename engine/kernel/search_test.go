@@ -47,7 +47,7 @@ func TestSearch(t *testing.T) {
 		g, source := script(t, c.src)
 		chain := &Chain{Steps: []Step{sourced(t, Filter, g["f"], source)}}
 		chain.Steps[0].Catch = true
-		p, err := compileChain(chain, env(), strType)
+		p, err := compileChain(chain, env(), strType, nil)
 		if err != nil || (p.search != nil) != c.search {
 			t.Errorf("%s: %v, searches %v, want %v", c.src, err, p.search != nil, c.search)
 		}
