@@ -95,6 +95,54 @@ job = left.window_join(right, on = lambda r: 0, how = "left", window = windows.s
 	})
 }
 
+// TestJoinsOfMembers joins files whose records are read member by member, in every way in which that can be said.
+func TestJoinsOfMembers(t *testing.T) {
+	var left, right strings.Builder
+	left.WriteString("id,who,n,x\n")
+	for i := range 200 {
+		fmt.Fprintf(&left, "%d,p%d,%d.5,\"a, %d\"\n", i, i*i%17, i, i%3)
+	}
+	for i := range 15 {
+		fmt.Fprintf(&right, `{"id": "p%d", "town": "t%d", "more": {"n": %d}}`+"\n", i, i%4, i)
+		if i%5 == 0 {
+			fmt.Fprintf(&right, `{"id": "p%d", "more": {}}`+"\n", i)
+		}
+	}
+	files := map[string]string{"left.csv": left.String(), "right.jsonl": right.String()}
+	const sides = `
+left = csv("left.csv", types = {"n": float}).filter(lambda r: r["x"] != "a, 2")
+right = jsonl("right.jsonl")
+def joined(**options): return left.join(right, on = "who", other_on = "id", **options)
+`
+	for _, script := range []string{
+		`job = joined(f = lambda l, r: l["n"])`,
+		`job = joined(f = lambda l, r: r.get("town"))`,
+		`job = joined(f = lambda l, r: (l["n"], r.get("town", "?"), "town" in r))`,
+		`job = joined(f = lambda l, r: r["more"].get("n"))`,
+		`job = joined(f = lambda l, r: l | r)`,
+		`job = joined(how = "left", f = lambda l, r: (l["id"], r["more"] if r else None))`,
+		`job = joined(how = "full").map(lambda l, r: ((l or {}).get("n"), (r or {}).get("town")))`,
+		`job = joined(how = "right").filter(lambda l, r: l == None or l["n"] > 50.0).flat_map(lambda l, r: [r["id"]])`,
+		`job = joined().filter(lambda l, r: l["n"] > 30.0).count(by = lambda l, r: r.get("town"))`,
+		`job = joined().sum(lambda l, r: l["n"], by = lambda l, r: r.get("town"))`,
+		`job = joined().summarize(by = lambda l, r: r.get("town"), n = agg.count(), total = agg.sum(lambda l, r: l["n"]), last = agg.last(lambda l, r: l["x"]))`,
+		`job = joined().summarize(n = agg.count(), all = agg.last())`,
+		`job = joined().reduce(0, lambda acc, l, r: acc + len(l["id"]))`,
+		`job = joined().count()`,
+		`job = joined().uniq(lambda l, r: r["id"])`,
+		`job = joined().map(lambda p: p[1]["id"])`,
+		`job = joined().map(1)`,
+		`j = joined()` + "\n" + `job = [j.map(lambda l, r: l["n"]), j.map(lambda l, r: r).write("out.txt")]`,
+		`job = joined(how = "semi").map(lambda l: l["id"])`,
+		`job = joined(how = "anti").map("id")`,
+		`job = left.join(left, on = "who", f = lambda l, r: (l["id"], r["n"]))`,
+		`job = joined(f = lambda l, r: 1 if r["id"] == "p1" else r["town"], on_error = "dead.jsonl")`,
+		`job = joined().map(lambda l, r: r["town"], on_error = "dead.jsonl")`,
+	} {
+		likeWhole(t, sides+script, files)
+	}
+}
+
 func TestErrorsOfJoins(t *testing.T) {
 	testRules(t, []rule{
 		{name: "keys of other types", script: `job = from_enumerable(["1"]).join(from_enumerable([1, 2.5]), on = lambda x: x, how = "left")`, fails: `job.star:1:\d+: join: no record has a match: the keys of the left side are string, those of the right side number: write on or other_on`, loads: true},

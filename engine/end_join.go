@@ -13,13 +13,13 @@ import (
 
 // buildEnd takes the right side of a join.
 type buildEnd struct {
-	stage *stageRun
-	op    *Op
-	join  *operator.Join
-	types joinTypes
-	built int64
-	// windows is nil where the join has none.
-	windows *windower
+	stage   *stageRun
+	op      *Op
+	join    *operator.Join
+	types   joinTypes
+	built   int64
+	windows *windower // nil where the join has none
+	members []string  // of the records, that functions read; nil: all
 }
 
 func newBuildEnd(s *stageRun, op *Op) *buildEnd {
@@ -29,8 +29,9 @@ func newBuildEnd(s *stageRun, op *Op) *buildEnd {
 	if !c.Pairs {
 		s.chain.Discard = true
 	}
-	s.chain.Readers = s.run.joinReaders(op, 1)
-	return &buildEnd{stage: s, op: op, join: operator.NewJoin(c), windows: newWindower(s, op)}
+	e := &buildEnd{stage: s, op: op, join: operator.NewJoin(c), windows: newWindower(s, op)}
+	s.chain.Readers, e.members = s.run.joinReaders(op, 1)
+	return e
 }
 
 func (e *buildEnd) work(_ int, u *unit) error {
@@ -40,7 +41,7 @@ func (e *buildEnd) work(_ int, u *unit) error {
 
 func (e *buildEnd) deliver(u *unit) error {
 	e.types.see(1, &u.out.Columns[0])
-	side := e.stage.joinSide(e.windows, u)
+	side := e.stage.joinSide(e.windows, e.members, u)
 	n, err := e.join.AddRight(side.keys, side.records)
 	e.built += side.taken(u, n, err)
 	if err != nil {
@@ -92,6 +93,7 @@ type joinEnd struct {
 	right   *buildEnd
 	probers []*operator.Prober
 	windows *windower // nil where the join has none
+	members []string  // of the records, that functions read; nil: all
 	// Left records that were looked up, and those of them that have a match.
 	probed, found atomic.Int64
 }
@@ -108,8 +110,8 @@ const mostJoined = 1 << 16
 
 func newJoinEnd(s *stageRun, op *Op, ctx context.Context) *joinEnd {
 	s.column(op, joinKey(Join, op), false)
-	s.chain.Readers = s.run.joinReaders(op, 0)
 	e := &joinEnd{stage: s, op: op, ctx: ctx, right: s.run.builtFor(op), windows: newWindower(s, op)}
+	s.chain.Readers, e.members = s.run.joinReaders(op, 0)
 	for range s.run.cores {
 		e.probers = append(e.probers, e.right.join.NewProber())
 	}
@@ -128,7 +130,7 @@ func (r *stepRun) builtFor(op *Op) *buildEnd {
 
 func (e *joinEnd) work(n int, u *unit) error {
 	e.right.types.see(0, &u.out.Columns[0])
-	side := e.stage.joinSide(e.windows, u)
+	side := e.stage.joinSide(e.windows, e.members, u)
 	ready := new(joined)
 	u.ready = ready
 	if e.right.join.Spilled() {
@@ -140,12 +142,14 @@ func (e *joinEnd) work(n int, u *unit) error {
 	e.took(u, &side, m.Len(), err)
 	e.found.Add(int64(m.Found()))
 	count := m.Records()
-	u.keep = count > 0
 	if count > mostJoined {
+		u.keep = true
 		m.Keep()
 		ready.matches = m
 		return nil
 	}
+	u.keep = count > 0 && !plain(side.records)
+	m.Copy = !u.keep
 	ready.records = m.Next(mostJoined)
 	return nil
 }

@@ -2,10 +2,20 @@ package engine
 
 import "github.com/flowsh/flowsh/engine/kernel"
 
-// joinReaders are the functions that read the records of a side of a join, 0 for the left one, if nothing else does
+// joinReaders are the functions that read the records of a side of a join, 0 for the left one, with the members that
+// they read, if that is known.
+func (r *stepRun) joinReaders(op *Op, side int) (readers []kernel.Reader, members []string) {
+	readers = r.readersOf(op, side)
+	if keys, ok := kernel.Members(readers); ok && r.options.Kernels == "on" {
+		members = keys
+	}
+	return readers, members
+}
+
+// readersOf are the functions that read the records of a side of a join, 0 for the left one, if nothing else does
 // anything with them; nil if that is not known. The source of that side needs to give no more than they read. An error
 // of one of them shows what they were given.
-func (r *stepRun) joinReaders(op *Op, side int) []kernel.Reader {
+func (r *stepRun) readersOf(op *Op, side int) []kernel.Reader {
 	if how := op.how(); how == semiJoin || how == antiJoin || r.rules(op.ID) != nil {
 		return nil
 	}

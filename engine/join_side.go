@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/operator"
 )
@@ -14,10 +16,11 @@ type joinSide struct {
 }
 
 // joinSide takes the columns of a unit apart: the key and, where there are windows, the time.
-func (s *stageRun) joinSide(w *windower, u *unit) joinSide {
+func (s *stageRun) joinSide(w *windower, members []string, u *unit) joinSide {
 	out := u.out
+	from := only(&out.Column, members)
 	if w == nil {
-		return joinSide{keys: &out.Columns[0], records: &out.Column}
+		return joinSide{keys: &out.Columns[0], records: from}
 	}
 	columns, times := w.split(out.Columns)
 	windows, keys, records := chunk.Column{}, chunk.Column{}, new(chunk.Column)
@@ -36,13 +39,41 @@ func (s *stageRun) joinSide(w *windower, u *unit) joinSide {
 			windows.AppendInt(start)
 			keys.AppendFrom(&columns[0], i)
 			if out.N > 0 {
-				records.AppendFrom(&out.Column, i)
+				records.AppendFrom(from, i)
 			}
 			side.from = append(side.from, i)
 		}
 	}
 	side.keys = &chunk.Column{Kind: chunk.Tuple, N: keys.N, Fields: []chunk.Column{windows, keys}}
 	return side
+}
+
+// only is a view of records with some of their members; nil: all.
+func only(c *chunk.Column, members []string) *chunk.Column {
+	if c.Kind != chunk.Record || len(members) == 0 {
+		return c
+	}
+	some := &chunk.Column{Kind: chunk.Record, N: c.N}
+	for _, name := range members {
+		if f := slices.Index(c.Names, name); f >= 0 {
+			some.Names, some.Fields = append(some.Names, name), append(some.Fields, c.Fields[f])
+		}
+	}
+	if len(some.Fields) == 0 {
+		return c
+	}
+	return some
+}
+
+// plain says that a column refers to nothing but itself.
+func plain(c *chunk.Column) bool {
+	switch c.Kind {
+	case chunk.Empty, chunk.Null, chunk.Bool, chunk.Int, chunk.Float:
+		return true
+	case chunk.Tuple, chunk.Record:
+		return !slices.ContainsFunc(c.Fields, func(f chunk.Column) bool { return !plain(&f) })
+	}
+	return false
 }
 
 // record is the number of the unit's record that record i was made of.

@@ -41,6 +41,20 @@ func (c *Chain) Fields() (paths [][]string, ok bool) {
 	return f.paths, !f.whole
 }
 
+// Members are the keys of the members that readers read of their record; ok is false if they need the whole record.
+func Members(readers []Reader) (keys []string, ok bool) {
+	var f fieldUse
+	for _, r := range readers {
+		f.reader(r)
+	}
+	for _, path := range f.paths {
+		if !slices.Contains(keys, path[0]) {
+			keys = append(keys, path[0])
+		}
+	}
+	return keys, !f.whole && len(readers) > 0
+}
+
 // Passes reports whether records leave the chain as they came.
 func (c *Chain) Passes() bool { return !c.Discard && c.changes() < 0 }
 

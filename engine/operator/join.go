@@ -36,6 +36,8 @@ type Join struct {
 	// group g has record g alone.
 	starts, members []int32
 	matched         []atomic.Uint64 // bits of groups that had a match; nil if nobody asks
+	sealed          joinColumn      // right, once it is complete
+	short           *joinIndex      // of the table, in its place; nil: it has long keys
 	count           uint64          // of right records
 	spilled         *joinRuns       // nil: the right side is in memory
 }
@@ -77,7 +79,9 @@ func (j *Join) AddRight(keys, records *chunk.Column) (n int, err error) {
 }
 
 // size is the heap size of the right side, with what Seal adds.
-func (j *Join) size() int64 { return j.table.Size() + j.right.size() + int64(12*cap(j.groups)) }
+func (j *Join) size() int64 {
+	return j.table.Size() + j.right.size() + int64(12*cap(j.groups)) + int64(sizeIndexed*j.table.Len())
+}
 
 // spill moves the right side to sorted runs.
 func (j *Join) spill() error {
@@ -119,6 +123,10 @@ func (j *Join) Seal() error {
 	if j.LoneRight {
 		j.matched = make([]atomic.Uint64, (j.table.Len()+63)/64)
 	}
+	if j.short = newJoinIndex(&j.table); j.short != nil {
+		j.table = Table{}
+	}
+	j.sealed = newJoinColumn(&j.right.Column)
 	return nil
 }
 
@@ -163,6 +171,14 @@ func (j *Join) Found() int64 {
 	return j.spilled.found
 }
 
+// seek finds the groups of a run of keys: see Table.seek.
+func (j *Join) seek(k *keyBatch, groups []int32, sink uint64) uint64 {
+	if j.short != nil {
+		return j.short.seek(k.keys, groups, sink)
+	}
+	return j.table.seek(k, groups, sink)
+}
+
 // note notes that groups have had a match.
 func (j *Join) note(groups []int32) {
 	if j.matched == nil {
@@ -195,7 +211,7 @@ func (j *Join) Finish(ctx context.Context, out func(records *chunk.Column) error
 		}
 		fields := make([]chunk.Column, 2)
 		fields[0] = chunk.Column{Kind: chunk.Null, N: len(lone)}
-		gatherColumn(&fields[1], &j.right.Column, lone)
+		j.sealed.gather(&fields[1], lone)
 		n := len(lone)
 		lone = lone[:0]
 		return out(&chunk.Column{Kind: chunk.Tuple, N: n, Fields: fields})

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"github.com/flowsh/flowsh/engine/chunk"
-	"go.starlark.net/starlark"
 )
 
 // A Prober matches left records for one worker.
@@ -48,7 +47,7 @@ func (p *Prober) Match(keys, records *chunk.Column) (*Matches, error) {
 		if failed := p.keys.load(keys, n, min(n+runKeys, keys.N)); failed != nil {
 			err = &KeyError{Err: failed}
 		}
-		p.sink = p.join.table.seek(&p.keys, p.groups[n:n+len(p.keys.keys)], p.sink)
+		p.sink = p.join.seek(&p.keys, p.groups[n:n+len(p.keys.keys)], p.sink)
 		n += len(p.keys.keys)
 	}
 	p.join.note(p.groups[:n])
@@ -62,7 +61,9 @@ type Matches struct {
 	left   *chunk.Column
 	groups []int32 // of the left records, -1 without a match
 	at     int     // the next left record
-	from   int32   // of its matches, the next one
+	// Copy says that what comes out must not be the left records themselves, which are used again.
+	Copy bool
+	from int32 // of its matches, the next one
 }
 
 // Len is how many left records there are.
@@ -107,7 +108,7 @@ func (m *Matches) Next(limit int) *chunk.Column {
 		return nil
 	}
 	out := new(chunk.Column)
-	if len(left) == m.left.N && len(left) == len(m.groups) && left[len(left)-1] == int32(len(left)-1) {
+	if !m.Copy && len(left) == m.left.N && len(left) == len(m.groups) && left[len(left)-1] == int32(len(left)-1) {
 		*out = *m.left // every record once
 	} else {
 		gatherColumn(out, m.left, left)
@@ -116,7 +117,7 @@ func (m *Matches) Next(limit int) *chunk.Column {
 		return out
 	}
 	fields := []chunk.Column{*out, {}}
-	gatherFound(&fields[1], &m.prober.join.right.Column, right)
+	m.prober.join.sealed.gatherFound(&fields[1], right)
 	return &chunk.Column{Kind: chunk.Tuple, N: len(left), Fields: fields}
 }
 
@@ -153,30 +154,6 @@ func (m *Matches) takePairs(g int32, limit int) bool {
 	}
 	m.from = 0
 	return true
-}
-
-// gatherFound fills an empty column with values of another, and None where the order says -1.
-func gatherFound(to, from *chunk.Column, order []int32) {
-	lone := 0
-	for _, i := range order {
-		if i < 0 {
-			lone++
-		}
-	}
-	switch lone {
-	case 0:
-		gatherColumn(to, from, order)
-	case len(order):
-		to.Kind, to.N = chunk.Null, len(order)
-	default:
-		for _, i := range order {
-			if i < 0 {
-				to.Append(starlark.None)
-			} else {
-				to.AppendFrom(from, int(i))
-			}
-		}
-	}
 }
 
 // seek finds the groups of a run of keys, -1 for keys that are not in the table, which it does not change. sink is
