@@ -80,7 +80,7 @@ func (j *Join) AddRight(keys, records *chunk.Column) (n int, err error) {
 
 // size is the heap size of the right side, with what Seal adds.
 func (j *Join) size() int64 {
-	return j.table.Size() + j.right.size() + int64(12*cap(j.groups)) + int64(sizeIndexed*j.table.Len())
+	return j.table.Size() + j.right.size() + int64(12*cap(j.groups)) + int64(sizeInIndex*j.table.Len())
 }
 
 // spill moves the right side to sorted runs.

@@ -15,8 +15,8 @@ type joinSlot struct {
 	group uint32
 }
 
-// sizeIndexed is what a key takes in a joinIndex.
-const sizeIndexed = 48
+// sizeInIndex is what a key takes in a joinIndex.
+const sizeInIndex = 48
 
 // mostIndexed is the greatest size of entries that a joinIndex holds.
 const mostIndexed = 8<<1 | notString
