@@ -126,7 +126,6 @@ def joined(**options): return left.join(right, on = "who", other_on = "id", **op
 		`job = joined().filter(lambda l, r: l["n"] > 30.0).count(by = lambda l, r: r.get("town"))`,
 		`job = joined().sum(lambda l, r: l["n"], by = lambda l, r: r.get("town"))`,
 		`job = joined().summarize(by = lambda l, r: r.get("town"), n = agg.count(), total = agg.sum(lambda l, r: l["n"]), last = agg.last(lambda l, r: l["x"]))`,
-		`job = joined().summarize(n = agg.count(), all = agg.last())`,
 		`job = joined().reduce(0, lambda acc, l, r: acc + len(l["id"]))`,
 		`job = joined().count()`,
 		`job = joined().uniq(lambda l, r: r["id"])`,
