@@ -97,6 +97,9 @@ func (w *world) run(script string, o engine.Options, args ...string) (*engine.Su
 func everywhere(t *testing.T, script string, files map[string]string, stdin, want, wantErr string) {
 	t.Helper()
 	for name, o := range executors {
+		if o.Tasks != nil && len(files) == 0 {
+			continue // what reads no file has no tasks
+		}
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, files, stdin)
 			summary, err := w.run(script, o)

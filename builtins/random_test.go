@@ -19,7 +19,7 @@ import (
 )
 
 // randomPipelines is how many pipelines one run of the tests tries.
-const randomPipelines = 200
+const randomPipelines = 100
 
 // TestRandomPipelines runs random scripts over random data on every executor, and on one with random sizes, and
 // wants the same bytes in every output, the same error text, and what a plain evaluation gives where there is one.
@@ -61,6 +61,9 @@ func tryPipeline(t *testing.T, seed uint64) bool {
 func (g *generator) agree(t *testing.T, seed uint64, p *pipeline) bool {
 	t.Helper()
 	ways := maps.Clone(executors)
+	if seed%4 > 0 {
+		delete(ways, "a cluster") // which takes longer than all others together
+	}
 	ways["random sizes"] = engine.Options{
 		Cores: 1 + g.IntN(5), Memory: 1 << (14 + g.IntN(10)), BlockSize: 1 + g.Int64N(300), SplitSize: 1 + g.Int64N(3000),
 		Kernels: []string{"on", "off", "verify"}[g.IntN(3)],

@@ -39,6 +39,9 @@ func testRules(t *testing.T, rules []rule) {
 	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
 			for name, o := range executors {
+				if o.Tasks != nil && len(r.files) == 0 {
+					continue // what reads no file has no tasks
+				}
 				if !r.check(t, name, o) {
 					return
 				}

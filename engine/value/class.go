@@ -7,8 +7,8 @@ import (
 )
 
 // A Class names what a value compares with, in words for an error message: "number" for int and float, "string",
-// "None", "tuple(string, number)". In a tuple or list the last class stands for all elements that follow, so
-// [1, 2, 3] is "list(number)".
+// "None", "tuple(string, number)". A class that a tuple or list ends with several times stands for any number of
+// elements, so [1, 2, 3] is "list(number...)".
 type Class string
 
 // The classes without elements. What has no order, like a dict, has its type's name for a class.
@@ -42,11 +42,11 @@ func JoinClass(a, b Class) (Class, bool) {
 	if !okA || !okB || nameA != nameB {
 		return a, false
 	}
-	joined, ok := joinElements(elementsA, elementsB)
+	joined, ok := elementsA.join(elementsB)
 	if !ok {
 		return a, false
 	}
-	return formatClass(nameA, joined), true
+	return joined.class(nameA), true
 }
 
 func classOf(v starlark.Value, depth int) Class {
@@ -67,66 +67,103 @@ func classOfSequence(name string, s starlark.Indexable, depth int) Class {
 	if depth >= MaxDepth {
 		return Class(name)
 	}
-	var elements []Class
-	repeats := 0 // of the last of elements
+	var e elements
+	repeats := 0 // of the last of the first
 	for i := range s.Len() {
 		c := classOf(s.Index(i), depth+1)
-		if n := len(elements); n > 0 && elements[n-1] == c {
+		if n := len(e.first); n > 0 && e.first[n-1] == c {
 			repeats++
 			continue
 		}
 		for ; repeats > 0; repeats-- {
-			elements = append(elements, elements[len(elements)-1])
+			e.first = append(e.first, e.first[len(e.first)-1])
 		}
-		elements = append(elements, c)
+		e.first = append(e.first, c)
 	}
-	return formatClass(name, elements)
+	if repeats > 0 {
+		e.rest = e.first[len(e.first)-1]
+	}
+	return e.class(name)
 }
 
-// joinElements joins position by position; the last class of each side goes on for ever, an empty side fits all.
-func joinElements(a, b []Class) ([]Class, bool) {
-	if len(a) == 0 || len(b) == 0 {
-		return append(a, b...), true
+// elements is what is known of the elements of a sequence: the classes of the first ones, and that of all that
+// follow, if there is one for them.
+type elements struct {
+	first []Class
+	rest  Class
+}
+
+// at is the class of element i, "" if nothing is known of it.
+func (e elements) at(i int) Class {
+	if i < len(e.first) {
+		return e.first[i]
 	}
-	var joined []Class
-	for i := range max(len(a), len(b)) {
-		c, ok := JoinClass(a[min(i, len(a)-1)], b[min(i, len(b)-1)])
-		if !ok {
-			return a, false
+	return e.rest
+}
+
+// join joins element by element. What only one side knows of fits the other, which is shorter.
+func (e elements) join(o elements) (joined elements, ok bool) {
+	for i := range max(len(e.first), len(o.first)) + 1 {
+		c, ok := e.at(i), true
+		switch other := o.at(i); {
+		case c == "":
+			c = other
+		case other != "":
+			c, ok = JoinClass(c, other)
 		}
-		joined = append(joined, c)
-	}
-	for n := len(joined); n > 1 && joined[n-1] == joined[n-2]; n = len(joined) {
-		joined = joined[:n-1]
+		if !ok {
+			return joined, false
+		}
+		if i < max(len(e.first), len(o.first)) {
+			joined.first = append(joined.first, c)
+		} else {
+			joined.rest = c
+		}
 	}
 	return joined, true
 }
 
-func formatClass(name string, elements []Class) Class {
+// class writes the class of a sequence, in one way only for what is known.
+func (e elements) class(name string) Class {
+	for n := len(e.first); n > 0 && e.rest != "" && e.first[n-1] == e.rest; n = len(e.first) {
+		e.first = e.first[:n-1]
+	}
 	var b strings.Builder
 	b.WriteString(name)
 	b.WriteByte('(')
-	for i, e := range elements {
+	for i, c := range e.first {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(string(e))
+		b.WriteString(string(c))
+	}
+	if e.rest != "" {
+		if len(e.first) > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(e.rest) + andMore)
 	}
 	b.WriteByte(')')
 	return Class(b.String())
 }
 
+const andMore = "..."
+
 // parseClass takes a sequence's class apart. ok is false for a class without elements.
-func parseClass(c Class) (name string, elements []Class, ok bool) {
+func parseClass(c Class) (name string, e elements, ok bool) {
 	name, rest, ok := strings.Cut(string(c), "(")
 	if !ok {
-		return name, nil, false
+		return name, e, false
 	}
 	rest = strings.TrimSuffix(rest, ")")
 	for depth, start, i := 0, 0, 0; i <= len(rest) && rest != ""; i++ {
 		switch {
 		case i == len(rest) || rest[i] == ',' && depth == 0:
-			elements = append(elements, Class(rest[start:i]))
+			if all, more := strings.CutSuffix(rest[start:i], andMore); more {
+				e.rest = Class(all)
+			} else {
+				e.first = append(e.first, Class(all))
+			}
 			start = i + len(", ")
 		case rest[i] == '(':
 			depth++
@@ -134,5 +171,5 @@ func parseClass(c Class) (name string, elements []Class, ok bool) {
 			depth--
 		}
 	}
-	return name, elements, true
+	return name, e, true
 }

@@ -181,9 +181,10 @@ func TestClass(t *testing.T) {
 		{`None`, "None"},
 		{`{}`, "dict"},
 		{`()`, "tuple()"},
-		{`(1, 2, 3)`, "tuple(number)"},
-		{`(1, 2, "a", "b")`, "tuple(number, number, string)"},
-		{`("a", [1, 2], (True, None))`, "tuple(string, list(number), tuple(bool, None))"},
+		{`(1, 2, 3)`, "tuple(number...)"},
+		{`(1,)`, "tuple(number)"},
+		{`(1, 2, "a", "b")`, "tuple(number, number, string...)"},
+		{`("a", [1, 2], (True, None))`, "tuple(string, list(number...), tuple(bool, None))"},
 	}
 	for _, c := range cases {
 		if got := value.ClassOf(mustEval(t, c.expr)); string(got) != c.class {
@@ -202,8 +203,13 @@ func TestJoinClass(t *testing.T) {
 		{`(1, "a")`, `(1, 2)`, ""},
 		{`()`, `(1, "a")`, "tuple(number, string)"},
 		{`[1]`, `(1,)`, ""},
-		{`[1, 2]`, `[1]`, "list(number)"},
-		{`(None,)`, `(1, 2)`, "tuple(number)"},
+		{`[1, 2]`, `[1]`, "list(number...)"},
+		{`(1,)`, `(1, "a")`, "tuple(number, string)"},
+		{`("a", 1)`, `("a",)`, "tuple(string, number)"},
+		{`(1, 2)`, `(1, "a")`, ""},
+		{`(1, "a", "b")`, `(1,)`, "tuple(number, string...)"},
+		{`(None, None)`, `(1, "a")`, "tuple(number, string, None...)"},
+		{`(None,)`, `(1, 2)`, "tuple(number...)"},
 		{`([],)`, `([1],)`, "tuple(list(number))"},
 		{`{}`, `{}`, "dict"},
 	}
@@ -221,7 +227,7 @@ func TestJoinClass(t *testing.T) {
 
 // A flow may be cut anywhere: the class of the whole is that of its parts, and so is the first misfit.
 func TestJoinClassIsAssociative(t *testing.T) {
-	exprs := []string{`None`, `1`, `"a"`, `()`, `(1,)`, `(1, "a")`, `(None, "a")`, `(1, None, 2)`, `(1, 2)`, `[None]`, `["a"]`, `[1]`}
+	exprs := []string{`None`, `1`, `"a"`, `()`, `(1,)`, `(1, "a")`, `(None, "a")`, `(1, None, 2)`, `(1, 2)`, `(None, None)`, `("a", 1, 1)`, `("a",)`, `(1, (1,))`, `(1, ("a",))`, `(1, (1, "a"))`, `[None]`, `["a"]`, `[1]`}
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func() value.Class { return value.ClassOf(mustEval(t, rapid.SampledFrom(exprs).Draw(t, "expr"))) }
 		a, b, c := draw(), draw(), draw()
