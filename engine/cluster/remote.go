@@ -104,9 +104,12 @@ func (w *remoteWorker) Fetch(ctx context.Context, a Attempt, o Output, get func(
 // Release implements Worker.
 func (w *remoteWorker) Release(a Attempt) {
 	go func() {
-		if _, end, err := w.call(context.Background(), taskRequest{Op: "release", Attempt: a}); err == nil {
-			end()
+		stream, err := w.session.Open()
+		if err != nil {
+			return // a worker that is gone holds nothing
 		}
+		_ = transport.WriteMessage(stream, taskRequest{Op: "release", Attempt: a})
+		_ = stream.Close()
 	}()
 }
 
