@@ -2,17 +2,18 @@ package builtins_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine"
 )
 
 // A countingReader says how much of an endless text was read.
-type countingReader struct{ read int64 }
+type countingReader struct{ read atomic.Int64 }
 
 func (r *countingReader) Read(p []byte) (int, error) {
 	n := copy(p, strings.Repeat("a line of text\n", 1+len(p)/15))
-	r.read += int64(n)
+	r.read.Add(int64(n))
 	return n, nil
 }
 
@@ -34,8 +35,8 @@ func TestTakeStopsTheSource(t *testing.T) {
 			if _, err := w.run(script, o); err != nil {
 				t.Fatalf("%s: %s: %v", script, name, err)
 			}
-			if in.read > most {
-				t.Errorf("%s: %s: %d bytes were read", script, name, in.read)
+			if n := in.read.Load(); n > most {
+				t.Errorf("%s: %s: %d bytes were read", script, name, n)
 			}
 		}
 	}

@@ -31,6 +31,12 @@ func TestSummarize(t *testing.T) {
 		{"spread over a function", `job = from_enumerable([(1, 2), (3, 4)]).summarize(x = agg.sum(lambda a, b: a * b))`, "{\"x\":14}\n"},
 		{"whole records", `job = from_enumerable([3, 1, 3]).summarize(first = agg.first(), all = agg.list(), set = agg.set(), top = agg.top(2))`, "{\"first\":3,\"all\":[3,1,3],\"set\":[3,1],\"top\":[3,3]}\n"},
 		{"then a new stage", visits + `job = visits.summarize(by = "u", n = agg.sum("n")).sort("n", reverse = True).map(lambda r: (r["u"], r["n"])).take(1)`, "b\t5\n"},
+		{"None among the values", `
+n = from_enumerable([("a", None), ("b", None), ("a", 2), ("b", 3), ("c", ())])
+job = n.summarize(by = 0, f = agg.first(1), l = agg.last(1), s = agg.set(1), all = agg.list(1), d = agg.approx_distinct(1))`, `{"0":"a","f":null,"l":2,"s":[null,2],"all":[null,2],"d":2}
+{"0":"b","f":null,"l":3,"s":[null,3],"all":[null,3],"d":2}
+{"0":"c","f":[],"l":[],"s":[[]],"all":[[]],"d":1}
+`},
 		{"frozen results", visits + `job = visits.summarize(l = agg.list("n")).map(lambda r: attempt(r["l"].append, 1, default = "frozen"))`, "frozen\n"},
 		{"equal elements of a set", `job = from_enumerable([1.0, 1, True, 0.0, -0.0]).summarize(s = agg.set(), n = agg.approx_distinct())`, "{\"s\":[1.0,true,0.0],\"n\":3}\n"},
 		{"many members", `

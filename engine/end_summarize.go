@@ -58,9 +58,9 @@ func (a *Aggregation) aggregate() operator.Aggregate {
 	case "min", "max":
 		return operator.NewMinMax(a.Kind == "max")
 	case "first":
-		return operator.NewFirst()
+		return operator.NewFirstValue()
 	case "last":
-		return operator.NewLast()
+		return operator.NewLastValue()
 	case "var", "stddev":
 		return operator.NewVariance(a.Kind == "stddev")
 	case "list":

@@ -14,7 +14,7 @@ func ResultOfNothing(a Aggregate) starlark.Value {
 	switch a := a.(type) {
 	case *countAggregate, *sumAggregate, *distinctAggregate:
 		return starlark.MakeInt(0)
-	case *meanAggregate, *minMax, *lastAggregate, *varianceAggregate, *quantileAggregate:
+	case *meanAggregate, *minMax, *endAggregate, *varianceAggregate, *quantileAggregate:
 		return starlark.None
 	case *firstAggregate:
 		return nil

@@ -49,7 +49,7 @@ func valuesFor(name string) *rapid.Generator[starlark.Value] {
 		return ints
 	case "summary":
 		return rapid.Custom(func(t *rapid.T) starlark.Value {
-			return starlark.Tuple{ints.Draw(t, "number"), words.Draw(t, "word")}
+			return starlark.Tuple{ints.Draw(t, "number"), rapid.OneOf(words, rapid.Just[starlark.Value](starlark.None)).Draw(t, "word")}
 		})
 	case "min", "max":
 		return rapid.OneOf(ints, rapid.Map(rapid.IntRange(-100, 100), func(i int) starlark.Value {

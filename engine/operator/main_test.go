@@ -71,7 +71,7 @@ var aggregates = map[string]struct {
 	"first":   {NewFirst, false},
 	"top":     {func() Aggregate { return NewTop(3, false) }, false},
 	"bottom":  {func() Aggregate { return NewTop(2, true) }, false},
-	"last":    {NewLast, false},
+	"last":    {NewLastValue, false},
 	"all":     {NewListInOrder, false},
 	"set":     {NewSet, false},
 	"var":     {func() Aggregate { return NewVariance(false) }, false},
@@ -80,7 +80,7 @@ var aggregates = map[string]struct {
 	"highest": {func() Aggregate { return NewGreatest(3) }, false},
 	"summary": {func() Aggregate {
 		return NewSummary([]SummaryPart{
-			{"total", NewSum, 0}, {"n", NewCount, -1}, {"words", NewSet, 1}, {"a", NewFirst, 1}, {"z", NewLast, 0}, {"all", NewListInOrder, 1},
+			{"total", NewSum, 0}, {"n", NewCount, -1}, {"words", NewSet, 1}, {"a", NewFirstValue, 1}, {"z", NewLastValue, 0}, {"all", NewListInOrder, 1},
 		})
 	}, false},
 	"list":    {NewList, true},

@@ -9,13 +9,18 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// NewLast keeps, of each group, the value with the highest ordinal. Records and states may come in any order.
-func NewLast() Aggregate { return &lastAggregate{firstAggregate{last: true}} }
+// NewFirstValue keeps, of each group, the value with the lowest ordinal; NewLastValue that with the highest. Records
+// and states may come in any order.
+func NewFirstValue() Aggregate { return new(endAggregate) }
 
-type lastAggregate struct{ firstAggregate }
+// NewLastValue is described at NewFirstValue.
+func NewLastValue() Aggregate { return &endAggregate{firstAggregate{last: true}} }
 
-// States says of each value where it stood: the ordinal that comes with a state is that of the group's first record.
-func (a *lastAggregate) States(groups []int32, out *chunk.Column) {
+// An endAggregate is a firstAggregate whose states are never None and say where each value stood: the ordinal that
+// comes with a state is that of the group's first record.
+type endAggregate struct{ firstAggregate }
+
+func (a *endAggregate) States(groups []int32, out *chunk.Column) {
 	for _, g := range groups {
 		fields := tupleFields(out, placedWidth)
 		fields[0].AppendFrom(&a.records.Column, int(a.at[g]))
@@ -24,8 +29,8 @@ func (a *lastAggregate) States(groups []int32, out *chunk.Column) {
 	}
 }
 
-func (a *lastAggregate) Merge(groups []int32, in *Keyed) error {
-	values, ordinals, err := splitPlaced(&in.Values, "last")
+func (a *endAggregate) Merge(groups []int32, in *Keyed) error {
+	values, ordinals, err := splitPlaced(&in.Values, "first")
 	if err != nil {
 		return err
 	}

@@ -249,7 +249,7 @@ func BenchmarkSummary(b *testing.B) {
 		in.Ordinals, which[i] = append(in.Ordinals, at(i)), int32(i%groups)
 	}
 	for name, make := range map[string]func() Aggregate{
-		"sum": NewSum, "mean": NewMean, "max": func() Aggregate { return NewMinMax(true) }, "last": NewLast,
+		"sum": NewSum, "mean": NewMean, "max": func() Aggregate { return NewMinMax(true) }, "last": NewLastValue,
 		"variance": func() Aggregate { return NewVariance(false) }, "quantile": func() Aggregate { return NewQuantile(0.5) },
 		"distinct": NewDistinct, "set": NewSet, "top": func() Aggregate { return NewGreatest(3) },
 	} {
