@@ -232,6 +232,7 @@ func (c *crew) join(ctx context.Context, o order) {
 			c.job.Lose(o.Name, w.reason)
 		case <-ctx.Done():
 			_ = s.Close() // the executor ends with it
+			close(w.dead)
 			return
 		}
 		select {
