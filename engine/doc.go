@@ -23,7 +23,8 @@
 // many records that one gave before it. Splits, blocks, batches and buckets are cut as it suits the machine and
 // never show. Inside a stage units may finish in any order; everything observable about them - records, errors,
 // dead letters, prints, counts - waits in the unit until its turn has come. Of two errors in a stage the one with
-// the lower ordinal is reported.
+// the lower ordinal is reported, and of several outputs that fail the first in the plan (verdict.go). What stages before
+// a take print or give up is held back until the take has wanted a record behind it (effects.go).
 //
 // State by key (end_group.go) is kept in hashed buckets and comes out in the order of the first ordinal of each
 // key. An aggregate that can be merged is folded by every worker into a table of its own first; a user's reducer
