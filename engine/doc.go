@@ -63,6 +63,10 @@
 // run's own workers do (remote.go): unit by unit, in order, so that errors, dead letters, prints and records are the
 // same wherever a task was done. Stages that need side inputs, or read lists, standard input or line numbers, run here.
 //
+// Package cluster does tasks on other machines: a Scheduler, which is a state machine, says who does what; a Job
+// follows it; a Master and WorkerAgents bring the head of a job together with executors on the workers, through which
+// bytes go that only the two understand. The head is this engine, unchanged.
+//
 // # Commit
 //
 // Outputs are written under temporary names. When all stages of a step are done and the laws of the ledger hold
@@ -74,5 +78,8 @@
 //   - batch and map_batch count records over the whole flow, not within a split: a user expects all batches but
 //     the last to be full, and the result must not depend on the size of splits.
 //   - A flow with several readers runs once; its edges spill instead of making readers wait for each other.
+//   - On a cluster the unit of work is a split of a source; what follows the end of a source's stage runs in the head of
+//     the job. Control messages are JSON, whose decoder takes no more memory than it is sent, instead of msgpack; an
+//     executor has no listener of its own, its agent passes its bytes on.
 //   - min and max report keys that do not compare when the results come out, for the first such group.
 package engine
