@@ -39,7 +39,8 @@ func (c *Chain) Documents() (paths [][]string, ok bool) {
 	for _, node := range body {
 		syntax.Walk(node, b.visit)
 	}
-	return u.paths, !u.whole && len(u.paths) > 0
+	paths = u.all()
+	return paths, !u.whole && len(paths) > 0
 }
 
 // isDecode says that a function is json.decode.

@@ -20,7 +20,7 @@ func (c *Chain) Fields() (paths [][]string, ok bool) {
 			f.function(s.Fn)
 		case Map, FlatMap:
 			f.function(s.Fn)
-			return f.paths, !f.whole // what it returns is another record
+			return f.all(), !f.whole // what it returns is another record
 		default:
 			return nil, false
 		}
@@ -38,7 +38,7 @@ func (c *Chain) Fields() (paths [][]string, ok bool) {
 	case !c.Discard:
 		f.whole = true
 	}
-	return f.paths, !f.whole
+	return f.all(), !f.whole
 }
 
 // Members are the keys of the members that readers read of their record; ok is false if they need the whole record.
@@ -72,14 +72,26 @@ const (
 // A fieldUse collects what functions read of a record.
 type fieldUse struct {
 	paths  [][]string
-	whole  bool // all of the record is needed
-	bodies int  // looked at so far
+	tested [][]string // of members of which it matters only whether they are there
+	whole  bool       // all of the record is needed
+	bodies int        // looked at so far
 }
 
 func (u *fieldUse) add(path []string) {
 	if !slices.ContainsFunc(u.paths, func(p []string) bool { return slices.Equal(p, path) }) {
 		u.paths = append(u.paths, path)
 	}
+}
+
+// all is the paths of all members that are read. One that is only tested for is there if something in it is read.
+func (u *fieldUse) all() [][]string {
+	for _, path := range u.tested {
+		within := func(p []string) bool { return len(p) > len(path) && slices.Equal(p[:len(path)], path) }
+		if !slices.ContainsFunc(u.paths, within) {
+			u.add(path)
+		}
+	}
+	return u.paths
 }
 
 func (u *fieldUse) function(f *Func) {
@@ -291,7 +303,7 @@ func (b *bodyUse) tests(e *syntax.BinaryExpr) bool {
 	if !ok {
 		return false
 	}
-	b.needs(path)
+	b.tested = append(b.tested, path)
 	b.walk(rest)
 	return true
 }
