@@ -137,6 +137,9 @@ def joined(**options): return left.join(right, on = "who", other_on = "id", **op
 		`job = left.join(left, on = "who", f = lambda l, r: (l["id"], r["n"]))`,
 		`job = joined(f = lambda l, r: 1 if r["id"] == "p1" else r["town"], on_error = "dead.jsonl")`,
 		`job = joined().map(lambda l, r: r["town"], on_error = "dead.jsonl")`,
+		`job = joined(f = lambda l, r: r["town"] + l["n"])`,
+		`job = joined(how = "left").map(lambda l, r: r.get("town") + "x")`,
+		`job = joined(how = "full").filter(lambda l, r: l != None or r["town"] == 1).filter(lambda l, r: l["n"])`,
 	} {
 		likeWhole(t, sides+script, files)
 	}

@@ -20,6 +20,7 @@ type buildEnd struct {
 	built   int64
 	windows *windower // nil where the join has none
 	members []string  // of the records, that functions read; nil: all
+	places  []uint64  // positions of the right records, if there are members and the records stay in memory
 }
 
 func newBuildEnd(s *stageRun, op *Op) *buildEnd {
@@ -30,7 +31,7 @@ func newBuildEnd(s *stageRun, op *Op) *buildEnd {
 		s.chain.Discard = true
 	}
 	e := &buildEnd{stage: s, op: op, join: operator.NewJoin(c), windows: newWindower(s, op)}
-	s.chain.Readers, e.members = s.run.joinReaders(op, 1)
+	e.members = s.joinMembers(op, 1)
 	return e
 }
 
@@ -44,10 +45,22 @@ func (e *buildEnd) deliver(u *unit) error {
 	side := e.stage.joinSide(e.windows, e.members, u)
 	n, err := e.join.AddRight(side.keys, side.records)
 	e.built += side.taken(u, n, err)
+	e.place(&side, u, n)
 	if err != nil {
 		return e.stage.keyError(e.op, u, side.record(n), err)
 	}
 	return side.failed
+}
+
+// place notes where n records were read.
+func (e *buildEnd) place(side *joinSide, u *unit, n int) {
+	if e.members == nil || e.join.Spilled() {
+		e.places = nil
+		return
+	}
+	for i := range n {
+		e.places = append(e.places, u.out.Base+uint64(u.out.RelativeAt(side.record(i))))
+	}
 }
 
 func (e *buildEnd) finish(context.Context) error {
@@ -101,6 +114,8 @@ type joinEnd struct {
 // joined is what a unit's records met.
 type joined struct {
 	records *chunk.Column     // nil: see matches
+	origin  *pairOrigin       // of records
+	side    joinSide          // what matches are of
 	matches *operator.Matches // of so many that they are made one after another; nil: none
 	failed  error             // of the record behind these
 }
@@ -111,7 +126,7 @@ const mostJoined = 1 << 16
 func newJoinEnd(s *stageRun, op *Op, ctx context.Context) *joinEnd {
 	s.column(op, joinKey(Join, op), false)
 	e := &joinEnd{stage: s, op: op, ctx: ctx, right: s.run.builtFor(op), windows: newWindower(s, op)}
-	s.chain.Readers, e.members = s.run.joinReaders(op, 0)
+	e.members = s.joinMembers(op, 0)
 	for range s.run.cores {
 		e.probers = append(e.probers, e.right.join.NewProber())
 	}
@@ -145,12 +160,14 @@ func (e *joinEnd) work(n int, u *unit) error {
 	if count > mostJoined {
 		u.keep = true
 		m.Keep()
-		ready.matches = m
+		ready.matches, ready.side = m, side
 		return nil
 	}
 	u.keep = count > 0 && !plain(side.records)
 	m.Copy = !u.keep
-	ready.records = m.Next(mostJoined)
+	if ready.records = m.Next(mostJoined); ready.records != nil {
+		ready.origin = e.originOf(u, &side, ready.records, m.Left(), m.Right())
+	}
 	return nil
 }
 
@@ -166,7 +183,7 @@ func (e *joinEnd) took(u *unit, side *joinSide, n int, err error) {
 func (e *joinEnd) deliver(u *unit) error {
 	ready := u.ready.(*joined)
 	if ready.records != nil {
-		if err := e.emit(ready.records); err != nil {
+		if err := e.emit(ready.records, ready.origin); err != nil {
 			return err
 		}
 	}
@@ -175,7 +192,7 @@ func (e *joinEnd) deliver(u *unit) error {
 		if records == nil {
 			break
 		}
-		if err := e.emit(records); err != nil {
+		if err := e.emit(records, e.originOf(u, &ready.side, records, m.Left(), m.Right())); err != nil {
 			return err
 		}
 	}
@@ -185,8 +202,12 @@ func (e *joinEnd) deliver(u *unit) error {
 // emittedAtOnce is how many records of a unit with many matches are handed on at once.
 const emittedAtOnce = 4096
 
-func (e *joinEnd) emit(records *chunk.Column) error {
-	return e.stage.emit(e.ctx, &chunk.Batch{Column: *records})
+func (e *joinEnd) emit(records *chunk.Column, origin *pairOrigin) error {
+	b := &chunk.Batch{Column: *records}
+	if origin != nil {
+		b.Whole = origin.whole
+	}
+	return e.stage.emit(e.ctx, b)
 }
 
 func (e *joinEnd) finish(ctx context.Context) error {
@@ -195,13 +216,18 @@ func (e *joinEnd) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := e.right.join.Finish(ctx, e.emit); err != nil {
+	if err := e.right.join.Finish(ctx, e.emitRest); err != nil {
 		return err
 	}
 	if e.found.Load()+e.right.join.Found() == 0 {
 		return e.right.types.disjoint(e.op)
 	}
 	return nil
+}
+
+// emitRest hands on what comes behind the matches; right are the numbers of the right records in it, if they are known.
+func (e *joinEnd) emitRest(records *chunk.Column, right []int32) error {
+	return e.emit(records, &pairOrigin{join: e, combined: records, right: right})
 }
 
 func (e *joinEnd) close() {}

@@ -80,7 +80,7 @@ func (f *edgeFeed) next(ctx context.Context, u *unit) error {
 
 // renumbered is the batch with positions from base on. Batches are shared between consumers: it is a copy.
 func renumbered(b *chunk.Batch, base uint64, laned bool) *chunk.Batch {
-	n := &chunk.Batch{Column: b.Column, Base: base}
+	n := &chunk.Batch{Column: b.Column, Base: base, Whole: b.Whole}
 	if laned {
 		n.Lanes = b.Lanes
 	}

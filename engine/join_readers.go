@@ -2,19 +2,19 @@ package engine
 
 import "github.com/flowsh/flowsh/engine/kernel"
 
-// joinReaders are the functions that read the records of a side of a join, 0 for the left one, with the members that
-// they read, if that is known.
-func (r *stepRun) joinReaders(op *Op, side int) (readers []kernel.Reader, members []string) {
-	readers = r.readersOf(op, side)
-	if keys, ok := kernel.Members(readers); ok && r.options.Kernels == "on" {
-		members = keys
+// joinMembers tells the chain of a side of a join, 0 for the left one, which functions read its records, and gives the
+// members that they read; nil if they need all, or there is no reading the rest again.
+func (s *stageRun) joinMembers(op *Op, side int) []string {
+	s.chain.Readers = s.run.readersOf(op, side)
+	keys, ok := kernel.Members(s.chain.Readers)
+	if _, projected := s.projection(); !ok || !projected || !s.chain.Passes() {
+		return nil
 	}
-	return readers, members
+	return append([]string{}, keys...) // not nil
 }
 
 // readersOf are the functions that read the records of a side of a join, 0 for the left one, if nothing else does
-// anything with them; nil if that is not known. The source of that side needs to give no more than they read. An error
-// of one of them shows what they were given.
+// anything with them; nil if that is not known.
 func (r *stepRun) readersOf(op *Op, side int) []kernel.Reader {
 	if how := op.how(); how == semiJoin || how == antiJoin || r.rules(op.ID) != nil {
 		return nil

@@ -48,7 +48,7 @@ func (s *stageRun) joinSide(w *windower, members []string, u *unit) joinSide {
 	return side
 }
 
-// only is a view of records with some of their members; nil: all.
+// only is a view of records with some of their members; those that are asked for none stay as they are.
 func only(c *chunk.Column, members []string) *chunk.Column {
 	if c.Kind != chunk.Record || len(members) == 0 {
 		return c

@@ -196,10 +196,11 @@ func (j *Join) note(groups []int32) {
 }
 
 // Finish gives what comes behind the matches that Probers gave, or all there is if the Join has spilled. out owns what
-// it gets. Finish is called once, after the last match.
-func (j *Join) Finish(ctx context.Context, out func(records *chunk.Column) error) error {
+// it gets; right are the numbers of the right records in it, nil if the Join has spilled. Finish is called once, after
+// the last match.
+func (j *Join) Finish(ctx context.Context, out func(records *chunk.Column, right []int32) error) error {
 	if j.spilled != nil {
-		return j.spilled.finish(ctx, out)
+		return j.spilled.finish(ctx, func(records *chunk.Column) error { return out(records, nil) })
 	}
 	if !j.LoneRight {
 		return nil
@@ -212,9 +213,9 @@ func (j *Join) Finish(ctx context.Context, out func(records *chunk.Column) error
 		fields := make([]chunk.Column, 2)
 		fields[0] = chunk.Column{Kind: chunk.Null, N: len(lone)}
 		j.sealed.gather(&fields[1], lone)
-		n := len(lone)
-		lone = lone[:0]
-		return out(&chunk.Column{Kind: chunk.Tuple, N: n, Fields: fields})
+		rows := lone
+		lone = make([]int32, 0, emitRows)
+		return out(&chunk.Column{Kind: chunk.Tuple, N: len(rows), Fields: fields}, rows)
 	}
 	for i, g := range j.groups {
 		if j.matched[g/64].Load()>>(g%64)&1 == 1 {

@@ -121,6 +121,13 @@ func (m *Matches) Next(limit int) *chunk.Column {
 	return &chunk.Column{Kind: chunk.Tuple, N: len(left), Fields: fields}
 }
 
+// Left is the numbers of the left records that Next gave, until it is called again.
+func (m *Matches) Left() []int32 { return m.prober.left }
+
+// Right is the numbers of the right records that Next gave, in the order in which they were added, -1 for None; it is
+// empty where there are no pairs.
+func (m *Matches) Right() []int32 { return m.prober.right }
+
 // take fills left and right with the numbers of the next records, -1 for None.
 func (m *Matches) take(limit int) {
 	p, j := m.prober, m.prober.join

@@ -120,7 +120,7 @@ func joinOf(t interface{ Fatal(args ...any) }, c JoinConfig, left, right *chunk.
 	for _, p := range probers {
 		check(p.Flush())
 	}
-	check(j.Finish(context.Background(), take))
+	check(j.Finish(context.Background(), func(c *chunk.Column, _ []int32) error { return take(c) }))
 	if left := store.Bytes(); left != 0 {
 		t.Fatal("left in the store:", left)
 	}
