@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"go.starlark.net/lib/json"
+	"go.starlark.net/lib/math"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
@@ -19,17 +21,20 @@ func script(t testing.TB, src string) (starlark.StringDict, Source) {
 	return g, source
 }
 
+// modules is Starlark's own modules, whose functions compiled code knows.
+var modules = starlark.StringDict{"json": json.Module, "math": math.Module}
+
 func tryScript(src string) (starlark.StringDict, Source, error) {
 	opts := &syntax.FileOptions{Recursion: true, Set: true}
 	tree, err := opts.Parse("job.star", src, 0)
 	if err != nil {
 		return nil, nil, err
 	}
-	program, err := starlark.FileProgram(tree, func(string) bool { return false })
+	program, err := starlark.FileProgram(tree, modules.Has)
 	if err != nil {
 		return nil, nil, err
 	}
-	g, err := program.Init(&starlark.Thread{}, nil)
+	g, err := program.Init(&starlark.Thread{}, modules)
 	if err != nil {
 		return nil, nil, err
 	}

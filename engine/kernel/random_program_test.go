@@ -365,11 +365,12 @@ var expressions = map[string][]string{
 		"h($int, $str)", "min($int, $int)", "max($int, $int)",
 		"$dict.get($str, 0)", "len($dict)", "($int + 1)", "($int // 3)", "($int % -7)", "(1000 // $int)", "($int * 3)", "($int % 2)", "($int // 2)", "~$int",
 		"(lambda z: z + $int)($int)", "int($bool)", "($maybe or $int)", "len($bytes)", "len($set)", "sum3($list)",
-		"($row['a'] if type($row['a']) == 'int' else 1)", "$row.get('a', 5)", "len($row)", "hash($str)", "len([(w, @i) for w, @i in $pairs if @i])",
+		"($row['a'] if type($row['a']) == 'int' else 1)", "$row.get('a', 5)", "len($row)", "hash($str)", "math.floor($float)", "math.ceil($float)", "json.decode(str($int))", "json.decode('[1, 2]')[1]", "json.decode(json.encode($row)).get('a', 3)",
+		"len([(w, @i) for w, @i in $pairs if @i])",
 	},
 	"float": {
 		"($float + $float)", "($float - $int)", "($int * $float)",
-		"float($int)", "($float / 3)", "($int / 7.5)", "($float // 2)", "($float % 2.5)", "($int / 4)", "(-$float)", "abs($float)", "max($float, $float)", "min($float, $int)",
+		"float($int)", "($float / 3)", "($int / 7.5)", "($float // 2)", "($float % 2.5)", "($int / 4)", "(-$float)", "abs($float)", "max($float, $float)", "min($float, $int)", "math.sqrt(abs($float))", "math.fabs($float)", "math.mod($float, 3.5)", "math.pow($float, 2)", "json.decode(json.encode($int) + '.5')",
 	},
 	"str": {
 		"($str + $str)", "$str.strip()", "$str.strip($str)", "$str.lower()", "$str.upper()", "$str.lstrip()", "$str.rstrip($str)",
@@ -378,7 +379,7 @@ var expressions = map[string][]string{
 		"$str.rpartition(',')[2]", "('%s' % $int)", "('%d:%s' % ($int, $str))", "'{}'.format($float)", "$str.title()",
 		"$str.removeprefix($str)", "repr($str)", "($str * 2)", "str($tuple)", "str($list)", "str($dict)", "max($str, $str)",
 		"str($words)", "type($int)", "$row['b']", "$row.get('z', $str)", "('%r|%s' % ($float, $maybe))", "str($bytes)", "'{1}{0}'.format($int, $str)",
-		"str($set)", "','.join([w for w, @i in $pairs])", "''.join($str.elems())", "str($row)", "$str.capitalize()", "repr($bytes)", "('%x' % $int)", "str($maybe)",
+		"str($set)", "','.join([w for w, @i in $pairs])", "''.join($str.elems())", "str($row)", "json.encode($dict)", "json.encode($tuple)", "json.encode($list)", "json.encode($str)", "json.decode(json.encode($str))", "$str.capitalize()", "repr($bytes)", "('%x' % $int)", "str($maybe)",
 	},
 	"bool": {
 		"($int == $int)", "($int < $int)", "($int >= $int)", "($int != $float)", "($int <= $float)", "($float > $float)",
@@ -405,7 +406,7 @@ var expressions = map[string][]string{
 	"maybe": {"($int if $bool else None)", "None", "$dict.get($str)", "$row['n']", "$row.get('zz')", "($maybe and $int)"},
 	"bytes": {"bytes($str)", "$bytes[1:]", "($bytes + $bytes)", "$bytes[::-1]"},
 	"set":   {"set($list)", "set($words)", "($set | $set)", "($set & $set)", "set([$int, $str])"},
-	"row":   {"($row | {'a': $int})", "{'a': $int, 'b': $str, 'l': $list, 'd': $dict, 't': $tuple, 'n': $maybe}"},
+	"row":   {"($row | {'a': $int})", "json.decode('{\"b\": \"x\", \"a\": 5, \"l\": [1]}')", "json.decode(json.encode($row))", "{'a': $int, 'b': $str, 'l': $list, 'd': $dict, 't': $tuple, 'n': $maybe}"},
 	"pairs": {"[($str, $int)]", "[(@s, $int) for @s in $words]", "$dict.items()", "sorted($pairs)", "list(zip($words, $list))"},
 }
 
@@ -423,5 +424,5 @@ var risky = map[string][]string{
 	"maybe": {"($maybe + 1)", "-$maybe"},
 	"bytes": {"($bytes * $int)[:9]", "bytes($list)"},
 	"set":   {"set([$list])", "($set - $set)"},
-	"row":   {"{$str: $int}"},
+	"row":   {"{$str: $int}", "json.decode($str)", "json.decode('{\"a\": ' + $str + '}')"},
 }
