@@ -105,6 +105,7 @@ var compiledFunctions = []struct {
 	{"substring", "def f(l): return ' 503 ' in l", Filter, "['a 503 b', 'a503', '']", 0},
 	{"reject", "def f(x): return x % 3 == 0", Reject, "range(-7, 8)", 0},
 	{"floor division", "def f(x): return (x // 2, x % 2, x // -2, x % -3, x // 7, x % 7, x / 2)", Map, "range(-9, 9)", 0},
+	{"bits of a variable", "def f(x):\n    y = x & 5\n    z = x >> 2\n    u = (x & 7) * 3 + 1\n    v = (x >> 1) & 3\n    w = x & 0\n    n = 0\n    if x & 1:\n        n += 1\n    if x & 6 == 2:\n        n += 10\n    if x & 3 > 1:\n        n += 100\n    return (y, z, u, v, w, n, x >> 0, x >> 62)", Map, "list(range(-20, 20)) + [(1 << 63) - 1, -(1 << 63)]", 0},
 	{"floats", "def f(x): return (x * 2, x + 1, x - 0.5, x / 3, x // 2, x % 2, -x, x == 1, x < 2.5, x > float('nan'))", Map, "[0.0, -0.0, 1.5, -7.5, 1e300, float('nan')]", 0},
 	{"int and float", "def f(a, b): return (a < b, a <= b, a == b, a > b, a + b, b - a)", Map, "[(1, 1.0), ((1 << 53) + 1, 9007199254740992.0), (3, float('nan')), (3, float('inf')), (-3, float('-inf')), (1, 1.5), (-1, -1.5)]", 0},
 	{"tuples", "def f(a, b):\n    t = (a, b)\n    u, v = t\n    u, v = v, u\n    return (t, u, v, t[0], t[-1], t[:1], t + (u,), t == (a, b), a in (1, 'x'))", Map, "[(1, 'x'), (2, 'y')]", 0},

@@ -110,10 +110,18 @@ func (s *scope) conditional(e *syntax.CondExpr) operand {
 		}
 		return s.expr(e.True)
 	}
-	test := s.truth(e.Cond)
+	cond := s.condition(e.Cond)
 	a := s.expr(e.True)
-	return s.choose(test, a, s.expr(e.False), s.line)
+	b := s.expr(e.False)
+	r := s.choose(cond.truth, a, b, s.line)
+	if a.typ.kind == integer && b.typ.kind == integer {
+		r.either = &choice{cond, a, b}
+	}
+	return r
 }
+
+// A choice is a conditional expression, which an assignment turns into a branch.
+type choice struct{ cond, yes, no operand }
 
 // choose is a where the test holds, else b.
 func (c *compiler) choose(test func(*frame) bool, a, b operand, line int32) operand {

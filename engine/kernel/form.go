@@ -46,6 +46,10 @@ func formed(op syntax.Token, x operand, k int64) (r form, ok bool) {
 		r.add *= k
 	case op == syntax.PERCENT && power && r.plain() && r.mask == -1:
 		r.mask = k - 1
+	case op == syntax.AMP && k >= 0 && r.plain() && r.mask == -1:
+		r.mask = k
+	case op == syntax.GTGT && k >= 0 && k < 63 && r.plain() && r.mask == -1:
+		r.shift = uint8(k)
 	case op == syntax.SLASHSLASH && power && r.plain() && r.mask == -1:
 		r.shift = uint8(bits.TrailingZeros64(uint64(k)))
 	default:

@@ -16,6 +16,7 @@ type operand struct {
 	form     *form                   // integer: how it is made of a variable; nil: not so simply
 	sum      *[2]func(*frame) string // str: the two texts that it is the sum of; nil: it is no such sum
 	parts    *parts                  // list: it need not be made for some of its elements; nil: it is no split
+	either   *choice                 // integer: it is one of two; nil: not so simply
 	needle   *needle                 // boolean: what must stand in a variable for it to be true; nil: nothing is known
 	test     *test                   // boolean: how it is made of a variable; nil: not so simply
 

@@ -255,12 +255,20 @@ func (s *scope) assignName(id *syntax.Ident, value operand) statement {
 	if v.typ.kind != integer || value.typ.kind != integer {
 		return simple(put)
 	}
+	if c := value.either; c != nil {
+		return branchOn(c.cond, storeInt(c.yes, v.at, id), storeInt(c.no, v.at, id))
+	}
+	return storeInt(value, v.at, id)
+}
+
+// storeInt is the statement that puts an int into a variable.
+func storeInt(value operand, to slot, id *syntax.Ident) statement {
 	if value.form != nil {
-		if run := value.form.store(v.at, lineOf(id)); run != nil {
+		if run := value.form.store(to, lineOf(id)); run != nil {
 			return run
 		}
 	}
-	to, g := v.at, value.int
+	g := value.int
 	return func(f *frame) signal {
 		f.slots[to&slotMask].n = g(f)
 		return goOn
