@@ -151,7 +151,7 @@ func (r *stepRun) build(ctx context.Context) error {
 	stateful, unbounded := 0, 0
 	for _, p := range r.plan.Stages {
 		s := &stageRun{Stage: p, run: r, name: r.stageName(p), demand: demandOf(r.graph, p)}
-		s.seq = newSequence(s.demand.window(r.cores))
+		s.seq = newSequence(s.demand.window(r.cores), r.options.Memory/inputShare)
 		s.measure.on = r.options.Analyze
 		r.stages = append(r.stages, s)
 		r.byID[p.ID] = s

@@ -3,19 +3,22 @@ package engine
 import "sync"
 
 // A sequence delivers units in the order of their numbers, whichever worker finishes them, one at a time. No
-// more than window units are between their start and their delivery.
+// more than window units are between their start and their delivery, and no more start while their input takes more
+// than limit bytes.
 type sequence struct {
 	mu         sync.Mutex
 	changed    sync.Cond
 	window     int64
+	limit      int64
+	held       int64 // bytes of input
 	next       int64 // the number to deliver next
 	pending    map[int64]*unit
 	delivering bool
 	stopped    bool
 }
 
-func newSequence(window int) *sequence {
-	s := &sequence{window: int64(window), pending: map[int64]*unit{}}
+func newSequence(window int, limit int64) *sequence {
+	s := &sequence{window: int64(window), limit: limit, pending: map[int64]*unit{}}
 	s.changed.L = &s.mu
 	return s
 }
@@ -24,10 +27,21 @@ func newSequence(window int) *sequence {
 func (s *sequence) admit(n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for n-s.next >= s.window && !s.stopped {
+	for (n-s.next >= s.window || s.held > s.limit && n > s.next) && !s.stopped {
 		s.changed.Wait()
 	}
 	return !s.stopped
+}
+
+// hold counts the input of a unit that was admitted, until it is delivered.
+func (s *sequence) hold(u *unit) {
+	u.held = int64(len(u.piece))
+	if u.block != nil {
+		u.held = int64(len(u.block.Data))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held += u.held
 }
 
 // done takes a finished unit and delivers all whose turn has come. After deliver has failed nothing more is
@@ -47,6 +61,7 @@ func (s *sequence) done(u *unit, deliver func(*unit) error) error {
 			return nil
 		}
 		delete(s.pending, s.next)
+		s.held -= u.held
 		s.mu.Unlock()
 		err := deliver(u)
 		s.mu.Lock()

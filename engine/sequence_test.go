@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -10,7 +11,7 @@ import (
 
 func TestSequenceDeliversInOrder(t *testing.T) {
 	const units = 500
-	s := newSequence(8)
+	s := newSequence(8, math.MaxInt64)
 	var issue sync.Mutex
 	var next int64
 	var got []int64
@@ -45,7 +46,7 @@ func TestSequenceDeliversInOrder(t *testing.T) {
 }
 
 func TestSequenceStopsAtTheFirstError(t *testing.T) {
-	s := newSequence(4)
+	s := newSequence(4, math.MaxInt64)
 	broken := errors.New("broken")
 	var got []int64
 	deliver := func(u *unit) error {
@@ -73,7 +74,7 @@ func TestSequenceStopsAtTheFirstError(t *testing.T) {
 }
 
 func TestSequenceWindow(t *testing.T) {
-	s := newSequence(2)
+	s := newSequence(2, math.MaxInt64)
 	if !s.admit(0) || !s.admit(1) {
 		t.Fatal("the window is closed")
 	}
@@ -85,6 +86,28 @@ func TestSequenceWindow(t *testing.T) {
 	default:
 	}
 	if err := s.done(&unit{number: 0}, func(*unit) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !<-admitted {
+		t.Error("not admitted after a delivery")
+	}
+}
+
+func TestSequenceLimitsInput(t *testing.T) {
+	s := newSequence(8, 10)
+	first := &unit{number: 0, piece: make([]byte, 11)}
+	if !s.admit(0) {
+		t.Fatal("the first unit is not admitted, however large")
+	}
+	s.hold(first)
+	admitted := make(chan bool)
+	go func() { admitted <- s.admit(1) }()
+	select {
+	case <-admitted:
+		t.Fatal("admitted over the limit")
+	default:
+	}
+	if err := s.done(first, func(*unit) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if !<-admitted {

@@ -92,7 +92,7 @@ func (e *Executor) stage(t Task) (*stageRun, error) {
 		return nil, fmt.Errorf("stage %d has no tasks", t.Stage)
 	}
 	p := r.plan.Stages[i]
-	s := &stageRun{Stage: p, run: r, seq: newSequence(2 * r.cores), name: r.stageName(p)}
+	s := &stageRun{Stage: p, run: r, seq: newSequence(2*r.cores, r.options.Memory/inputShare), name: r.stageName(p)}
 	r.stages, r.byID[p.ID] = []*stageRun{s}, s
 	return s, nil
 }

@@ -16,6 +16,7 @@ import (
 // A unit is one block or batch on its way through a stage.
 type unit struct {
 	number  int64
+	held    int64 // bytes of input, as the sequence counts them
 	block   *connector.Block
 	batch   *chunk.Batch
 	piece   []byte // what a task gave elsewhere
@@ -228,6 +229,7 @@ func (s *stageRun) next(ctx context.Context) *unit {
 		s.issued = -1
 	default:
 		s.issued++
+		s.seq.hold(u)
 	}
 	return u
 }
