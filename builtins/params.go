@@ -172,15 +172,6 @@ func strs(name string, field func(*draft) *[]string) param {
 	}}
 }
 
-// text records a value for people only, for operators that have no more than their place in the graph.
-func text(name string) param {
-	return param{name: name, set: func(d *draft, v starlark.Value) error {
-		d.option(name, v.String())
-		d.addValue(name, v)
-		return nil
-	}}
-}
-
 // duration is text such as "1h30m", or a value of the module time.
 func duration(name string) param {
 	return param{name: name, set: func(d *draft, v starlark.Value) error {

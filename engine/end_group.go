@@ -300,14 +300,6 @@ func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
 	return nil
 }
 
-func laneColumn(lanes []uint32) chunk.Column {
-	c := chunk.Column{Kind: chunk.Int, N: len(lanes), Ints: make([]int64, len(lanes))}
-	for i, lane := range lanes {
-		c.Ints[i] = int64(lane)
-	}
-	return c
-}
-
 // deliver passes routed records on to the folding goroutines, or merges a unit's combined states, in order.
 func (g *groupEnd) deliver(u *unit) error {
 	g.seen = g.seen || u.emitted > 0
@@ -504,30 +496,6 @@ func (g *groupEnd) emit(ctx context.Context, k *operator.Keyed) error {
 	return g.stage.emit(ctx, b)
 }
 
-// gathers says that the op brings the states of all lanes together.
-func (g *groupEnd) gathers() bool { return g.op.Kind == OpDepartition || g.op.Kind == OpAggregate }
-
-// gathered appends what the final state of an op that gathers stands for.
-func (g *groupEnd) gathered(b *chunk.Batch, state starlark.Value) error {
-	if g.op.Kind == OpDepartition {
-		return g.emitDone(b, state)
-	}
-	return emitState(b, state, g.op.Emit)
-}
-
-// emitDone appends what done makes of a departition's state, as one record.
-func (g *groupEnd) emitDone(b *chunk.Batch, state starlark.Value) error {
-	if g.done != nil {
-		var err error
-		if state, err = g.done.Flush(state); err != nil {
-			return err
-		}
-	}
-	state.Freeze()
-	b.Append(state)
-	return nil
-}
-
 // emitEmpty emits what an unkeyed op gives for no records.
 func (g *groupEnd) emitEmpty(ctx context.Context) error {
 	b := new(chunk.Batch)
@@ -544,52 +512,6 @@ func (g *groupEnd) emitEmpty(ctx context.Context) error {
 		}
 	}
 	return g.stage.emit(ctx, b)
-}
-
-// emitLanes emits the state of every lane in order; a lane without records has the initial state.
-func (g *groupEnd) emitLanes(ctx context.Context) error {
-	r, err := g.stage.reducer(g.op)
-	if err != nil {
-		return err
-	}
-	r.Prints = g.prints.add
-	initial := kernel.NewFolder(r, g.stage.run.env)
-	next := 0
-	one := func(state starlark.Value) error {
-		b := new(chunk.Batch)
-		if err := g.release(b, released{state: state, lane: next}); err != nil {
-			return err
-		}
-		next++
-		return g.stage.emit(ctx, b)
-	}
-	upTo := func(lane int) error {
-		for next < lane {
-			state, err := initial.Initial(uint32(next))
-			if err != nil {
-				return err
-			}
-			if err := one(state); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	err = g.groups.Emit(ctx, func(k *operator.Keyed) error {
-		for i := range k.Keys.N {
-			if err := upTo(int(k.Keys.Ints[i])); err != nil {
-				return err
-			}
-			if err := one(k.Values.At(i)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return g.located(err)
-	}
-	return upTo(g.lanes)
 }
 
 func (g *groupEnd) stopFolding() {

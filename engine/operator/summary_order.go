@@ -67,10 +67,7 @@ func splitPlaced(c *chunk.Column, op string) (values chunk.Column, ordinals []ch
 func NewListInOrder() Aggregate { return &orderedList{listAggregate: listAggregate{limit: -1}} }
 
 // An orderedList is lists of values with their ordinals.
-type orderedList struct {
-	listAggregate
-	ords []chunk.Ordinal
-}
+type orderedList struct{ listAggregate }
 
 func (a *orderedList) foldsOrdinals() {}
 
