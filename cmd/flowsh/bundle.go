@@ -17,6 +17,7 @@ import (
 // A bundle is a job as it travels: the command line with the script, all files that it loads, and what it asked of
 // the environment. Loaded anywhere it gives the same graph.
 type bundle struct {
+	Dir    string            `json:"dir"`    // that relative paths are relative to
 	Before []string          `json:"before"` // flags in front of the script
 	Rest   []string          `json:"rest"`
 	Files  map[string][]byte `json:"files"`
@@ -27,7 +28,11 @@ type bundle struct {
 
 // pack loads a script and gives its bundle beside the job.
 func (c *cli) pack(before, rest []string) (*builtins.Job, *runLine, *bundle, error) {
-	b := &bundle{Before: before, Rest: rest, Files: map[string][]byte{}, Env: map[string]string{}, Now: c.host.Clock.Now().UTC()}
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	b := &bundle{Dir: dir, Before: before, Rest: rest, Files: map[string][]byte{}, Env: map[string]string{}, Now: c.host.Clock.Now().UTC()}
 	var stdin bytes.Buffer
 	h := *c.host
 	h.Clock = fixedClock{h.Clock, b.Now}
@@ -47,11 +52,12 @@ func (c *cli) pack(before, rest []string) (*builtins.Job, *runLine, *bundle, err
 	return job, line, b, err
 }
 
-// unpack loads a bundle: what pack has seen is all that the script sees, except for the input of the job.
-func (c *cli) unpack(data []byte) (*builtins.Job, engine.Options, error) {
+// unpack loads a bundle: what pack has seen is all that the script sees, except for the input of the job. dir is what
+// the job's paths are relative to.
+func (c *cli) unpack(data []byte) (job *builtins.Job, options engine.Options, dir string, err error) {
 	var b bundle
 	if err := json.Unmarshal(data, &b); err != nil {
-		return nil, engine.Options{}, fmt.Errorf("the bundle is damaged: %w", err)
+		return nil, options, "", fmt.Errorf("the bundle is damaged: %w", err)
 	}
 	h := *c.host
 	h.Clock = fixedClock{h.Clock, b.Now}
@@ -65,10 +71,10 @@ func (c *cli) unpack(data []byte) (*builtins.Job, engine.Options, error) {
 	job, line, err := loading.load(b.Before, b.Rest)
 	c.console = loading.console
 	if err != nil {
-		return nil, engine.Options{}, err
+		return nil, options, "", err
 	}
-	options, err := loading.options(line, job)
-	return job, options, err
+	options, err = loading.options(line, job)
+	return job, options, b.Dir, err
 }
 
 // A fixedClock says that it is now the time at which the job began.

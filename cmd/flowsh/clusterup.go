@@ -22,6 +22,8 @@ type clusterLine struct {
 	Cores        coreCount `short:"j"` // of each worker
 	Mem          budget    `short:"m"` // of each worker
 	Keys         string    // folder of certificates; "": none are used
+	AllowRead    []string  `sep:"none"` // folders; none: all
+	AllowWrite   []string  `sep:"none"`
 	dir          string
 }
 
@@ -96,20 +98,22 @@ func (c *cli) clusterUp(line *clusterLine) error {
 		return err
 	}
 	state := new(localCluster)
-	var keys []string
+	flags, err := line.grants()
+	if err != nil {
+		return err
+	}
 	if line.Keys != "" {
 		if _, err := c.credentials(line.Keys, transport.Master); err != nil {
 			return err
 		}
-		var err error
 		if state.Keys, err = filepath.Abs(line.Keys); err != nil {
 			return err
 		}
-		keys = []string{"--keys", state.Keys}
+		flags = append(flags, "--keys", state.Keys)
 	}
 	address := filepath.Join(line.dir, "master.address")
 	_ = os.Remove(address) // of an earlier cluster
-	if err := c.background(line, state, "master", append(keys, "--listen", "127.0.0.1:0", "--announce", address)...); err != nil {
+	if err := c.background(line, state, "master", append(slices.Clone(flags), "--listen", "127.0.0.1:0", "--announce", address)...); err != nil {
 		return err
 	}
 	text, err := c.appears(address)
@@ -120,7 +124,7 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	state.Master, state.Gossip, _ = strings.Cut(string(text), "\n")
 	for i := range line.Workers {
 		name := fmt.Sprintf("worker-%d", i+1)
-		flags := append(slices.Clone(keys), "--join", state.Gossip)
+		flags := append(slices.Clone(flags), "--join", state.Gossip)
 		if line.Cores > 0 {
 			flags = append(flags, fmt.Sprintf("--cores=%d", line.Cores))
 		}
@@ -144,6 +148,24 @@ func (c *cli) clusterUp(line *clusterLine) error {
 		"  flowsh worker --join %s       add a worker\n"+
 		"  flowsh cluster down                        end them\n\n"+
 		"Elsewhere on this machine: export FLOWSH_MASTER=%s", line.Workers, state.Gossip, state.Master))
+}
+
+// grants are the flags that say what jobs may use: all files, unless the command line names folders, for whoever runs
+// jobs here is who has started the nodes.
+func (l *clusterLine) grants() (flags []string, err error) {
+	if len(l.AllowRead)+len(l.AllowWrite) == 0 {
+		return []string{"--allow-read=/", "--allow-write=/"}, nil
+	}
+	for flag, dirs := range map[string][]string{"--allow-read=": l.AllowRead, "--allow-write=": l.AllowWrite} {
+		for _, dir := range dirs {
+			if dir, err = filepath.Abs(dir); err != nil {
+				return nil, err
+			}
+			flags = append(flags, flag+dir)
+		}
+	}
+	slices.Sort(flags)
+	return flags, nil
 }
 
 // background starts a node in a session of its own, its messages going to a log file. Its name begins with its role.

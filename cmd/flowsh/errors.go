@@ -10,6 +10,7 @@ import (
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/connector"
+	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
 	"github.com/flowsh/flowsh/engine/transport"
@@ -63,7 +64,7 @@ func isLimit(err error) bool {
 
 // isMachine reports whether the machine failed. A file that is not there, or is a folder, is the data's fault.
 func isMachine(err error) bool {
-	if errors.Is(err, spill.ErrFull) || errors.Is(err, transport.ErrClosed) || errors.Is(err, transport.ErrFrame) || isA[*unreachableError](err) ||
+	if errors.Is(err, spill.ErrFull) || errors.Is(err, host.ErrNotGranted) || errors.Is(err, transport.ErrClosed) || errors.Is(err, transport.ErrFrame) || isA[*unreachableError](err) ||
 		isA[*cluster.RefusedError](err) {
 		return true
 	}

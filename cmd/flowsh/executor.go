@@ -12,6 +12,7 @@ import (
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/cluster"
+	"github.com/flowsh/flowsh/engine/host"
 )
 
 // executorLine are the flags with which an agent starts an executor.
@@ -19,6 +20,9 @@ type executorLine struct {
 	messageFlags `embed:""`
 	Cores        coreCount `short:"j"`
 	Mem          budget    `short:"m"`
+	Scratch      string    // a folder of its own, which the agent removes
+	AllowRead    []string  `sep:"none"`
+	AllowWrite   []string  `sep:"none"`
 }
 
 // executorCommand is the first word by which an agent starts an executor. Nobody types it.
@@ -47,8 +51,13 @@ func (c *cli) executor(flags []string) error {
 		Host: &h,
 		Load: func(data []byte) (*engine.Program, engine.Options, error) {
 			var options engine.Options
+			var dir string
 			var err error
-			if job, options, err = c.unpack(data); err != nil {
+			if job, options, dir, err = c.unpack(data); err != nil {
+				return nil, options, err
+			}
+			h.FS, err = host.Granted(host.Grant{Dir: dir, Read: line.AllowRead, Write: line.AllowWrite, Temp: line.Scratch})
+			if err != nil {
 				return nil, options, err
 			}
 			options.Cores, options.Memory, options.StepTime = int(line.Cores), memory, mostStepTime

@@ -130,31 +130,33 @@ Runs a job on a cluster. Output, messages and exit status are those of a run her
 arguments travel to the cluster; the files that it reads must be there under the same names. The master is that of
 --master, of $FLOWSH_MASTER, or of the cluster that flowsh cluster up has started. Ctrl-C ends the job.`,
 
-	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] | down | status
+	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] [--allow-read DIR] [--allow-write DIR] | down | status
 
 Starts a master and workers on this machine, as processes of their own, ends them, or lists them. -j and -m are for
-each worker; with --keys they talk encrypted. A whole session:
+each worker; with --keys they talk encrypted. Jobs may use all files unless folders are named. A whole session:
 
   flowsh cluster up -n 3
   flowsh submit wordcount.star books/*.txt
   flowsh nodes
   flowsh cluster down`,
 
-	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--name NAME] [-j CORES] [-m SIZE] [--announce FILE]
+	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--announce FILE]
 
 Starts the master of a cluster, at 127.0.0.1:7420 unless --listen says otherwise. Off loopback it needs keys. It says
-at which address it gossips: that is what others join. -j and -m are for each job that it runs. --announce writes both
-addresses to a file. A whole cluster:
+at which address it gossips: that is what others join. Jobs write only below the folders of --allow-write, which may be
+given several times, as may --allow-read; without them they reach no file. -j and -m are for each job that it runs.
+--announce writes both addresses to a file. A whole cluster:
 
   flowsh keygen keys                                          once; then copy the files that each node needs
-  flowsh master --listen 10.0.0.1:7420 --gossip 10.0.0.1:7421 --keys keys
-  flowsh worker --join 10.0.0.1:7421 --keys keys              on other machines
+  flowsh master --listen 10.0.0.1:7420 --gossip 10.0.0.1:7421 --keys keys --allow-read /data --allow-write /data/out
+  flowsh worker --join 10.0.0.1:7421 --keys keys --allow-read /data   on other machines
   flowsh submit --master 10.0.0.1:7420 --keys keys job.star   from anywhere`,
 
-	"worker": `flowsh worker --join HOST:PORT[,HOST:PORT...] [--gossip HOST:PORT] [--keys DIR] [--name NAME] [-j CORES] [-m SIZE]
+	"worker": `flowsh worker --join HOST:PORT[,HOST:PORT...] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--name NAME] [-j CORES] [-m SIZE]
 
 Starts a worker, which does tasks of the jobs that a master runs. --join names where members of the cluster gossip,
-any of them: the worker finds the master through them. It may come and go while jobs run. -j and -m are for each job.`,
+any of them: the worker finds the master through them. It may come and go while jobs run. Jobs read only below the
+folders of --allow-read, which may be given several times. -j and -m are for each job.`,
 
 	"nodes": `flowsh nodes [--master HOST:PORT] [--keys DIR] [--json]
 

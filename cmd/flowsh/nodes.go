@@ -36,6 +36,8 @@ type nodeFlags struct {
 	Join   string    // addresses of members' gossip, separated by commas
 	Cores  coreCount `short:"j"`
 	Mem    budget    `short:"m"`
+	// Folders that jobs may use.
+	AllowRead, AllowWrite []string `sep:"none"`
 }
 
 type masterLine struct {
@@ -67,6 +69,17 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (cluster.A
 		return cluster.Agent{}, err
 	}
 	flags := []string{fmt.Sprintf("--cores=%d", f.cores()), fmt.Sprintf("--mem=%d", memory)}
+	for flag, dirs := range map[string][]string{"--allow-read": f.AllowRead, "--allow-write": f.AllowWrite} {
+		for _, dir := range dirs {
+			if err := c.isFolder(flag, dir); err != nil {
+				return cluster.Agent{}, err
+			}
+			if dir, err = filepath.Abs(dir); err != nil {
+				return cluster.Agent{}, err
+			}
+			flags = append(flags, flag+"="+dir)
+		}
+	}
 	level := slog.LevelInfo
 	if m.Quiet {
 		level = slog.LevelError

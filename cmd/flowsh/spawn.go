@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -18,22 +19,19 @@ func (c *cli) spawn(flags ...string) func(context.Context) (io.ReadWriteCloser, 
 		if err != nil {
 			return nil, err
 		}
-		cmd := exec.Command(self, append([]string{executorCommand}, flags...)...)
+		scratch, err := os.MkdirTemp(c.host.FS.TempDir(), "flowsh-executor-")
+		if err != nil {
+			return nil, err
+		}
+		cmd := exec.Command(self, append([]string{executorCommand, "--scratch=" + scratch}, flags...)...)
 		said := &lastWords{to: c.host.Stderr}
 		cmd.Env, cmd.Stderr = []string{}, said
 		setProcessGroup(cmd)
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			return nil, err
+		p := &process{cmd: cmd, said: said, scratch: scratch}
+		if err := p.start(); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(scratch))
 		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			return nil, err
-		}
-		if err := cmd.Start(); err != nil {
-			return nil, err
-		}
-		return &process{Reader: out, Writer: in, in: in, cmd: cmd, said: said}, nil
+		return p, nil
 	}
 }
 
@@ -41,11 +39,25 @@ func (c *cli) spawn(flags ...string) func(context.Context) (io.ReadWriteCloser, 
 type process struct {
 	io.Reader
 	io.Writer
-	in    io.Closer
-	cmd   *exec.Cmd
-	said  *lastWords
-	once  sync.Once
-	death string
+	in      io.Closer
+	cmd     *exec.Cmd
+	said    *lastWords
+	scratch string // folder
+	once    sync.Once
+	death   string
+}
+
+func (p *process) start() error {
+	in, err := p.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	p.Reader, p.Writer, p.in = out, in, in
+	return p.cmd.Start()
 }
 
 // Close implements io.Closer.
@@ -54,6 +66,7 @@ func (p *process) Close() error {
 		_ = p.in.Close()
 		_ = killGroup(p.cmd) // it may have ended by itself
 		_ = p.cmd.Wait()     // the state says how
+		_ = os.RemoveAll(p.scratch)
 		p.death = describeDeath(p.cmd.ProcessState, p.said.String())
 	})
 	return nil
