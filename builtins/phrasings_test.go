@@ -11,7 +11,7 @@ import (
 )
 
 // phrasings is usual ways to say the same. All of them are compiled, and what they add up is combined before the
-// shuffle. The first is what the others are to give, but for the order of lanes.
+// shuffle, but for floats, which are added in order. The first is what the others are to give, but for the order of lanes.
 var phrasings = map[string][]string{
 	"words": {
 		"job = lines().flat_map(lambda l: l.split()).count(by = lambda w: w)",
@@ -22,6 +22,13 @@ var phrasings = map[string][]string{
 		"def add(acc, w):\n    if w in acc:\n        acc[w] += 1\n    else:\n        acc[w] = 1\n    return acc\n\njob = lines().flat_map(lambda l: l.split()).reduce({}, add)",
 		"job = lines().flat_map(lambda l: l.split()).map(lambda w: (w, 1)).reduce(0, lambda n, w, one: n + one, by = 0)",
 		"def add(acc, w):\n    acc.setdefault(w, 0)\n    acc[w] += 1\n    return acc\n\njob = lines().flat_map(lambda l: l.split()).partition(lambda w: w[:1], lanes = 5).reduce(dict, add)",
+	},
+	"floats": {
+		"job = lines().map(lambda l: (l[:1], len(l) / 7)).reduce(0.0, lambda s, k, x: s + x, by = 0)",
+		"job = lines().map(lambda l: (l[:1], len(l) / 7)).reduce((0, 0.0), lambda s, k, x: (s[0] + 1, s[1] + x), by = 0).map(lambda k, s: (k, s[1]))",
+		"def add(acc, k, x):\n    acc[k] = acc.get(k, 0) + x\n    return acc\n\njob = lines().map(lambda l: (l[:1], len(l) / 7)).reduce({}, add)",
+		"def add(acc, r):\n    if r[0] not in acc:\n        acc[r[0]] = 0.0\n    acc[r[0]] += r[1]\n    return acc\n\njob = lines().map(lambda l: (l[:1], len(l) / 7)).partition(0).reduce({}, add)",
+		"def map(line):\n    return {\"key\": line[:1], \"x\": len(line) / 7}\n\ndef partition(r):\n    return r[\"key\"]\n\ndef reduce(acc, r):\n    n, x = acc.get(r[\"key\"], (0, 0))\n    acc[r[\"key\"]] = (n + 1, x + r[\"x\"])\n    return acc\n\ndef map2(k, s):\n    return (k, s[1])",
 	},
 	"fields": {
 		"job = lines().map(lambda l: (l[:1], len(l))).reduce((0, 0), lambda s, k, n: (s[0] + 1, s[1] + n), by = 0)",
@@ -48,7 +55,11 @@ func TestPhrasings(t *testing.T) {
 		for i, script := range all {
 			t.Run(fmt.Sprint(name, i), func(t *testing.T) {
 				plan := planOf(t, script)
-				if !strings.Contains(plan, "combined before the shuffle") || strings.Contains(strings.SplitN(plan, "-> ", 2)[1], "f interpreted") {
+				how := "combined before the shuffle"
+				if name == "floats" {
+					how = "added in order"
+				}
+				if !strings.Contains(plan, how) || strings.Contains(strings.SplitN(plan, "-> ", 2)[1], "f interpreted") {
 					t.Errorf("the plan is\n%s", plan)
 				}
 				want := ""

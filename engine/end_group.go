@@ -102,7 +102,10 @@ func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
 	if err := g.columns(); err != nil {
 		return nil, err
 	}
-	g.combined = combines(op) || g.delta != nil
+	g.combined = combines(op)
+	if g.delta != nil {
+		g.combined = !g.delta.Ordered
+	}
 	aggregate, err := g.aggregate()
 	if err != nil {
 		return nil, err
@@ -205,7 +208,7 @@ func (g *groupEnd) aggregate() (func() (operator.Aggregate, error), error) {
 		}, nil
 	}
 	if g.delta != nil {
-		return g.integers(), nil
+		return g.additions(), nil
 	}
 	return g.reduce()
 }
@@ -253,6 +256,7 @@ func (g *groupEnd) work(n int, u *unit) error {
 		}
 		return g.located(err)
 	}
+	g.ledger.folded.Add(u.emitted - int64(u.out.Len)) // rows are folded: a reducer may make more or fewer of a record
 	u.ready = g.route(&w.keyed)
 	return nil
 }

@@ -53,21 +53,30 @@ var integerKinds = map[kernel.PartKind]operator.IntegerKind{
 	kernel.PartLeast: operator.LeastInt, kernel.PartMost: operator.MostInt,
 }
 
-// integers makes the aggregate of a reducer that only adds ints to its state.
-func (g *groupEnd) integers() func() (operator.Aggregate, error) {
+// additions makes the aggregate of a reducer that only adds to its state.
+func (g *groupEnd) additions() func() (operator.Aggregate, error) {
 	d := g.delta
 	if !d.Keyed && g.op.Funcs["by"] == "" && g.lanes == 0 {
 		g.state = d.Initial()
 	}
 	var parts []operator.IntegerPart
 	for _, p := range d.Parts {
-		parts = append(parts, operator.IntegerPart{Kind: integerKinds[p.Kind], Start: p.Start})
+		start, _ := p.Start.(starlark.Int)
+		n, _ := start.Int64()
+		parts = append(parts, operator.IntegerPart{Kind: integerKinds[p.Kind], Start: n})
 	}
 	var value func([]starlark.Value) starlark.Value
 	if d.Shape != kernel.Scalar && len(parts) == 1 || d.Shape == kernel.ListOf {
 		value = d.Value
 	}
-	return func() (operator.Aggregate, error) { return operator.NewIntegers(parts, value), nil }
+	if !d.Ordered {
+		return func() (operator.Aggregate, error) { return operator.NewIntegers(parts, value), nil }
+	}
+	var starts []starlark.Value
+	for _, p := range d.Parts {
+		starts = append(starts, p.Start)
+	}
+	return func() (operator.Aggregate, error) { return operator.NewRunningSums(starts, value), nil }
 }
 
 // laneByKey says that records are partitioned by the key that they add to: then keys tell lanes, and the chain need

@@ -169,6 +169,9 @@ func (e *Explanation) grouping(s *Stage, op *Op) string {
 	if d := e.adds[op.ID]; d != nil && d.Keyed {
 		where = fmt.Sprintf("by the key that it changes, in %d buckets", buckets)
 	}
+	if d := e.adds[op.ID]; d != nil && d.Ordered {
+		return where + ", added in order, because not all numbers are known to be ints"
+	}
 	if e.adds[op.ID] != nil || combines(op) && (op.Window == nil || op.Window.combines()) {
 		return where + ", combined before the shuffle"
 	}

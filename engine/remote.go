@@ -101,7 +101,7 @@ func (w *worker) adopt(u *unit) error {
 		return u.err
 	}
 	failed := u.err
-	if u.out, err = p.output(len(w.stage.chain.Columns)); err != nil {
+	if u.out, err = p.output(w.stage.chain.OutputColumns()); err != nil {
 		return err
 	}
 	if err := w.stage.end.work(w.number, u); err != nil {

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -11,17 +12,21 @@ import (
 // of ints, part by part. Such a reducer need not see one record after another: called with an empty state it gives
 // what its record adds, and what records add can be put together in any order, because ints are exact.
 //
+// Where it is not known that all numbers are ints, they are added in the order of the records, and only sums will do:
+// then the Delta is Ordered.
+//
 // The parts are those of the state, or where the state is a dict those of the values of its keys.
 type Delta struct {
 	Step  // the reducer: Op, Name, At, Fn, Using
-	Keyed bool
-	Shape Shape
+	Keyed   bool
+	Ordered bool
+	Shape   Shape
 	Parts []Part
 
 	initial starlark.Value       // not Keyed: the state to begin with, with 0 for sums
 	zeros   []starlark.Value     // the parts of zero
 	zero    starlark.Value       // Keyed: what a key is taken to have
-	starts  map[int]int64        // Keyed: what a part is where its key is missing
+	starts  map[int]starlark.Value        // Keyed: what a part is where its key is missing
 	key     string               // Keyed: the text of the only key that a record changes; "": it is not known
 	several bool                 // there is more than one such text
 	merged  map[syntax.Stmt]bool // statements that only make a key to which the next one adds
@@ -51,7 +56,9 @@ const (
 // A Part is a number of a state.
 type Part struct {
 	Kind  PartKind
-	Start int64 // what it is before the first record; only of a state that is not Keyed
+	Start starlark.Value // the number before the first record; nil for a state that is Keyed
+
+	changes int // statements that change it
 }
 
 // maxParts is how many parts a state may have.
@@ -82,7 +89,7 @@ func (d *Delta) Value(parts []starlark.Value) starlark.Value {
 func (d *Delta) Initial() starlark.Value {
 	parts := make([]starlark.Value, len(d.Parts))
 	for i, p := range d.Parts {
-		parts[i] = starlark.MakeInt64(p.Start)
+		parts[i] = p.Start
 	}
 	return d.Value(parts)
 }
@@ -130,7 +137,7 @@ func (d *Delta) parts(dst []starlark.Value, v starlark.Value) ([]starlark.Value,
 				dst = append(dst, x.Index(i))
 			}
 		}
-	case starlark.Int:
+	case starlark.Int, starlark.Float:
 		if d.Shape == Scalar {
 			dst = append(dst, x)
 		}
@@ -139,16 +146,27 @@ func (d *Delta) parts(dst []starlark.Value, v starlark.Value) ([]starlark.Value,
 		return nil, d.unlike(v)
 	}
 	for _, part := range dst[n:] {
-		if _, ok := part.(starlark.Int); !ok {
+		if !d.takes(part) {
 			return nil, d.unlike(part)
 		}
 	}
 	return dst, nil
 }
 
+// takes says that a value may be a part.
+func (d *Delta) takes(v starlark.Value) bool {
+	switch v.(type) {
+	case starlark.Int:
+		return true
+	case starlark.Float:
+		return d.Ordered
+	}
+	return false
+}
+
 // unlike is the error of a state that a delta cannot have.
 func (d *Delta) unlike(v starlark.Value) error {
-	return fmt.Errorf("a bug of flowsh: %s was taken to add up ints, and made a %s: run it with --kernels=off", d.Name, v.Type())
+	return fmt.Errorf("a bug of flowsh: %s was taken to add up numbers, and made a %s: run it with --kernels=off", d.Name, v.Type())
 }
 
 // Decompose finds out whether a reducer only adds to its state; by says that its states are by key already, and
@@ -168,10 +186,13 @@ func Decompose(r *Reducer, by bool, chain *Chain, env *Env) (d *Delta, err error
 	if !ok || r.Fn.Source == nil {
 		refuse(0, "is not a function of the script")
 	}
-	d = &Delta{Step: Step{Op: r.Op, Name: r.Name, At: r.At, Fn: r.Fn, Using: r.Using}, starts: map[int]int64{}, merged: map[syntax.Stmt]bool{}}
+	d = &Delta{Step: Step{Op: r.Op, Name: r.Name, At: r.At, Fn: r.Fn, Using: r.Using}, starts: map[int]starlark.Value{}, merged: map[syntax.Stmt]bool{}}
 	d.begin(r, by, env)
 	a := newKeyedReader(d, r.Fn.Source, fn)
 	a.reducer(r, chain.shade())
+	if d.Ordered && a.several {
+		refuse(0, "adds what is not known to be an int, several times")
+	}
 	d.settle()
 	return d, nil
 }
@@ -215,19 +236,36 @@ func (d *Delta) begins(values []starlark.Value) {
 		refuse(0, "starts with no number")
 	}
 	for _, v := range values {
-		i, ok := v.(starlark.Int)
-		n, fits := i.Int64()
-		if !ok || !fits {
-			refuse(0, "starts with %s, not with ints", v.Type())
+		if !d.startsWith(v) {
+			refuse(0, "starts with %s, not with small ints", v.Type())
 		}
-		d.Parts = append(d.Parts, Part{Start: n})
+		d.Parts = append(d.Parts, Part{Start: v})
 	}
+}
+
+// startsWith says that a part may start as a value. One that starts as a float is never an int, and -0.0 is what adding
+// 0 to it would change.
+func (d *Delta) startsWith(v starlark.Value) bool {
+	switch v := v.(type) {
+	case starlark.Int:
+		_, small := v.Int64()
+		return small
+	case starlark.Float:
+		d.Ordered = true
+		return v != 0 || !math.Signbit(float64(v))
+	}
+	return false
 }
 
 // settle makes the empty state, when the kinds of all parts are known.
 func (d *Delta) settle() {
 	if len(d.Parts) == 0 {
 		refuse(0, "changes no key")
+	}
+	for _, p := range d.Parts {
+		if d.Ordered && (p.Kind == PartLeast || p.Kind == PartMost || p.changes > 1) {
+			refuse(0, "does more than to add one number that is not known to be an int")
+		}
 	}
 	parts := make([]starlark.Value, len(d.Parts))
 	if d.Keyed {
@@ -236,8 +274,11 @@ func (d *Delta) settle() {
 	}
 	for i, p := range d.Parts {
 		parts[i] = starlark.MakeInt(0)
+		if _, float := p.Start.(starlark.Float); float {
+			parts[i] = starlark.Float(0)
+		}
 		if p.Kind == PartLeast || p.Kind == PartMost {
-			parts[i] = starlark.MakeInt64(p.Start)
+			parts[i] = p.Start
 		}
 	}
 	switch d.Shape {
@@ -254,10 +295,13 @@ func (d *Delta) settle() {
 func (d *Delta) settleKeys(parts []starlark.Value) {
 	for i, p := range d.Parts {
 		start := d.starts[i]
-		if start != 0 && (p.Kind == PartSum || p.Kind == PartKept) {
+		if start == nil {
+			start = starlark.MakeInt(0)
+		}
+		if bool(start.Truth()) && (p.Kind == PartSum || p.Kind == PartKept) {
 			refuse(0, "starts keys with what is not 0")
 		}
-		parts[i] = starlark.MakeInt64(start)
+		parts[i] = start
 	}
 	d.zero, d.zeros = d.Value(parts), parts
 }

@@ -77,11 +77,17 @@ func (b *builder) appendParts(at int, parts []operand) []code {
 		case integer:
 			g := p.int
 			codes[i] = func(f *frame) { f.out.Columns[n].AppendInt(g(f)) }
+		case float:
+			g := p.float
+			codes[i] = func(f *frame) { f.out.Columns[n].AppendFloat(g(f)) }
+			if !b.chain.Delta.Ordered {
+				codes[i] = fails
+			}
 		case boxedAny:
 			g := p.value
 			codes[i] = func(f *frame) {
-				v, ok := g(f).(starlark.Int)
-				if !ok {
+				v := g(f)
+				if !b.chain.Delta.takes(v) {
 					f.bail(otherType, 0)
 				}
 				f.out.Columns[n].Append(v)

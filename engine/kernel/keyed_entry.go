@@ -160,19 +160,14 @@ func (r *keyedReader) startOf(e syntax.Expr) (other string) {
 	if t, ok := r.constant(e).(starlark.Tuple); ok {
 		r.shaped(TupleOf, len(t))
 		for i, v := range t {
-			n, ok := v.(starlark.Int)
-			start, fits := n.Int64()
-			if !ok || !fits {
-				refuse(r.line, "keeps values that are no ints")
-			}
-			r.startsAt(i, start)
+			r.startsAt(i, v)
 		}
 		return ""
 	}
 	r.shape(e)
 	values := r.valuesOf(e)
 	for i, v := range values {
-		if n, ok := r.constantInt(v); ok {
+		if n := r.constantNumber(v); n != nil {
 			r.startsAt(i, n)
 			continue
 		}
@@ -185,9 +180,12 @@ func (r *keyedReader) startOf(e syntax.Expr) (other string) {
 }
 
 // startsAt notes a constant that stands for a part of a missing key.
-func (r *keyedReader) startsAt(i int, n int64) {
+func (r *keyedReader) startsAt(i int, n starlark.Value) {
 	d := r.d
-	if old, ok := d.starts[i]; ok && old != n {
+	if !d.startsWith(n) {
+		refuse(r.line, "keeps values that are no ints")
+	}
+	if old := d.starts[i]; old != nil && !identical(old, n) {
 		refuse(r.line, "starts keys with several values")
 	}
 	d.starts[i] = n
@@ -203,8 +201,7 @@ func (r *keyedReader) orDefault(e *syntax.BinaryExpr) (shade, bool) {
 	if !ok || dot.Name.Name != "get" || !r.isState(dot.X) {
 		return shade{}, false
 	}
-	zero, constant := r.constantInt(e.Y)
-	if !constant || zero != 0 {
+	if r.constantNumber(e.Y) == nil {
 		refuseAt(e, "starts keys with what is not 0")
 	}
 	r.free(call.Args[0])

@@ -26,6 +26,8 @@ type keyedReader struct {
 	asking    map[string]bool // texts of keys that are there in the branch that is read
 	dirty     bool            // a call of this statement may have changed a list or a dict
 	record    *Func           // how records are passed; nil: not known
+	loops     int             // around what is read
+	several   bool            // a record may add to a part several times
 	stored    []shade         // parts that were changed
 	result    shade
 }
@@ -260,10 +262,35 @@ func (r *keyedReader) add(x, y shade, op syntax.Token, what syntax.Expr) shade {
 	return p
 }
 
+// mustBeInt sees to it that what may be no int is added in order: once by each record.
 func (r *keyedReader) mustBeInt(p shade, what syntax.Expr) {
-	if !p.whole {
-		refuseAt(what, "adds what is not known to be an int")
+	if r.loops > 0 || len(p.added) > 1 {
+		r.several = true
 	}
+	if !p.whole {
+		r.d.Ordered = true
+	}
+	if r.several && r.d.Ordered {
+		refuseAt(what, "adds what is not known to be an int, several times")
+	}
+}
+
+// constantNumber is the number that an expression always is; nil: it is none.
+func (r *keyedReader) constantNumber(e syntax.Expr) starlark.Value {
+	if n, ok := r.constantInt(e); ok {
+		return starlark.MakeInt64(n)
+	}
+	switch e := unparen(e).(type) {
+	case *syntax.Literal:
+		if x, ok := e.Value.(float64); ok {
+			return starlark.Float(x)
+		}
+	case *syntax.Ident:
+		if x, ok := r.constant(e).(starlark.Float); ok {
+			return x
+		}
+	}
+	return nil
 }
 
 func (r *keyedReader) conditional(e *syntax.CondExpr) shade {

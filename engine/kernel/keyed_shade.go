@@ -141,8 +141,11 @@ func (r *keyedReader) joinPart(a, b shade) shade {
 	}
 	a.part = r.joinKind(a.part, b.part)
 	a.whole = a.whole && b.whole
-	if !slices.Equal(a.added, b.added) {
-		a.added = []string{"either"}
+	switch {
+	case len(b.added) > len(a.added):
+		a.added = b.added
+	case len(a.added) == len(b.added) && len(a.added) > 0 && !slices.Equal(a.added, b.added):
+		a.added = append([]string{"either"}, a.added[1:]...)
 	}
 	if a.other == "" {
 		a.other = b.other

@@ -271,7 +271,15 @@ func (r *keyedReader) keepPart(p shade, stmt syntax.Stmt) {
 	}
 	r.d.Parts[p.index].Kind = r.joinKind(r.d.Parts[p.index].Kind, p.part)
 	r.stored = append(r.stored, p)
-	r.d.stores(p.key)
+	if p.part != PartKept {
+		r.d.Parts[p.index].changes++
+	}
+	if r.d.stores(p.key); r.d.several {
+		r.several = true
+	}
+	if r.several && r.d.Ordered {
+		refuseAt(stmt, "adds what is not known to be an int, several times")
+	}
 	r.changed()
 }
 
@@ -343,6 +351,8 @@ func (r *keyedReader) joinVars(other []shade) {
 // forStmt reads a loop twice: what the first round leaves behind may be read by the second.
 func (r *keyedReader) forStmt(stmt *syntax.ForStmt) {
 	seq := r.free(stmt.X)
+	r.loops++
+	defer func() { r.loops-- }()
 	for range 2 {
 		before, ensured := slices.Clone(r.vars), maps.Clone(r.ensured)
 		syntax.Walk(stmt, func(n syntax.Node) bool {

@@ -65,6 +65,13 @@ var adding = []struct{ name, src string }{
 	{"an int", "initial = 3\ndef f(acc, w, n): return acc + len(w)"},
 	{"a lambda", "initial = 0\nf = lambda acc, w, n: acc + (1 if n > 3 else 0)"},
 	{"a greatest int", "initial = -5\ndef f(acc, w, n): return max(acc, int(n) - 9)"},
+	{"floats", "def f(acc, w, n):\n  acc[w] = acc.get(w, 0) + n / 3\n  return acc"},
+	{"ints and floats", "def f(acc, w, n):\n  acc[w] = (acc[w] if w in acc else 0.0) + (n / 3 if n % 2 else n)\n  return acc"},
+	{"floats in a list", "def f(acc, w, n):\n  if w not in acc:\n    acc[w] = [0, 0.0]\n  acc[w][0] += 1\n  acc[w][1] -= n / 7\n  return acc"},
+	{"floats that are no numbers", "def f(acc, w, n):\n  acc[w] = acc.get(w, 0) + float('nan' if n == 3 else '-0.0')\n  return acc"},
+	{"what is no number", "def f(acc, w, n):\n  acc[w] = acc.get(w, 0) + ('x' if n > 8 else 1)\n  return acc"},
+	{"floats and an int", "initial = (0, 1.5)\ndef f(acc, w, n): return (acc[0] + 1, acc[1] + n * 0.1)"},
+	{"floats that become one", "initial = 0\ndef f(acc, w, n): return acc + (n / 3 if n > 4 else n)"},
 	{"an int, twice", "initial = 0\ndef f(acc, w, n):\n  if n > 4:\n    return acc\n  for c in w.elems():\n    acc += 1\n  return acc"},
 	{"a tuple of ints", "initial = (0, 0, 1 << 40)\ndef f(acc, w, n):\n  a, b, c = acc\n  return (a + 1, b - int(n), min(c, int(n)))"},
 	{"a tuple of ints, some kept", "initial = (7, 0)\ndef f(acc, w, n): return (acc[0], acc[1] + 1) if n > 3 else acc"},
@@ -94,7 +101,7 @@ func folded(t testing.TB, r *Reducer, in *chunk.Batch) (starlark.Value, error) {
 	return state, err
 }
 
-// summed is what the records add, put together from the last to the first.
+// summed is what the records add, put together from the last to the first unless that must be done in order.
 func summed(d *Delta, out *Output) starlark.Value {
 	columns := out.Columns[len(out.Columns)-d.width():]
 	if d.Keyed {
@@ -112,7 +119,11 @@ func summed(d *Delta, out *Output) starlark.Value {
 			states[key.String()] = make([]starlark.Value, len(d.Parts))
 		}
 	}
-	for i := out.Len - 1; i >= 0; i-- {
+	for n := range out.Len {
+		i := out.Len - 1 - n
+		if d.Ordered {
+			i = n
+		}
 		key := starlark.Value(starlark.None)
 		if d.Keyed {
 			key = out.Columns[len(out.Columns)-d.width()].At(i)
@@ -120,8 +131,11 @@ func summed(d *Delta, out *Output) starlark.Value {
 		parts := states[key.String()]
 		for k := range parts {
 			v := columns[k].At(i)
-			if parts[k] != nil {
+			switch {
+			case parts[k] != nil:
 				v = d.Parts[k].join(parts[k], v)
+			case d.Ordered && !d.Keyed:
+				v = d.Parts[k].join(d.Parts[k].Start, v)
 			}
 			parts[k] = v
 		}
@@ -130,8 +144,8 @@ func summed(d *Delta, out *Output) starlark.Value {
 	for _, key := range order {
 		parts := states[key.String()]
 		for k, p := range d.Parts {
-			if !d.Keyed && (p.Kind == PartSum || p.Kind == PartKept) {
-				parts[k] = parts[k].(starlark.Int).Add(starlark.MakeInt64(p.Start))
+			if !d.Keyed && !d.Ordered && (p.Kind == PartSum || p.Kind == PartKept) {
+				parts[k] = p.join(p.Start, parts[k])
 			}
 		}
 		_ = all.SetKey(key, d.Value(parts)) // it was a key
@@ -185,7 +199,7 @@ func sameFailure(t *testing.T, err, want error) {
 // TestCompiledDeltas is about what must not be left to the interpreter.
 func TestCompiledDeltas(t *testing.T) {
 	for _, c := range adding {
-		if strings.Contains(c.name, "fails") || strings.Contains(c.name, "no key") || strings.Contains(c.name, "64 bits") || c.name == "a list by setdefault" {
+		if strings.Contains(c.name, "fails") || strings.Contains(c.name, "no key") || strings.Contains(c.name, "no number") || strings.Contains(c.name, "64 bits") || c.name == "a list by setdefault" {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
@@ -204,9 +218,15 @@ func TestCompiledDeltas(t *testing.T) {
 
 // foldedInOrder is reducers that do more than to add ints, and why.
 var foldedInOrder = []struct{ src, why string }{
-	{"def f(acc, w, n):\n  acc[w] = acc.get(w, 0) + n\n  return acc", "not known to be an int"},
-	{"def f(acc, w, n):\n  acc[w] = acc.get(w, 0) + 1.5\n  return acc", "not known to be an int"},
-	{"def f(acc, w, n):\n  acc[w] = acc.get(w, 0) + int(n) / 2\n  return acc", "not known to be an int"},
+	{"def f(acc, w, n):\n  for c in w.elems():\n    acc[c] = acc.get(c, 0) + n\n  return acc", "several times"},
+	{"def f(acc, w, n):\n  acc[w] = acc.get(w, 0) + n\n  acc['all'] = acc.get('all', 0) + n\n  return acc", "several times"},
+	{"def f(acc, w, n):\n  acc[w] = acc.get(w, 0) + n + n\n  return acc", "several times"},
+	{"def f(acc, w, n):\n  if n > 2:\n    acc[w] = acc.get(w, 0) + n\n  else:\n    acc[w] = acc.get(w, 0) + 0.5\n  return acc", "more than to add one number"},
+	{"def f(acc, w, n):\n  if w in acc:\n    acc[w] += n\n  else:\n    acc[w] = n\n  return acc", "another value"},
+	{"def f(acc, w, n):\n  acc[w] = max(acc.get(w, 0), n)\n  return acc", "not known to be an int"},
+	{"initial = (0.0, 0)\ndef f(acc, w, n): return (acc[0] + n, max(acc[1], 1))", "more than to add one number"},
+	{"initial = -0.0\ndef f(acc, w, n): return acc + n", "starts with float"},
+	{"initial = 0\ndef f(acc, w, n):\n  for c in w.elems():\n    acc += n\n  return acc", "several times"},
 	{"def f(acc, w, n):\n  acc[w] = acc.get(w, '') + w\n  return acc", "not known to be ints"},
 	{"def f(acc, w, n):\n  acc[w] = acc.get(w, 1) + 1\n  return acc", "what is not 0"},
 	{"def f(acc, w, n):\n  acc[w] = acc.get(w, 0) * 2 + 1\n  return acc", "otherwise than by adding"},
@@ -238,8 +258,6 @@ var foldedInOrder = []struct{ src, why string }{
 	{"def f(acc, w, n):\n  acc[w] = acc.get(w, 0) + 1\n  return {}", "returns something else"},
 	{"initial = {'a': 0}\ndef f(acc, w, n):\n  acc[w] = acc.get(w, 0) + 1\n  return acc", "dict that is not empty"},
 	{"initial = 0\ndef f(acc, w, n): return n", "returns something else"},
-	{"initial = 0\ndef f(acc, w, n): return acc + n", "not known to be an int"},
-	{"initial = 0.0\ndef f(acc, w, n): return acc + 1", "not with ints"},
 	{"initial = 0\ndef f(acc, w, n): return acc * 2", "otherwise than by adding"},
 	{"initial = 0\ndef f(acc, w, n): return acc + 1 if acc < 5 else acc", "otherwise than by adding"},
 	{"initial = (0, 0)\ndef f(acc, w, n): return (acc[1], acc[0])", "moves a number"},

@@ -68,5 +68,9 @@ func (p *Part) join(a, b starlark.Value) starlark.Value {
 		}
 		return a
 	}
-	return a.(starlark.Int).Add(b.(starlark.Int))
+	sum, err := starlark.Binary(syntax.PLUS, a, b)
+	if err != nil {
+		return starlark.String(err.Error())
+	}
+	return sum
 }

@@ -128,7 +128,7 @@ func (o *Output) reset(in *chunk.Batch, c *Chain) {
 	}
 	o.Batch.Reset()
 	o.Base, o.Origin = in.Base, in.Origin
-	if n := c.columns(); len(o.Columns) != n {
+	if n := c.OutputColumns(); len(o.Columns) != n {
 		o.Columns = make([]chunk.Column, n)
 	}
 	for i := range o.Columns {
@@ -155,8 +155,8 @@ func (c *Chain) laned() bool {
 	return slices.ContainsFunc(c.Steps, func(s Step) bool { return s.Kind == Lane && !s.Loose || s.Kind == Route })
 }
 
-// columns is how many columns the output has.
-func (c *Chain) columns() int {
+// OutputColumns is how many columns the output has.
+func (c *Chain) OutputColumns() int {
 	if c.Delta != nil {
 		return len(c.Columns) + c.Delta.width()
 	}
