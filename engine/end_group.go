@@ -50,6 +50,7 @@ type groupEnd struct {
 	done     *kernel.Folder          // departition's done; nil: there is none
 	delta    *kernel.Delta           // a reduce that only adds ints to its state; nil: another
 	combined bool                    // workers fold into tables of their own
+	reducer  *kernel.Reducer         // of delta
 	laneOf   func(key []byte) uint32 // the lane of a record by its key; nil: its own
 	prints   printLog
 	state    starlark.Value // what an unkeyed op emits for no records at all; nil: nothing

@@ -29,7 +29,7 @@ func (g *groupEnd) decompose() error {
 	}
 	r.Prints = func(chunk.Ordinal, string) {}
 	if d, refusal := decompose(g.op, r, &s.chain, s.run.env); refusal == nil {
-		g.delta, s.chain.Delta, s.chain.Discard = d, d, true
+		g.delta, g.reducer, s.chain.Delta, s.chain.Discard = d, r, d, true
 	}
 	return nil
 }
@@ -76,7 +76,10 @@ func (g *groupEnd) additions() func() (operator.Aggregate, error) {
 	for _, p := range d.Parts {
 		starts = append(starts, p.Start)
 	}
-	return func() (operator.Aggregate, error) { return operator.NewRunningSums(starts, value), nil }
+	running := operator.Running{Starts: starts, Value: value, Fail: func(row starlark.Tuple, parts []starlark.Value) error {
+		return d.Fail(g.reducer, g.stage.run.env, row, parts)
+	}}
+	return func() (operator.Aggregate, error) { return operator.NewRunningSums(running), nil }
 }
 
 // laneByKey says that records are partitioned by the key that they add to: then keys tell lanes, and the chain need

@@ -17,19 +17,21 @@ import (
 //
 // The parts are those of the state, or where the state is a dict those of the values of its keys.
 type Delta struct {
-	Step  // the reducer: Op, Name, At, Fn, Using
+	Step    // the reducer: Op, Name, At, Fn, Using
 	Keyed   bool
 	Ordered bool
 	Shape   Shape
-	Parts []Part
+	Parts   []Part
 
-	initial starlark.Value       // not Keyed: the state to begin with, with 0 for sums
-	zeros   []starlark.Value     // the parts of zero
-	zero    starlark.Value       // Keyed: what a key is taken to have
-	starts  map[int]starlark.Value        // Keyed: what a part is where its key is missing
-	key     string               // Keyed: the text of the only key that a record changes; "": it is not known
-	several bool                 // there is more than one such text
-	merged  map[syntax.Stmt]bool // statements that only make a key to which the next one adds
+	initial starlark.Value         // not Keyed: the state to begin with, with 0 for sums
+	zeros   []starlark.Value       // the parts of zero
+	zero    starlark.Value         // Keyed: what a key is taken to have
+	starts  map[int]starlark.Value // Keyed: what a part is where its key is missing
+	key     string                 // Keyed: the text of the only key that a record changes; "": it is not known
+	keyExpr syntax.Expr            // its expression
+	find    keyFinder              // Keyed and Ordered: gives the key
+	several bool                   // there is more than one such text
+	merged  map[syntax.Stmt]bool   // statements that only make a key to which the next one adds
 }
 
 // A Shape is how a state, or the value of a key, holds its parts.
@@ -192,6 +194,11 @@ func Decompose(r *Reducer, by bool, chain *Chain, env *Env) (d *Delta, err error
 	a.reducer(r, chain.shade())
 	if d.Ordered && a.several {
 		refuse(0, "adds what is not known to be an int, several times")
+	}
+	if d.Ordered && d.Keyed && d.keyExpr != nil {
+		if d.find = a.finder(d.keyExpr, 0); d.find == nil {
+			refuseAt(d.keyExpr, "adds what is not known to be an int to a key that is not simple")
+		}
 	}
 	d.settle()
 	return d, nil

@@ -245,6 +245,9 @@ func (r *keyedReader) assignElement(stmt *syntax.AssignStmt, e *syntax.IndexExpr
 		r.partsOf(x)
 		refuseAt(stmt, "changes an element of something else than %s", r.stateName)
 	}
+	if inner, ok := unparen(e.X).(*syntax.IndexExpr); ok {
+		r.d.keyExpr = inner.Y
+	}
 	old := r.index(e)
 	next := old
 	if stmt.Op == syntax.EQ {
@@ -295,6 +298,7 @@ func (r *keyedReader) assignKey(stmt *syntax.AssignStmt, e *syntax.IndexExpr) {
 	} else {
 		x = r.augmented(stmt, r.index(e))
 	}
+	r.d.keyExpr = e.Y
 	all := r.partsOf(x)
 	if key := r.textOf(e.Y); all[0].key != key {
 		refuseAt(stmt, "moves a value from one key of %s to another", r.stateName)

@@ -8,16 +8,24 @@ import (
 	"go.starlark.net/syntax"
 )
 
+// A Running says what NewRunningSums adds up.
+type Running struct {
+	// Starts has what each part is before the first record, nil where that is the first number itself.
+	Starts []starlark.Value
+	// Value makes the result of the parts; nil: it is their tuple, or the number itself.
+	Value func([]starlark.Value) starlark.Value
+	// Fail is the error of a record whose first part is a tuple in place of a number; parts is nil for a new group.
+	Fail func(row starlark.Tuple, parts []starlark.Value) error
+}
+
 // NewRunningSums adds numbers to a state for each group, one after another as Starlark's + does: unlike an exact
 // sum, what comes out of floats depends on their order, so records must come in the order of the flow. The values
-// are tuples of numbers, or numbers if there is one part. starts has what each part is before the first record, nil
-// where that is the first number itself. The result is what value makes of the parts, nil: their tuple, or the
-// number itself.
+// are tuples of numbers, or numbers if there is one part.
 //
-// States can be loaded but not combined. An int that a float cannot hold is a *RecordError.
-func NewRunningSums(starts []starlark.Value, value func([]starlark.Value) starlark.Value) Aggregate {
-	a := &runningSums{value: value, parts: make([]runningSum, len(starts))}
-	for i, s := range starts {
+// States can be loaded but not combined. An int that a float cannot hold is a *RecordError, and so is what Fail says.
+func NewRunningSums(of Running) Aggregate {
+	a := &runningSums{value: of.Value, fail: of.Fail, parts: make([]runningSum, len(of.Starts))}
+	for i, s := range of.Starts {
 		a.parts[i].start = s
 	}
 	return a
@@ -26,6 +34,7 @@ func NewRunningSums(starts []starlark.Value, value func([]starlark.Value) starla
 type runningSums struct {
 	parts []runningSum
 	value func([]starlark.Value) starlark.Value
+	fail  func(row starlark.Tuple, parts []starlark.Value) error
 }
 
 // A runningSum is a number for each group: an int64, a float, or an int that takes more.
@@ -45,8 +54,46 @@ const (
 	isWide
 )
 
+// Fold looks for a row that is a failure first: what follows it does not matter.
 func (a *runningSums) Fold(groups []int32, in *Keyed) error {
+	first := &in.Values
+	if len(a.parts) > 1 {
+		columns := tupleColumns(first)
+		if len(columns) == 0 {
+			return errState("reduce")
+		}
+		first = &columns[0]
+	}
+	if first.Kind != chunk.Any {
+		if first.Kind == chunk.Tuple && len(groups) > 0 {
+			return a.failAt(groups, in, first, 0)
+		}
+		return a.each(groups, in, (*runningSum).fold)
+	}
+	for i := range groups {
+		if _, failed := first.Values[i].(starlark.Tuple); failed {
+			return a.failAt(groups, in, first, i)
+		}
+	}
 	return a.each(groups, in, (*runningSum).fold)
+}
+
+// failAt folds what comes before a row that is a failure, and gives its error.
+func (a *runningSums) failAt(groups []int32, in *Keyed, first *chunk.Column, i int) error {
+	before := in.part(0, i)
+	if err := a.each(groups[:i], &before, (*runningSum).fold); err != nil {
+		return err
+	}
+	var parts []starlark.Value
+	for k := range a.parts {
+		if int(groups[i]) < len(a.parts[k].kinds) {
+			parts = append(parts, a.parts[k].at(groups[i]))
+		} else if a.parts[k].start != nil {
+			parts = append(parts, a.parts[k].start)
+		}
+	}
+	row, _ := first.At(i).(starlark.Tuple)
+	return &RecordError{Ordinal: in.Ordinal(i), Err: a.fail(row, parts)}
 }
 
 func (a *runningSums) Merge(groups []int32, in *Keyed) error {
