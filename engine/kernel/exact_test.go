@@ -220,3 +220,23 @@ func TestConcurrentRunners(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// TestFrozenBetweenSteps checks that what a step returned cannot be changed by the next one, nor through it what a
+// later record gets.
+func TestFrozenBetweenSteps(t *testing.T) {
+	src := "def f(x): return [[x], [x, x]]\ndef g(l):\n    l.append(0)\n    return l\ndef h(l):\n    m = l + [0]\n    m.append(1)\n    return m\n"
+	g, source := script(t, src)
+	for _, c := range []struct{ second, want string }{
+		{"h", "[1, 0, 1] [1, 1, 0, 1] [2, 0, 1] [2, 2, 0, 1]"},
+		{"g", "!frozen list"},
+	} {
+		chain := &Chain{Steps: []Step{sourced(t, FlatMap, g["f"], source), sourced(t, Map, g[c.second], source)}}
+		out, _, err := both(t, chain, records(t, "[1, 2]"))
+		switch message, isError := strings.CutPrefix(c.want, "!"); {
+		case isError && (err == nil || !strings.Contains(err.Error(), message)):
+			t.Errorf("got error %v, want %s", err, message)
+		case !isError && (err != nil || texts(&out.Column) != c.want):
+			t.Errorf("got %s, %v, want %s", texts(&out.Column), err, c.want)
+		}
+	}
+}
