@@ -27,6 +27,7 @@ func newBuildEnd(s *stageRun, op *Op) *buildEnd {
 	s.column(op, joinKey(Build, op), false)
 	c := joinConfig(op)
 	c.Memory, c.Left = s.memory("join"), s.memory("join")
+	c.Moved = func() { s.run.env.Moves.Add(1) }
 	if !c.Pairs {
 		s.chain.Discard = true
 	}
@@ -120,8 +121,12 @@ type joined struct {
 	failed  error             // of the record behind these
 }
 
-// mostJoined is how many records a worker makes of a unit at once.
-const mostJoined = 1 << 16
+// A worker makes all records of a unit at once if there are no more than so many, or so many times those of the unit:
+// units are as large as the memory allows.
+const (
+	fewJoined  = 1 << 13
+	mostFanOut = 4
+)
 
 func newJoinEnd(s *stageRun, op *Op, ctx context.Context) *joinEnd {
 	s.column(op, joinKey(Join, op), false)
@@ -157,7 +162,7 @@ func (e *joinEnd) work(n int, u *unit) error {
 	e.took(u, &side, m.Len(), err)
 	e.found.Add(int64(m.Found()))
 	count := m.Records()
-	if count > mostJoined {
+	if count > max(fewJoined, mostFanOut*int64(m.Len())) {
 		u.keep = true
 		m.Keep()
 		ready.matches, ready.side = m, side
@@ -165,7 +170,7 @@ func (e *joinEnd) work(n int, u *unit) error {
 	}
 	u.keep = count > 0 && !plain(side.records)
 	m.Copy = !u.keep
-	if ready.records = m.Next(mostJoined); ready.records != nil {
+	if ready.records = m.Next(int(count)); ready.records != nil {
 		ready.origin = e.originOf(u, &side, ready.records, m.Left(), m.Right())
 	}
 	return nil

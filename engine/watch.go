@@ -66,7 +66,7 @@ func (r *stepRun) waits() string {
 		switch phase := s.phase.Load(); {
 		case phase == finished:
 		case phase == waitingSide:
-			parts = append(parts, fmt.Sprintf("%s waits for the flow in using=", s.name))
+			parts = append(parts, fmt.Sprintf("%s waits for the whole of %s", s.name, s.sideName()))
 		case s.writing.Load(): // and for input, too, perhaps, which is not what holds it up
 			parts = append(parts, fmt.Sprintf("%s waits for %s to take its records", s.name, s.outputName()))
 		case s.reading.Load():
@@ -84,6 +84,15 @@ func (s *stageRun) inputName() string {
 	}
 	var names []string
 	for _, id := range s.Inputs {
+		names = append(names, s.run.byID[id].name)
+	}
+	return strings.Join(names, " and ")
+}
+
+// sideName is what the stage needs complete before it begins.
+func (s *stageRun) sideName() string {
+	var names []string
+	for _, id := range s.Sides {
 		names = append(names, s.run.byID[id].name)
 	}
 	return strings.Join(names, " and ")

@@ -19,6 +19,7 @@ type JoinConfig struct {
 	LoneRight bool   // right records without a match come out behind all others, with None before them
 	Memory    Memory // of the right side
 	Left      Memory // of what the left side takes where the right one was spilled
+	Moved     func() // called now and then while both sides are merged; may be nil
 }
 
 // A Join matches records of two sides by key. First the right side is added, by one goroutine, and Seal called; then

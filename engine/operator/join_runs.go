@@ -276,6 +276,7 @@ func (m *joinMerge) merge(ctx context.Context) error {
 		return err
 	}
 	err := m.runs.left.Emit(ctx, func(records *chunk.Column, ords []chunk.Ordinal) error {
+		m.moved()
 		for i := range records.N {
 			if err := m.match(records, i, ords[i]); err != nil {
 				return err
@@ -295,9 +296,16 @@ func (m *joinMerge) merge(ctx context.Context) error {
 	return err
 }
 
+func (m *joinMerge) moved() {
+	if m.runs.join.Moved != nil {
+		m.runs.join.Moved()
+	}
+}
+
 // load goes to the next run of right records once the last one is used up.
 func (m *joinMerge) load() error {
 	for !m.over && m.at == len(m.right.ords) {
+		m.moved()
 		run, ok := m.next()
 		m.right, m.at, m.over = run, 0, !ok
 		if run.err != nil {
