@@ -19,6 +19,9 @@ func (c *compiler) compare(op syntax.Token, x, y operand, line int32) operand {
 				r.truth = r.test.truth()
 				break
 			}
+			if op == syntax.GE && k == 0 || (op == syntax.GT || op == syntax.NEQ) && k == -1 {
+				r.needle = x.found
+			}
 		}
 		r.truth = compareInts(op, x, y)
 	case (a == integer || a == float) && (b == integer || b == float):
@@ -247,12 +250,9 @@ func (s *scope) membership(e *syntax.BinaryExpr) operand {
 		return never()
 	}
 	is := s.contains(x, y, e.OpPos.Line)
-	var must *needle
-	if k, ok := x.constant.(starlark.String); ok && k != "" && y.held && y.typ.kind == str {
-		must = &needle{y.at, string(k)}
-	}
+	must := needleOf(x, y)
 	if e.Op == syntax.NOT_IN {
-		return operand{typ: boolType, truth: func(f *frame) bool { return !is(f) }}
+		return operand{typ: boolType, truth: func(f *frame) bool { return !is(f) }, absent: must}
 	}
 	return operand{typ: boolType, truth: is, needle: must}
 }

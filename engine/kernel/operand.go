@@ -18,6 +18,8 @@ type operand struct {
 	parts    *parts                  // list: it need not be made for some of its elements; nil: it is no split
 	either   *choice                 // integer: it is one of two; nil: not so simply
 	needle   *needle                 // boolean: what must stand in a variable for it to be true; nil: nothing is known
+	absent   *needle                 // boolean: what must stand in a variable for it to be false; nil: nothing is known
+	found    *needle                 // integer: what must stand in a variable for it to be 0 or more; it is -1 otherwise
 	test     *test                   // boolean: how it is made of a variable; nil: not so simply
 
 	do    code // none: for its effect; nil: no effect

@@ -307,7 +307,11 @@ func (b *builder) selected(sel *Selector, record operand) operand {
 func (b *builder) filter(k int, s *Step, record operand) code {
 	b.counts[k] = true
 	cond := b.apply(k, s, record)
-	if must := cond.needle; must != nil && k == 0 && s.Kind == Filter && must.in == record.at {
+	must := cond.needle
+	if s.Kind == Reject {
+		must = cond.absent
+	}
+	if must != nil && k == 0 && must.in == record.at {
 		b.search = &search{needle: must.text}
 	}
 	test := b.truthOf(cond)

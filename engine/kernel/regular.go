@@ -30,7 +30,11 @@ func (s *scope) regular(name string, args []operand, at syntax.Node) operand {
 	}
 	switch name {
 	case "re.test":
-		return tests(newMatcher(re), g)
+		r := tests(newMatcher(re), g)
+		if prefix, _ := re.LiteralPrefix(); prefix != "" && args[1].held && args[1].typ.kind == str {
+			r.needle = &needle{args[1].at, prefix}
+		}
+		return r
 	case "re.find":
 		return findFirst(newMatcher(re), g)
 	case "re.groups":

@@ -4,12 +4,21 @@ import (
 	"strings"
 
 	"github.com/flowsh/flowsh/engine/scan"
+	"go.starlark.net/starlark"
 )
 
 // A needle is a text without which a condition does not hold for the string in a slot.
 type needle struct {
 	in   slot
 	text string
+}
+
+// needleOf is the needle of a search for x in y; nil if it is not for a text that is known, in a variable.
+func needleOf(x, y operand) *needle {
+	if k, ok := x.constant.(starlark.String); ok && k != "" && y.held && y.typ.kind == str {
+		return &needle{y.at, string(k)}
+	}
+	return nil
 }
 
 // A search goes through a batch of lines for those that can pass the chain's first filter, in the block that they

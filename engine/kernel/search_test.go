@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -29,6 +30,11 @@ func TestSearch(t *testing.T) {
 		src    string
 		search bool
 	}{
+		{"def f(l): return l.find('ab') >= 0", true},
+		{"def f(l): return l.find('ab') > -1", true},
+		{"def f(l): return l.find('ab') != -1", true},
+		{"def f(l): return l.find('ab') > 0", false},
+		{"def f(l): return l.find('ab') < 0", false},
 		{"def f(l): return 'ab' in l", true},
 		{"def f(l): return 'a' in l", true},
 		{"def f(l): return ('aba' in l and l[3] != 'b')", true},
@@ -53,8 +59,12 @@ func TestSearch(t *testing.T) {
 		}
 		rapid.Check(t, func(rt *rapid.T) {
 			in := linesOf(rapid.StringOfN(rapid.SampledFrom([]rune("aabb\r\n\n")), 0, 200, -1).Draw(rt, "text"))
-			if _, report, err := both(t, chain, in); err != nil || report.Bugs > 0 {
-				rt.Fatalf("%s: %v, %+v", c.src, err, report)
+			for _, kind := range []StepKind{Filter, Reject} {
+				chain := &Chain{Steps: slices.Clone(chain.Steps)}
+				chain.Steps[0].Kind = kind
+				if _, report, err := both(t, chain, in); err != nil || report.Bugs > 0 {
+					rt.Fatalf("%s: %v, %+v", c.src, err, report)
+				}
 			}
 		})
 	}

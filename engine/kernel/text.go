@@ -182,7 +182,7 @@ func (s *scope) textNativeOne(x operand, name string, arg operand, e *syntax.Cal
 	case "endswith":
 		return operand{typ: boolType, truth: func(f *frame) bool { u := g(f); return strings.HasSuffix(u, h(f)) }}
 	case "find":
-		return operand{typ: intType, int: func(f *frame) int64 { u := g(f); return int64(strings.Index(u, h(f))) }}
+		return operand{typ: intType, found: needleOf(arg, x), int: func(f *frame) int64 { u := g(f); return int64(strings.Index(u, h(f))) }}
 	case "rfind":
 		return operand{typ: intType, int: func(f *frame) int64 { u := g(f); return int64(strings.LastIndex(u, h(f))) }}
 	case "count":
