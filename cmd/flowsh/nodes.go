@@ -141,7 +141,7 @@ func (c *cli) master(before, rest []string) error {
 	if err != nil {
 		return err
 	}
-	defer members.Leave()
+	defer func() { _ = members.Leave() }() // the others notice, sooner or later
 	agent.Log.Info("master", "address", address, "add workers by", "flowsh worker --join "+members.Address().String())
 	if line.Announce != "" {
 		if err := announce(line.Announce, address+"\n"+members.Address().String()); err != nil {
@@ -191,7 +191,7 @@ func (c *cli) worker(before, rest []string) error {
 	if err != nil {
 		return err
 	}
-	defer members.Leave()
+	defer func() { _ = members.Leave() }() // the others notice, sooner or later
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
 	w := &cluster.WorkerAgent{Agent: agent, Slots: 1, Master: func(context.Context) (string, error) { return masterOf(members) }}

@@ -97,7 +97,7 @@ func (x *Executor) work(ctx context.Context, s *transport.Session, p *engine.Pro
 	}
 	defer executor.Close()
 	store := engine.NewStore(o)
-	defer store.Close()
+	defer func() { _ = store.Close() }() // the agent removes what is left
 	return serveWorker(ctx, s, NewRunner(executor, store, x.Die))
 }
 
@@ -110,7 +110,7 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	h.Stdout, h.Emit = out, out.event
 	o.Host = &h
 	store := engine.NewStore(o)
-	defer store.Close()
+	defer func() { _ = store.Close() }() // the agent removes what is left
 	job := NewJob(&h, store)
 	defer job.Close()
 	crew := &crew{session: s, job: job, id: a.Job, bundle: a.Bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
