@@ -81,5 +81,8 @@
 //   - On a cluster the unit of work is a split of a source; what follows the end of a source's stage runs in the head of
 //     the job. Control messages are JSON, whose decoder takes no more memory than it is sent, instead of msgpack; an
 //     executor has no listener of its own, its agent passes its bytes on.
+//   - max_demand and min_demand bound a stage's units and how many are in flight (demand.go), not single records.
+//   - Lanes of a reduce are folded on all cores, each on one. One that is slow holds up the others when two units wait
+//     for it; nothing of it spills.
 //   - min and max report keys that do not compare when the results come out, for the first such group.
 package engine
