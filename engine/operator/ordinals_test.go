@@ -9,8 +9,18 @@ import (
 	"pgregory.net/rapid"
 )
 
-func drawBatch(t *rapid.T, n int) *chunk.Batch {
-	b := &chunk.Batch{Base: rapid.Uint64Range(0, 1<<50).Draw(t, "base")}
+// batchSpan is more than the positions between the first record and the last of any batch that drawBatch gives.
+const batchSpan = 1 << 16
+
+// drawBases gives the numbers of batches that have no position in common, in any order: no two records of a job have
+// the same ordinal.
+func drawBases(t *rapid.T) []uint64 {
+	return rapid.SliceOfNDistinct(rapid.Uint64Range(0, 1<<34), 1, 4, rapid.ID).Draw(t, "batches")
+}
+
+// drawBatch gives the ordinals of n records, at most 400, of the batch with the number.
+func drawBatch(t *rapid.T, number uint64, n int) *chunk.Batch {
+	b := &chunk.Batch{Base: number * batchSpan}
 	if rapid.Bool().Draw(t, "relative") {
 		at := uint32(0)
 		siblings := rapid.SampledFrom([]int{1, 3, 200}).Draw(t, "siblings")
@@ -32,7 +42,7 @@ func drawBatch(t *rapid.T, n int) *chunk.Batch {
 func TestOrdinalsOfABatch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 300).Draw(t, "n")
-		b := drawBatch(t, n)
+		b := drawBatch(t, drawBases(t)[0], n)
 		in := Keyed{Batch: b}
 		for i, want := range b.FirstOrdinals(nil, n) {
 			if got := in.Ordinal(i); got != want {
@@ -52,9 +62,9 @@ func TestABatchIsAsGoodAsOrdinals(t *testing.T) {
 				q.direct = 1 << 30
 			}
 			keys := keysLike(t)
-			for range rapid.IntRange(1, 4).Draw(t, "batches") {
+			for _, number := range drawBases(t) {
 				n := rapid.SampledFrom([]int{1, 20, 400}).Draw(t, "n")
-				batch := drawBatch(t, n)
+				batch := drawBatch(t, number, n)
 				var in Keyed
 				in.Batch = batch
 				for i := range n {
