@@ -109,7 +109,7 @@ func (e *Explanation) stage(w io.Writer, s *Stage) {
 		fmt.Fprintf(w, "  %s%s%s\n", g.Ops[op].Name(), e.ofChain(&g.Ops[op]), total.through(i))
 	}
 	fmt.Fprintf(w, "  -> %s\n", e.end(s))
-	total.finish(w)
+	total.finish(w, s.End)
 }
 
 func stages(ids []int) string {

@@ -58,14 +58,16 @@ func (t *StageTotal) through(i int) string {
 }
 
 // finish says how the functions were run, and what the stage handed on.
-func (t *StageTotal) finish(w io.Writer) {
+func (t *StageTotal) finish(w io.Writer, end End) {
 	if t == nil {
 		return
 	}
 	for _, line := range kernelLines(&t.Kernels) {
 		fmt.Fprintf(w, "  ! %s\n", line)
 	}
-	fmt.Fprintf(w, "  handed on %s\n", count64(t.Emitted, "record"))
+	if end != Collect && end != Keep { // what they hold is all that came
+		fmt.Fprintf(w, "  handed on %s\n", count64(t.Emitted, "record"))
+	}
 }
 
 // kernelLines says where a stage's functions did not run as compiled code, one line for each reason.

@@ -87,7 +87,7 @@ func tryRandom(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 
 // stopAtMemory stops programs that double a text again and again, and returns what ends the watch.
 func stopAtMemory(e *Env) (end func()) {
-	const most = 512 << 20
+	const most = 128 << 20
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	done := make(chan struct{})
 	go func() {
