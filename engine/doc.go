@@ -48,6 +48,14 @@
 // read beside the lines (kernel/documents.go). What a message or a dead letter shows is the whole record: it is decoded again from its block, or behind a
 // reducer, where the block is gone, read again from its file.
 //
+// # Joins
+//
+// The right side of a join ends in a stage of its own, which builds a table by key (end_join.go); the left side waits
+// for it, looks its records up on all cores and hands on pairs in its own order. Where the right side does not fit its
+// share of the memory, both sides are sorted by key and merged, and what comes out is sorted by the places of the
+// records (operator/join_runs.go). f runs in the stage behind. What functions there read of each side is all that its
+// source gives (join_readers.go).
+//
 // # Memory
 //
 // Options.Memory is one budget for the process. Half of it is for state, divided among the stages of a step that
