@@ -133,6 +133,7 @@ func TestOperators(t *testing.T) {
 	for _, c := range []struct{ name, script, want string }{
 		{"lines", `job = lines("poem.txt")`, poem + "\n"},
 		{"map", `job = lines("poem.txt").map(len)`, "20\n13\n0\n16\n7\n"},
+		{"sample first", `job = lines("poem.txt").sample(1.0).map(len)`, "20\n13\n0\n16\n7\n"},
 		{"flat_map", `job = lines("poem.txt").flat_map(lambda l: l.split()).take(3)`, "the\nsun\nand\n"},
 		{"filter", `job = lines("poem.txt").filter(lambda l: "sun" in l)`, "the sun and the moon\none sun  one sky\n"},
 		{"reject", `job = lines("poem.txt").reject(lambda l: l)`, "\n"},

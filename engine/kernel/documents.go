@@ -16,13 +16,16 @@ func (c *Chain) Documents() (paths [][]string, ok bool) {
 		return nil, false
 	}
 	s := &c.Steps[0]
+	if s.Kind != Map && s.Kind != FlatMap {
+		return nil, false
+	}
 	if s.Kind == Map && isDecode(s.Fn.Callable) {
 		rest := &Chain{Steps: c.Steps[1:], Columns: c.Columns, Into: c.Into, Discard: c.Discard}
 		paths, ok = rest.Fields()
 		return paths, ok && !rest.Passes() // what leaves the chain is whole
 	}
 	fn, plain := s.Fn.Callable.(*starlark.Function)
-	if s.Kind != Map && s.Kind != FlatMap || !plain || s.Fn.Source == nil || s.Fn.Spread > 0 || s.Fn.Using {
+	if !plain || s.Fn.Source == nil || s.Fn.Spread > 0 || s.Fn.Using {
 		return nil, false
 	}
 	params, body := partsOf(s.Fn.Source(fn))
