@@ -28,7 +28,9 @@
 //
 // State by key (end_group.go) is kept in hashed buckets and comes out in the order of the first ordinal of each
 // key. An aggregate that can be merged is folded by every worker into a table of its own first; a user's reducer
-// without merge= folds its records in order, bucket by bucket.
+// without merge= folds its records in order, bucket by bucket. A reducer that does nothing but add ints to its state,
+// or to keys of a dict, is such an aggregate too (kernel/keyed.go): the chain gives what each record adds. Numbers
+// that may be floats are added in order, key by key.
 //
 // # Windows
 //

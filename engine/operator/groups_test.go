@@ -45,7 +45,7 @@ func valuesFor(name string) *rapid.Generator[starlark.Value] {
 	ints := rapid.Map(rapid.IntRange(-1000, 1000), func(i int) starlark.Value { return starlark.MakeInt(i) })
 	words := rapid.Map(rapid.StringN(0, 30, 60), func(s string) starlark.Value { return starlark.String(s) })
 	switch name {
-	case "sum", "mean", "count", "var", "median", "about", "highest":
+	case "sum", "mean", "count", "var", "median", "about", "highest", "ints", "greatest", "least":
 		return ints
 	case "summary":
 		return rapid.Custom(func(t *rapid.T) starlark.Value {

@@ -83,10 +83,15 @@ var aggregates = map[string]struct {
 			{"total", NewSum, 0}, {"n", NewCount, -1}, {"words", NewSet, 1}, {"a", NewFirstValue, 1}, {"z", NewLastValue, 0}, {"all", NewListInOrder, 1},
 		})
 	}, false},
-	"list":    {NewList, true},
-	"take":    {func() Aggregate { return NewTake(2) }, true},
-	"fold":    {func() Aggregate { return NewFold(listFolder{}) }, true},
-	"collect": {func() Aggregate { return NewFold(dictFolder{}) }, true},
+	"ints": {func() Aggregate {
+		return NewIntegers([]IntegerPart{{Kind: SumOfInts, Start: 5}}, nil)
+	}, false},
+	"greatest": {func() Aggregate { return NewIntegers([]IntegerPart{{Kind: MostInt}}, nil) }, false},
+	"least":    {func() Aggregate { return NewIntegers([]IntegerPart{{Kind: LeastInt}}, nil) }, false},
+	"list":     {NewList, true},
+	"take":     {func() Aggregate { return NewTake(2) }, true},
+	"fold":     {func() Aggregate { return NewFold(listFolder{}) }, true},
+	"collect":  {func() Aggregate { return NewFold(dictFolder{}) }, true},
 }
 
 func config(name string, share int64) GroupsConfig {
@@ -188,6 +193,12 @@ func plain(name string, records []record) starlark.Value {
 		}
 		f := total.Float() / starlark.Float(len(values))
 		return f
+	case "ints":
+		return plain("sum", records).(starlark.Int).Add(starlark.MakeInt(5))
+	case "greatest":
+		return plain("max", records)
+	case "least":
+		return plain("min", records)
 	case "min":
 		return slices.MinFunc(values, compareValues)
 	case "max":
