@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/kernel"
@@ -61,21 +62,23 @@ func (o *orderKeys) encode(keys *chunk.Column, u *unit, into *chunk.Column) erro
 	var arena []byte
 	ends := make([]int, keys.N)
 	classes := &keyClasses{}
+	plain := plainKeys(keys)
 	for i := range keys.N {
-		var err error
-		switch keys.Kind {
-		case chunk.String:
-			arena = value.AppendOrderString(arena, keys.Strings[i])
-		case chunk.Int:
-			arena = value.AppendOrderInt(arena, keys.Ints[i])
-		default:
-			arena, err = value.AppendOrder(arena, keys.At(i), o.nulls)
+		start := len(arena)
+		if plain {
+			arena = appendPlainKey(arena, keys, i)
 		}
-		if err != nil {
-			return o.failure(u, i, err)
+		if !plain || len(arena)-start > longKey {
+			var err error
+			if arena, err = value.AppendOrder(arena[:start], keys.At(i), o.nulls); err != nil {
+				return o.failure(u, i, err)
+			}
 		}
 		ends[i] = len(arena)
-		if i == 0 || keys.Kind == chunk.Any || keys.Kind == chunk.Tuple {
+		if i == 0 {
+			arena = slices.Grow(arena, min(len(arena)*(keys.N+keys.N/8), mostGrown))
+		}
+		if i == 0 || !plain {
 			classes.see(value.ClassOf(keys.At(i)), u, i)
 		}
 	}

@@ -66,6 +66,13 @@ func AppendOrderString(dst []byte, s string) []byte {
 	return appendOrderText(append(dst, orderString), s)
 }
 
+// BeginOrderTuple and EndOrderTuple stand around the order keys of the elements of a tuple, for callers that have
+// the elements and not the tuple. They do not look whether the key is too long for AppendOrder.
+func BeginOrderTuple(dst []byte) []byte { return append(dst, orderTuple) }
+
+// EndOrderTuple ends what BeginOrderTuple began.
+func EndOrderTuple(dst []byte) []byte { return append(dst, orderEnd) }
+
 func appendOrder(dst []byte, v starlark.Value, nulls Nulls, depth int) ([]byte, error) {
 	switch v := v.(type) {
 	case starlark.String:
@@ -78,7 +85,7 @@ func appendOrder(dst []byte, v starlark.Value, nulls Nulls, depth int) ([]byte, 
 	case starlark.Float:
 		return AppendOrderFloat(dst, float64(v)), nil
 	case starlark.Tuple:
-		return appendOrderTuple(append(dst, orderTuple), v, nulls, depth)
+		return appendOrderTuple(BeginOrderTuple(dst), v, nulls, depth)
 	case *starlark.List:
 		return appendOrderList(append(dst, orderList), v, nulls, depth)
 	case starlark.NoneType:
@@ -118,7 +125,7 @@ func appendOrderTuple(dst []byte, t starlark.Tuple, nulls Nulls, depth int) ([]b
 			return nil, err
 		}
 	}
-	return append(dst, orderEnd), nil
+	return EndOrderTuple(dst), nil
 }
 
 func appendOrderList(dst []byte, l *starlark.List, nulls Nulls, depth int) ([]byte, error) {
