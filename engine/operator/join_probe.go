@@ -108,8 +108,8 @@ func (m *Matches) Next(limit int) *chunk.Column {
 		return nil
 	}
 	out := new(chunk.Column)
-	if !m.Copy && len(left) == m.left.N && len(left) == len(m.groups) && left[len(left)-1] == int32(len(left)-1) {
-		*out = *m.left // every record once
+	if !m.Copy && len(left) == m.left.N && everyOnce(left) {
+		*out = *m.left
 	} else {
 		gatherColumn(out, m.left, left)
 	}
@@ -119,6 +119,16 @@ func (m *Matches) Next(limit int) *chunk.Column {
 	fields := []chunk.Column{*out, {}}
 	m.prober.join.sealed.gatherFound(&fields[1], right)
 	return &chunk.Column{Kind: chunk.Tuple, N: len(left), Fields: fields}
+}
+
+// everyOnce says that numbers, which do not decrease, are 0, 1, 2 and so on.
+func everyOnce(numbers []int32) bool {
+	for i, n := range numbers {
+		if n != int32(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // Left is the numbers of the left records that Next gave, until it is called again.

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -45,6 +46,22 @@ func TestJoinsAreAsGoodAsLoops(t *testing.T) {
 			}
 		}
 	})
+}
+
+// As many records come out as there are on the left, but not one for each.
+func TestJoinOfSomeTwice(t *testing.T) {
+	side := func(keys ...string) *chunk.Column {
+		c := new(chunk.Column)
+		for _, k := range keys {
+			c.AppendString(k)
+		}
+		return c
+	}
+	left, right := side("a", "b", "b", "a"), side("a", "a", "c")
+	got, want := joinOf(t, JoinConfig{Pairs: true}, left, right, 1<<30), loopOf(JoinConfig{Pairs: true}, left, right)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
 }
 
 // numbered is records that are the places of keys, with some text.
