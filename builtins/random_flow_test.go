@@ -88,7 +88,7 @@ func upperQuartile(values []starlark.Value) starlark.Value {
 	return sorted[3*(len(sorted)-1)/4].(starlark.Int).Float()
 }
 
-func (g *generator) summarized(f randomFlow) randomFlow {
+func (g *generator) summed(f randomFlow) randomFlow {
 	known := f.known
 	var calls []string
 	var plain []func([]starlark.Value) starlark.Value

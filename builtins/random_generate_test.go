@@ -194,7 +194,7 @@ func (g *generator) operator(f randomFlow) randomFlow {
 	choices := []func(randomFlow) randomFlow{
 		g.mapped, g.mapped, g.flatMapped, g.filtered, g.filtered, g.counted, g.reduced, g.reduced, g.scanned, g.grouped, g.unique,
 		g.sorted, g.sorted, g.taken, g.taken, g.takenSorted, g.indexed, g.batched, g.mappedBatches, g.joined, g.partitioned,
-		g.matched, g.matched, g.summarized, g.summarized, g.routed, g.departed, g.aggregated, g.weighed,
+		g.matched, g.matched, g.summed, g.summed, g.routed, g.departed, g.aggregated, g.weighed,
 		g.sampled, g.shuffled, g.withSide, g.withLookup, g.caught,
 	}
 	if !g.fails {

@@ -215,9 +215,9 @@ func (v *cutting) cut(p *parts) code {
 	return func(f *frame) {
 		rest := g(f)
 		sep := s.given(f, line)
-		found := true
 		for i := 0; i < len(places); i++ {
 			var part string
+			var found bool
 			if part, rest, found = s.next(i, rest, sep); !found && s.words {
 				f.slots[n&slotMask].n = int64(i)
 				return
