@@ -46,7 +46,7 @@ func TestKernelPanics(t *testing.T) {
 		t.Error(diff)
 	}
 	report, ok := ReportOf(r)
-	if !ok || report.Bugs != 10 || !strings.Contains(report.Bug, "out of range") || report.Records != 290 {
+	if !ok || report.Bugs != 10 || !strings.Contains(report.Bug, "a bug") || report.Records != 290 {
 		t.Errorf("report %+v", report)
 	}
 
