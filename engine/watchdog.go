@@ -23,8 +23,9 @@ const (
 	shortWait = 100 * time.Millisecond
 	longWait  = 5 * time.Second
 	// See LimitMemory.
-	mostUntouched  = 12 << 20
+	mostUntouched  = 28 << 20
 	untouchedShare = 64
+	gcPercent      = 50
 	maxStack       = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
 )
 
@@ -167,13 +168,16 @@ func (u *memoryUsage) read() (live, held int64) {
 
 // LimitMemory tells the runtime to keep to a budget. restore puts its settings back.
 //
-// The collector runs whenever the heap has doubled; with a heap of a few megabytes that is all the time. Bytes
-// that are allocated but never touched take no memory and make it wait until there is something to collect.
+// The collector runs whenever the heap has grown by half, so that garbage does not take as much as state; with a heap of
+// a few megabytes that is all the time. Bytes that are allocated but never touched take no memory and make it wait until
+// there is something to collect.
 func LimitMemory(budget int64) (restore func()) {
 	limit, stack := debug.SetMemoryLimit(budget), debug.SetMaxStack(maxStack)
+	percent := debug.SetGCPercent(gcPercent)
 	untouched := make([]byte, min(mostUntouched, budget/untouchedShare))
 	return func() {
 		runtime.KeepAlive(untouched)
+		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
 		debug.SetMaxStack(stack)
 	}
