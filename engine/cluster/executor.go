@@ -181,7 +181,7 @@ type crew struct {
 // errCancelled is why a job ends that nobody wants any more.
 var errCancelled = errors.New("the job was cancelled")
 
-// follow does what the agent orders until it has gone, or cancels the job.
+// follow does what the agent orders until that has gone, which ends the job.
 func (c *crew) follow(ctx context.Context, orders io.Reader) error {
 	stops := map[string]context.CancelFunc{} // by worker
 	for {
@@ -196,16 +196,12 @@ func (c *crew) follow(ctx context.Context, orders io.Reader) error {
 				member, stops[o.Name] = context.WithCancel(ctx)
 				go c.join(member, o)
 			}
-		case "drain":
-			c.job.Drain(o.Name)
 		case "lose":
 			if stop := stops[o.Name]; stop != nil {
 				stop()
 				delete(stops, o.Name)
 			}
 			c.job.Lose(o.Name, "the worker was lost")
-		case "cancel":
-			return errCancelled
 		}
 	}
 }

@@ -124,13 +124,6 @@ func (j *Job) Join(name string, slots int, w Worker) {
 	j.step(WorkerJoined{name, slots})
 }
 
-// Drain gives a worker no more tasks.
-func (j *Job) Drain(name string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.step(WorkerDraining{name})
-}
-
 // Lose takes out a worker that is gone; reason says why, if that is known.
 func (j *Job) Lose(name, reason string) {
 	j.mu.Lock()

@@ -73,7 +73,7 @@ func (m *Master) session(ctx context.Context, s *transport.Session, role transpo
 	case h.Role == string(transport.Worker):
 		m.worker(s, h)
 	default:
-		m.client(ctx, s)
+		_ = s.Serve(ctx, m.client) // until the client has gone
 	}
 }
 
@@ -172,21 +172,10 @@ type Node struct {
 	Cores int    `json:"cores"`
 }
 
-// client serves what a client asks for until it has gone.
-func (m *Master) client(ctx context.Context, s *transport.Session) {
-	var streams sync.WaitGroup
-	defer streams.Wait()
-	for {
-		stream, err := s.Accept(ctx)
-		if err != nil {
-			return
-		}
-		streams.Go(func() {
-			defer stream.Close()
-			if err := m.request(ctx, stream); err != nil {
-				m.Log.Warn("request failed", "reason", err.Error())
-			}
-		})
+// client does what a client asks for.
+func (m *Master) client(ctx context.Context, stream transport.Stream) {
+	if err := m.request(ctx, stream); err != nil {
+		m.Log.Warn("request failed", "reason", err.Error())
 	}
 }
 
@@ -243,7 +232,7 @@ func (m *Master) run(ctx context.Context, client transport.Stream, submit *Submi
 	}
 	m.begin(number, &head{control: control})
 	defer m.end(number)
-	go m.connect(ctx, s)
+	go func() { _ = s.Serve(ctx, m.connect) }() // until the head has gone
 	return m.forward(client, control, conn)
 }
 
@@ -306,32 +295,21 @@ const (
 	statusLimit   = 4
 )
 
-// connect brings the head of a job together with executors of workers that it asks for.
-func (m *Master) connect(ctx context.Context, s *transport.Session) {
-	var streams sync.WaitGroup
-	defer streams.Wait()
-	for {
-		stream, err := s.Accept(ctx)
-		if err != nil {
-			return
-		}
-		streams.Go(func() {
-			defer stream.Close()
-			var r request
-			if transport.ReadMessage(stream, &r) != nil {
-				return
-			}
-			m.mu.Lock()
-			w := m.workers[r.Worker]
-			m.mu.Unlock()
-			if w == nil {
-				return
-			}
-			far, err := w.session.Open()
-			if err != nil || transport.WriteMessage(far, request{Op: r.Op, Job: r.Job}) != nil {
-				return
-			}
-			pump(stream, far)
-		})
+// connect brings the head of a job together with an executor of a worker that it asks for.
+func (m *Master) connect(_ context.Context, head transport.Stream) {
+	var r request
+	if transport.ReadMessage(head, &r) != nil {
+		return
 	}
+	m.mu.Lock()
+	w := m.workers[r.Worker]
+	m.mu.Unlock()
+	if w == nil {
+		return
+	}
+	worker, err := w.session.Open()
+	if err != nil || transport.WriteMessage(worker, request{Op: r.Op, Job: r.Job}) != nil {
+		return
+	}
+	pump(head, worker)
 }

@@ -67,26 +67,20 @@ func (w *WorkerAgent) serve(ctx context.Context) error {
 		return err
 	}
 	w.Log.Info("joined", "master", address)
-	var streams sync.WaitGroup
-	defer streams.Wait()
-	for {
-		stream, err := s.Accept(ctx)
-		if err != nil {
-			return err
-		}
-		streams.Go(func() {
-			defer stream.Close()
-			var r request
-			if transport.ReadMessage(stream, &r) != nil {
-				return
-			}
-			switch r.Op {
-			case "execute":
-				w.execute(ctx, stream, r.Job)
-			case "reason":
-				w.tellReason(stream, r.Job)
-			}
-		})
+	return s.Serve(ctx, w.request)
+}
+
+// request does what the head of a job asks for.
+func (w *WorkerAgent) request(ctx context.Context, head transport.Stream) {
+	var r request
+	if transport.ReadMessage(head, &r) != nil {
+		return
+	}
+	switch r.Op {
+	case "execute":
+		w.execute(ctx, head, r.Job)
+	case "reason":
+		w.tellReason(head, r.Job)
 	}
 }
 

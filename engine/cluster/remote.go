@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/transport"
@@ -115,20 +114,9 @@ func (w *remoteWorker) Release(a Attempt) {
 
 // serveWorker lets the other side of a session use a worker until the session ends, or ctx does.
 func serveWorker(ctx context.Context, s *transport.Session, w Worker) error {
-	var streams sync.WaitGroup
-	defer streams.Wait()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for {
-		stream, err := s.Accept(ctx)
-		if err != nil {
-			return err
-		}
-		streams.Go(func() {
-			defer stream.Close()
-			_ = serveTask(ctx, stream, w) // the other side sees the stream end
-		})
-	}
+	return s.Serve(ctx, func(ctx context.Context, stream transport.Stream) {
+		_ = serveTask(ctx, stream, w) // the other side sees the stream end
+	})
 }
 
 func serveTask(ctx context.Context, stream transport.Stream, w Worker) error {

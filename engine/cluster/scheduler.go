@@ -30,8 +30,6 @@ type (
 		Worker string
 		Slots  int
 	}
-	// WorkerDraining says that a worker gets no more tasks; what it has done can still be fetched.
-	WorkerDraining struct{ Worker string }
 	// WorkerLost says that a worker, with all that it has done, is gone, and why, if that is known. One that died by
 	// itself was killed by what it was doing; one that passed a limit says so, and would pass it again.
 	WorkerLost struct {
@@ -154,10 +152,9 @@ type attempt struct {
 }
 
 type worker struct {
-	name     string
-	slots    int
-	busy     int
-	draining bool
+	name  string
+	slots int
+	busy  int
 }
 
 // Step takes an event and gives the commands that follow from it. An event about what is over, or was never begun,
@@ -171,10 +168,6 @@ func (s *Scheduler) Step(now time.Time, e Event) []Command {
 		s.close(e.Group)
 	case WorkerJoined:
 		s.join(e)
-	case WorkerDraining:
-		if w := s.worker(e.Worker); w != nil {
-			w.draining = true
-		}
 	case WorkerLost:
 		s.lose(e)
 	case TaskDone:
@@ -229,7 +222,7 @@ func (s *Scheduler) find(name string) (int, bool) {
 
 func (s *Scheduler) join(e WorkerJoined) {
 	if w := s.worker(e.Worker); w != nil {
-		w.slots, w.draining = e.Slots, false
+		w.slots = e.Slots
 		return
 	}
 	i, _ := s.find(e.Worker)
@@ -396,7 +389,7 @@ func (s *Scheduler) start() {
 func (s *Scheduler) assign(k TaskKey, t *task) bool {
 	var best *worker
 	for _, w := range s.workers {
-		if w.draining || w.busy >= w.slots || slices.ContainsFunc(t.running, func(a attempt) bool { return a.worker == w.name }) {
+		if w.busy >= w.slots || slices.ContainsFunc(t.running, func(a attempt) bool { return a.worker == w.name }) {
 			continue
 		}
 		if best == nil || w.slots-w.busy > best.slots-best.busy {

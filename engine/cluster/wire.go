@@ -55,7 +55,7 @@ type assigned struct {
 
 // An order is what a head's agent tells it while the job runs.
 type order struct {
-	Op    string `json:"op"` // join, drain, lose, cancel
+	Op    string `json:"op"` // join, lose
 	Name  string `json:"name,omitempty"`
 	Slots int    `json:"slots,omitempty"`
 }

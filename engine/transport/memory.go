@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// A Memory is a network inside a process. Cut separates what listens at an address from everybody else.
+// A Memory is a network inside a process. Cut separates what listens at an address from everybody else, for good.
 type Memory struct {
 	mu        sync.Mutex
 	listeners map[string]*memoryListener
@@ -63,7 +63,7 @@ func (m *Memory) Dial(ctx context.Context, address string) (net.Conn, error) {
 	}
 }
 
-// Cut breaks all connections to an address and refuses new ones, until Heal.
+// Cut breaks all connections to an address and refuses new ones.
 func (m *Memory) Cut(address string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -72,13 +72,6 @@ func (m *Memory) Cut(address string) {
 		_ = c.Close() // a pipe's end closes without error
 	}
 	delete(m.conns, address)
-}
-
-// Heal undoes Cut for new connections.
-func (m *Memory) Heal(address string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.cut, address)
 }
 
 type memoryListener struct {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -65,6 +66,25 @@ func (s *Session) Accept(ctx context.Context) (Stream, error) {
 		return nil, errors.Join(ErrClosed, err)
 	}
 	return stream, nil
+}
+
+// Serve calls handle, in a goroutine of its own, with every stream that the other side opens, and closes the stream
+// behind it. It returns when the session or ctx has ended and all calls have returned; ctx is done for them then.
+func (s *Session) Serve(ctx context.Context, handle func(ctx context.Context, stream Stream)) error {
+	var streams sync.WaitGroup
+	defer streams.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for {
+		stream, err := s.Accept(ctx)
+		if err != nil {
+			return err
+		}
+		streams.Go(func() {
+			defer stream.Close()
+			handle(ctx, stream)
+		})
+	}
 }
 
 // Done is closed when the session has ended.
