@@ -44,7 +44,7 @@ type process struct {
 	said    *lastWords
 	scratch string // folder
 	once    sync.Once
-	death   string
+	death   cluster.Death
 }
 
 func (p *process) start() error {
@@ -73,25 +73,28 @@ func (p *process) Close() error {
 }
 
 // Death implements cluster.Mortal.
-func (p *process) Death() string {
+func (p *process) Death() cluster.Death {
 	_ = p.Close() // it cannot fail
 	return p.death
 }
 
-// describeDeath says how an executor has ended by what it said last; it is "" for one that was killed from here.
-func describeDeath(state *os.ProcessState, said string) string {
+// describeDeath says how an executor has ended by what it said last.
+func describeDeath(state *os.ProcessState, said string) cluster.Death {
 	if _, text, ok := strings.Cut(said, lastWord); ok {
-		return "its executor " + cluster.PassedLimit + ": " + strings.TrimSpace(text)
+		return cluster.Death{Cause: cluster.PassedLimit, Reason: "its executor passed a limit: " + strings.TrimSpace(text)}
 	}
 	switch {
 	case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory"):
-		return "its executor ran " + cluster.OutOfMemory + ": the script makes too much at once; make it smaller, or give the nodes more by --mem"
+		return cluster.Death{
+			Cause:  cluster.OutOfMemory,
+			Reason: "its executor ran out of memory: the script makes too much at once; make it smaller, or give the nodes more by --mem",
+		}
 	case strings.Contains(said, "stack overflow") || strings.Contains(said, "stack exceeds"):
-		return "its executor overflowed its stack"
+		return cluster.Death{Cause: cluster.Died, Reason: "its executor overflowed its stack"}
 	case state.ExitCode() > 0:
-		return "its executor died: " + state.String()
+		return cluster.Death{Cause: cluster.Died, Reason: "its executor died: " + state.String()}
 	}
-	return ""
+	return cluster.Death{} // it was killed from here
 }
 
 // lastWords passes on what an executor says on stderr, and keeps the beginning: a Go program that dies says why first.

@@ -26,16 +26,15 @@ type Agent struct {
 	Log         *slog.Logger
 }
 
-// A Mortal connection knows how the process at its other end has ended. Death waits for that; it is "" if the process
-// lived until the connection was closed here.
-type Mortal interface{ Death() string }
+// A Mortal connection knows how the process at its other end has ended. Death waits for that.
+type Mortal interface{ Death() Death }
 
 // deathOf says how an executor has ended.
-func deathOf(conn io.Closer) string {
+func deathOf(conn io.Closer) Death {
 	if m, ok := conn.(Mortal); ok {
 		return m.Death()
 	}
-	return "its connection broke"
+	return Death{Lost, "its connection broke"}
 }
 
 // pump copies between two connections until one of them ends, and closes both.

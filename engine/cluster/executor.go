@@ -201,7 +201,7 @@ func (c *crew) follow(ctx context.Context, orders io.Reader) error {
 				stop()
 				delete(stops, o.Name)
 			}
-			c.job.Lose(o.Name, "the worker was lost")
+			c.job.Lose(o.Name, Death{Lost, ErrLost.Error()})
 		}
 	}
 }
@@ -223,9 +223,9 @@ func (c *crew) join(ctx context.Context, o order) {
 		c.job.Join(o.Name, o.Slots, w)
 		select {
 		case <-s.Done():
-			w.reason = c.reason(o.Name)
+			w.death = c.death(o.Name)
 			close(w.dead)
-			c.job.Lose(o.Name, w.reason)
+			c.job.Lose(o.Name, w.death)
 		case <-ctx.Done():
 			_ = s.Close() // the executor ends with it
 			close(w.dead)
@@ -252,18 +252,22 @@ func (c *crew) ask(op, name string) (transport.Stream, error) {
 	return stream, nil
 }
 
-// reason is why a worker's executor has died, as far as its agent knows.
-func (c *crew) reason(name string) string {
-	stream, err := c.ask("reason", name)
+// death is how a worker's executor has ended, as far as its agent knows.
+func (c *crew) death(name string) Death {
+	d := Death{Lost, "its node was lost"}
+	stream, err := c.ask("death", name)
 	if err != nil {
-		return ""
+		return d
 	}
 	defer stream.Close()
-	var answer welcome
+	var answer Death
 	if transport.ReadMessage(stream, &answer) != nil { // the agent is gone too
-		return "its node was lost"
+		return d
 	}
-	return answer.Error
+	if answer.Cause == Ended {
+		return Death{Lost, ErrLost.Error()}
+	}
+	return answer
 }
 
 func (c *crew) start(name string) (*transport.Session, error) {

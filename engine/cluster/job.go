@@ -1,41 +1,35 @@
 package cluster
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/host"
-	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/spill"
 	"github.com/zeebo/xxh3"
 )
 
+// A lostError is ErrLost of a worker of which it is known how it ended.
+type lostError struct{ Death }
+
+func (e *lostError) Error() string { return ErrLost.Error() + ": " + e.Reason }
+func (e *lostError) Unwrap() error { return ErrLost }
+
+// deathIn is how the worker ended that an error says is lost.
+func deathIn(err error) Death {
+	if lost := (*lostError)(nil); errors.As(err, &lost) {
+		return lost.Death
+	}
+	return Death{Lost, err.Error()}
+}
+
 // ErrLost is what a worker's methods return when the worker is gone. Its tasks are done again elsewhere.
 var ErrLost = errors.New("the worker is lost")
-
-// What the reason of a loss says of an executor that has ended by itself.
-const (
-	executorDied = "its executor"
-	OutOfMemory  = "out of memory"
-	PassedLimit  = "passed a limit" // and said so before
-)
-
-// A TaskError says that a task cannot be done on any worker.
-type TaskError struct{ Text string }
-
-func (e *TaskError) Error() string { return e.Text }
-
-// Is reports whether executors died of their memory limit, which is the script's doing.
-func (e *TaskError) Is(target error) bool {
-	return target == kernel.ErrLimit && (strings.Contains(e.Text, OutOfMemory) || strings.Contains(e.Text, PassedLimit))
-}
 
 // A Job does the tasks of one run on workers, which may come and go. It implements engine.Tasks and is safe for
 // concurrent use.
@@ -118,20 +112,20 @@ func (j *Job) Join(name string, slots int, w Worker) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.workers[name] != nil {
-		j.lose(name, "")
+		j.lose(name, Death{Lost, ErrLost.Error()})
 	}
 	j.workers[name] = &jobWorker{Worker: w, running: map[Attempt]context.CancelFunc{}}
 	j.step(WorkerJoined{name, slots})
 }
 
-// Lose takes out a worker that is gone; reason says why, if that is known.
-func (j *Job) Lose(name, reason string) {
+// Lose takes out a worker that is gone, and says how.
+func (j *Job) Lose(name string, d Death) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.lose(name, reason)
+	j.lose(name, d)
 }
 
-func (j *Job) lose(name, reason string) {
+func (j *Job) lose(name string, d Death) {
 	w := j.workers[name]
 	if w == nil {
 		return
@@ -147,10 +141,7 @@ func (j *Job) lose(name, reason string) {
 			}
 		}
 	}
-	j.step(WorkerLost{
-		Worker: name, Reason: cmp.Or(reason, ErrLost.Error()),
-		Died: strings.Contains(reason, executorDied), PassedLimit: strings.Contains(reason, PassedLimit),
-	})
+	j.step(WorkerLost{name, d})
 }
 
 // step tells the scheduler an event and does what it commands. The lock is held.
@@ -174,7 +165,7 @@ func (j *Job) step(e Event) {
 				w.Release(Attempt{c.Task, c.Attempt})
 			}
 		case Fail:
-			j.groups[c.Task.Group].err = &TaskError{Text: c.Err}
+			j.groups[c.Task.Group].err = &DeathError{c.Err, c.Cause}
 		}
 	}
 	j.changed.Broadcast()
@@ -198,7 +189,7 @@ func (j *Job) start(c StartTask) {
 			j.groups[c.Task.Group].outputs[a] = out
 			j.step(TaskDone{c.Task, c.Attempt})
 		case errors.Is(err, ErrLost):
-			j.lose(c.Worker, err.Error())
+			j.lose(c.Worker, deathIn(err))
 		default:
 			j.step(TaskFailed{c.Task, c.Attempt, err.Error()})
 		}
@@ -325,7 +316,7 @@ func (g *taskGroup) took(i int, a *acceptedAttempt, ids []string, err error) boo
 	case g.accepted[i] == a:
 		g.accepted[i] = nil
 		if errors.Is(err, ErrLost) {
-			j.lose(a.worker, err.Error())
+			j.lose(a.worker, deathIn(err))
 		} else {
 			j.step(OutputLost{TaskKey{g.number, i}, a.number})
 		}

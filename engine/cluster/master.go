@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/transport"
 )
 
@@ -228,7 +230,7 @@ func (m *Master) run(ctx context.Context, client transport.Stream, submit *Submi
 	}
 	var answer assigned
 	if err := transport.ReadMessage(control, &answer); err != nil {
-		return m.sorry(client, fmt.Errorf("the head of the job has died while it loaded the script: %s", deathOf(conn)))
+		return m.sorry(client, headDied("while it loaded the script", deathOf(conn)))
 	}
 	m.begin(number, &head{control: control})
 	defer m.end(number)
@@ -267,7 +269,7 @@ func (m *Master) forward(client io.Writer, control io.Reader, conn io.Closer) er
 	for {
 		var err error
 		if buf, err = transport.ReadFrame(control, buf); err != nil || len(buf) == 0 {
-			return m.sorry(client, fmt.Errorf("the head of the job has died: %s", deathOf(conn)))
+			return m.sorry(client, headDied("", deathOf(conn)))
 		}
 		if err := transport.WriteFrame(client, buf); err != nil {
 			return err
@@ -278,10 +280,15 @@ func (m *Master) forward(client io.Writer, control io.Reader, conn io.Closer) er
 	}
 }
 
+// headDied says that the head of a job has died, and when.
+func headDied(when string, d Death) error {
+	return &DeathError{strings.TrimSpace("the head of the job has died "+when) + ": " + d.Reason, d.Cause}
+}
+
 // sorry ends a job for a reason that is the cluster's, or that killed its head.
 func (m *Master) sorry(client io.Writer, err error) error {
 	status := statusMachine
-	if strings.Contains(err.Error(), OutOfMemory) || strings.Contains(err.Error(), PassedLimit) {
+	if errors.Is(err, kernel.ErrLimit) {
 		status = statusLimit
 	}
 	text, _ := json.Marshal(map[string]any{"event": "error", "text": "flowsh: " + err.Error(), "status": status}) // strings

@@ -24,7 +24,7 @@ type WorkerAgent struct {
 // An execution is the life of an executor.
 type execution struct {
 	done  chan struct{} // closed when it has ended, and death is known
-	death string
+	death Death
 }
 
 // redialAfter is how long a worker waits before it dials a lost master again.
@@ -79,8 +79,8 @@ func (w *WorkerAgent) request(ctx context.Context, head transport.Stream) {
 	switch r.Op {
 	case "execute":
 		w.execute(ctx, head, r.Job)
-	case "reason":
-		w.tellReason(head, r.Job)
+	case "death":
+		w.tellDeath(head, r.Job)
 	}
 }
 
@@ -96,35 +96,35 @@ func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, job st
 	w.mu.Unlock()
 	conn, err := w.Spawn(ctx)
 	if err != nil {
-		x.death = "its executor does not start: " + err.Error()
+		x.death = Death{Lost, "its executor does not start: " + err.Error()}
 		w.Log.Error("an executor does not start", "reason", err.Error())
 		return
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	pump(head, conn)
-	if x.death = deathOf(conn); x.death == "" { // the head was done with it
+	if x.death = deathOf(conn); x.death.Cause == Ended { // the head was done with it
 		w.mu.Lock()
 		delete(w.executions, job)
 		w.mu.Unlock()
 	}
 }
 
-// reasonWithin is how long an executor takes to end at most, once its connection has.
-const reasonWithin = 2 * time.Second
+// deathWithin is how long an executor takes to end at most, once its connection has.
+const deathWithin = 2 * time.Second
 
-// tellReason says how the last executor of a job has ended, once, and forgets it.
-func (w *WorkerAgent) tellReason(head io.Writer, job string) {
+// tellDeath says how the last executor of a job has ended, once, and forgets it.
+func (w *WorkerAgent) tellDeath(head io.Writer, job string) {
 	w.mu.Lock()
 	x := w.executions[job]
 	delete(w.executions, job)
 	w.mu.Unlock()
-	var answer welcome
+	var answer Death
 	if x != nil {
 		select {
 		case <-x.done:
-			answer.Error = x.death
-		case <-w.Host.Clock.After(reasonWithin):
+			answer = x.death
+		case <-w.Host.Clock.After(deathWithin):
 		}
 	}
 	_ = transport.WriteMessage(head, answer) // the head may be gone

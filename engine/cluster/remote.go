@@ -13,8 +13,8 @@ import (
 // A remoteWorker is a worker at the other end of a session.
 type remoteWorker struct {
 	session *transport.Session
-	dead    chan struct{} // closed when the session has ended and reason is known
-	reason  string
+	dead    chan struct{} // closed when the session has ended and death is known
+	death   Death
 }
 
 // call opens a stream with a request. ctx ends it.
@@ -51,17 +51,14 @@ func (w *remoteWorker) failed(ctx context.Context, err error) error {
 	}
 }
 
-// lost waits until it is known why the worker is gone.
+// lost waits until it is known how the worker ended.
 func (w *remoteWorker) lost(ctx context.Context) error {
 	select {
 	case <-w.dead:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if w.reason == "" {
-		return ErrLost
-	}
-	return fmt.Errorf("%w: %s", ErrLost, w.reason)
+	return &lostError{w.death}
 }
 
 // Do implements Worker.

@@ -30,11 +30,10 @@ type (
 		Worker string
 		Slots  int
 	}
-	// WorkerLost says that a worker, with all that it has done, is gone, and why, if that is known. One that died by
-	// itself was killed by what it was doing; one that passed a limit says so, and would pass it again.
+	// WorkerLost says that a worker, with all that it has done, is gone, and how.
 	WorkerLost struct {
-		Worker, Reason    string
-		Died, PassedLimit bool
+		Worker string
+		Death
 	}
 	// TaskDone says that an attempt is complete at its worker.
 	TaskDone struct {
@@ -90,8 +89,9 @@ type (
 	}
 	// Fail ends the group: one of its tasks cannot be done.
 	Fail struct {
-		Task TaskKey
-		Err  string
+		Task  TaskKey
+		Err   string
+		Cause Cause // "" if no worker was lost
 	}
 )
 
@@ -267,13 +267,13 @@ func (s *Scheduler) lose(e WorkerLost) {
 			}
 			before := len(t.running)
 			t.running = slices.DeleteFunc(t.running, func(a attempt) bool { return a.worker == name })
-			if len(t.running) < before && e.Died {
-				if e.PassedLimit {
-					s.fail(k, e.Reason)
+			if len(t.running) < before && e.Cause.itself() {
+				if e.Cause == PassedLimit {
+					s.fail(k, e.Reason, e.Cause)
 					break
 				}
 				if t.deaths++; t.deaths >= mostDeaths {
-					s.fail(k, fmt.Sprintf("task %d ended its executor %d times; the last time: %s", k.Index, t.deaths, e.Reason))
+					s.fail(k, fmt.Sprintf("task %d ended its executor %d times; the last time: %s", k.Index, t.deaths, e.Reason), e.Cause)
 					break
 				}
 			}
@@ -290,13 +290,13 @@ func (s *Scheduler) lost(k TaskKey, t *task, reason string) {
 		t.state, t.accepted = waiting, attempt{}
 	}
 	if t.losses++; t.losses >= mostLosses {
-		s.fail(k, fmt.Sprintf("task %d was lost %d times in a row; the last time: %s", k.Index, t.losses, reason))
+		s.fail(k, fmt.Sprintf("task %d was lost %d times in a row; the last time: %s", k.Index, t.losses, reason), Lost)
 	}
 }
 
-func (s *Scheduler) fail(k TaskKey, err string) {
+func (s *Scheduler) fail(k TaskKey, err string, c Cause) {
 	s.close(k.Group)
-	s.out = append(s.out, Fail{k, err})
+	s.out = append(s.out, Fail{k, err, c})
 }
 
 // end takes an attempt off the running ones; it reports false if it is not one.
@@ -337,7 +337,7 @@ func (s *Scheduler) failed(e TaskFailed) {
 		return
 	}
 	if t.failures++; t.failures >= mostFailures {
-		s.fail(e.Task, fmt.Sprintf("task %d failed %d times; the last time on %s: %s", e.Task.Index, t.failures, a.worker, e.Err))
+		s.fail(e.Task, fmt.Sprintf("task %d failed %d times; the last time on %s: %s", e.Task.Index, t.failures, a.worker, e.Err), "")
 	}
 }
 

@@ -212,7 +212,7 @@ func TestATaskThatIsLostTooOften(t *testing.T) {
 	var got []Command
 	for i := range mostLosses {
 		s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
-		got = s.Step(now, WorkerLost{Worker: fmt.Sprint(i), Reason: "it went"})
+		got = s.Step(now, WorkerLost{fmt.Sprint(i), Death{Lost, "it went"}})
 	}
 	if f, ok := got[len(got)-1].(Fail); !ok || f.Task != (TaskKey{0, 0}) || !strings.HasSuffix(f.Err, "it went") {
 		t.Fatalf("got %+v", got)
@@ -226,7 +226,7 @@ func TestATaskThatKills(t *testing.T) {
 	var got []Command
 	for i := range mostDeaths {
 		s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
-		got = s.Step(now, WorkerLost{Worker: fmt.Sprint(i), Reason: "out of memory", Died: true})
+		got = s.Step(now, WorkerLost{fmt.Sprint(i), Death{OutOfMemory, "out of memory"}})
 	}
 	if f, ok := got[len(got)-1].(Fail); !ok || !strings.Contains(f.Err, "task 0 ended its executor 2 times") {
 		t.Fatalf("got %+v", got)
