@@ -42,7 +42,8 @@ func fatalSignals() []os.Signal {
 }
 
 // interruptible returns a context that the first of these signals cancels, with an *interruption as its cause.
-// The second one, or three seconds without stop, ends the process through exit. stop gives the signals back.
+// The second one, or three seconds without stop, ends the process through exit. stop gives the signals back, unless one
+// has come: the process is ending then, with the status that says so, and another signal must not end it with another.
 func interruptible(clock host.Clock, exit func(status int)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
@@ -54,7 +55,9 @@ func interruptible(clock host.Clock, exit func(status int)) (ctx context.Context
 		watch(clock, signals, done, cancel, exit)
 	}()
 	return ctx, func() {
-		signal.Stop(signals)
+		if context.Cause(ctx) == nil {
+			signal.Stop(signals)
+		}
 		close(done)
 		<-finished
 		cancel(nil)
