@@ -304,21 +304,23 @@ func (w *worker) process(u *unit) error {
 	}
 	u.read = int64(in.N)
 	w.stage.records.Add(u.read)
+	defer w.release(u)
 	err := w.through(in, u)
 	w.watch.lap(inFunctions)
 	if err != nil {
 		var e *kernel.ScriptError
 		if !errors.As(err, &e) {
+			u.keep = true // who delivers the error looks at what came before it
 			return err
 		}
 		failed = err
 		trim(u.out)
 	}
 	if err := w.stage.end.work(w.number, u); err != nil {
+		u.keep = true
 		return err
 	}
 	u.partial = failed != nil
-	w.release(u)
 	return failed
 }
 
