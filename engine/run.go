@@ -361,6 +361,10 @@ func (r *stepRun) openSink(s *stageRun) error {
 	if r.options.DryRun {
 		return nil
 	}
+	if r.options.Receive != nil {
+		s.end = &receiveEnd{stage: s, output: spec.Target}
+		return nil
+	}
 	sink, err := connector.NewSink(spec, r.host, r.host.Stdout)
 	if err != nil {
 		return err
