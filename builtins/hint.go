@@ -64,7 +64,7 @@ var unknownNames = map[string]string{
 	"fsum":       "write sum(list): it adds floats exactly, as flow.sum() does",
 	"format":     `write sprintf("%.2f", x)`,
 	"exit":       `write fail("message")`,
-	"test":       "the module test exists only in files named *_test.star, which this build does not run",
+	"test":       "the module test exists only in files named *_test.star, which flowsh test runs",
 	"true":       "write True", "false": "write False", "null": "write None", "nil": "write None",
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"go.starlark.net/starlark"
 )
@@ -23,11 +24,14 @@ type unit struct {
 	*loader
 	path     string
 	main     bool
+	tests    bool // it is a script of tests
 	thread   *starlark.Thread
 	globals  starlark.StringDict
 	steps    []*step
 	optioned bool
-	limit    error // what stopped it
+
+	predeclared starlark.StringDict
+	limit       error // what stopped it
 }
 
 // unitLocal is where a thread keeps the unit that is loading on it. Threads of records have none.
@@ -42,7 +46,7 @@ func whileLoading(thread *starlark.Thread, name string) (*unit, error) {
 }
 
 func (l *loader) newUnit(path string, main bool) *unit {
-	u := &unit{loader: l, path: path, main: main}
+	u := &unit{loader: l, path: path, main: main, predeclared: l.predeclared}
 	u.thread = &starlark.Thread{Name: path, Print: u.print, Load: u.load, OnMaxSteps: u.watch}
 	u.thread.SetLocal(unitLocal, u)
 	u.thread.SetMaxExecutionSteps(1)
@@ -170,8 +174,11 @@ func exported(globals starlark.StringDict) starlark.StringDict {
 	return public
 }
 
-func (l *loader) read(path string) ([]byte, error) {
-	f, err := l.options.Host.FS.Open(path)
+func (l *loader) read(path string) ([]byte, error) { return readText(l.options.Host, path) }
+
+// readText reads a file that is no longer than a script may be.
+func readText(h *host.Host, path string) ([]byte, error) {
+	f, err := h.FS.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,9 @@ import (
 // languageNames are all names that a script can use, as Names writes them.
 func languageNames() []string {
 	var names []string
-	for name, v := range predeclared(testEnv) {
+	all := predeclared(testEnv)
+	all["test"] = testModule
+	for name, v := range all {
 		names = append(names, name)
 		m, ok := v.(*starlarkstruct.Module)
 		if !ok {

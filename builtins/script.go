@@ -35,7 +35,7 @@ func (u *unit) parse(source []byte) (*script, error) {
 		return nil, u.explain(err)
 	}
 	if u.main {
-		if err := otherForm(u.path, s.tree); err != nil {
+		if err := u.otherForm(s.tree); err != nil {
 			return nil, err
 		}
 		u.flags(tree)
@@ -76,12 +76,13 @@ func (u *unit) flags(tree syntax.Node) {
 	}
 }
 
-// otherForm refuses scripts that are no jobs, by their name or by what they define.
-func otherForm(path string, tree *syntax.File) error {
-	if strings.HasSuffix(path, "_test.star") {
-		return &LoadError{
-			Message: path + " is a test, not a job", Hint: "this build cannot run tests of scripts", Err: &FormError{Form: "test"},
-		}
+// otherForm refuses scripts that are not what is wanted, by their name or by what they define.
+func (u *unit) otherForm(tree *syntax.File) error {
+	switch test := strings.HasSuffix(u.path, testSuffix); {
+	case test && !u.tests:
+		return &LoadError{Message: u.path + " is a test, not a job", Hint: "flowsh test runs it", Err: &FormError{Form: "test"}}
+	case !test && u.tests:
+		return &LoadError{Message: u.path + " is not a test", Hint: "tests are in files named *" + testSuffix}
 	}
 	if tree == nil {
 		return nil

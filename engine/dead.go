@@ -232,7 +232,14 @@ func (r *stepRun) writeDeadLetters(ctx context.Context) error {
 		if err := box.flush(); err != nil {
 			return err
 		}
-		r.letters[file] = append(r.letters[file], letters{box.kept, box.dead})
+		fresh := letters{box.kept, box.dead}
+		if receive := r.options.Receive; receive != nil {
+			if err := fresh.each(ctx, func(b *chunk.Batch) error { return receive(file, &b.Column) }); err != nil {
+				return err
+			}
+			continue
+		}
+		r.letters[file] = append(r.letters[file], fresh)
 		if !slices.Contains(files, file) {
 			files = append(files, file)
 		}
@@ -272,23 +279,34 @@ func (r *stepRun) writeLetters(ctx context.Context, file string) error {
 	r.sinks = append(r.sinks, &stepSink{name: file, Sink: sink})
 	encoder := sink.NewEncoder()
 	for _, l := range r.letters[file] {
-		for n := l.kept.first; l.n > 0; n++ {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			b, err := l.kept.at(n)
-			if err != nil {
-				return err
-			}
-			b = part(b, 0, int(min(l.n, int64(b.N))))
-			l.n -= int64(b.N)
+		err := l.each(ctx, func(b *chunk.Batch) error {
 			e, err := encoder.Encode(b, nil)
 			if err != nil {
 				return err
 			}
-			if err := sink.Write(e); err != nil {
-				return err
-			}
+			return sink.Write(e)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each gives f the records, in order.
+func (l letters) each(ctx context.Context, f func(*chunk.Batch) error) error {
+	for n := l.kept.first; l.n > 0; n++ {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		b, err := l.kept.at(n)
+		if err != nil {
+			return err
+		}
+		b = part(b, 0, int(min(l.n, int64(b.N))))
+		l.n -= int64(b.N)
+		if err := f(b); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -27,9 +27,10 @@ type Options struct {
 	StepTime  time.Duration // longest time for a single step of the script, which nothing can interrupt; 0: none
 	Analyze   bool          // measure what each stage does, for Explanation.Analyzed
 
-	// Receive gets the records of every output in place of its file: output is what the script writes to, "-" for
-	// stdout. It is called in the order of the records, with columns that it may keep; for several outputs at the
-	// same time. Its error fails the run, connector.ErrClosedOutput ends the output. nil: outputs are written.
+	// Receive gets the records of every output, and the dead letters, in place of their files: output is what the
+	// script writes to, "-" for stdout. It is called in the order of the records, with columns that it may keep; for
+	// several outputs at the same time. Its error fails the run, connector.ErrClosedOutput ends the output. nil: outputs are
+	// written.
 	Receive func(output string, records *chunk.Column) error
 
 	// Tasks does what can be done elsewhere; nil: nothing is.

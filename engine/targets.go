@@ -64,7 +64,7 @@ func (r *stepRun) letterFiles(op int) (files []string) {
 
 func (r *stepRun) checkDeadLetterFile(file string) error {
 	spec := deadLetterSpec(file)
-	if err := r.claim(&spec); err != nil || r.options.DryRun {
+	if err := r.claim(&spec); err != nil || r.options.DryRun || r.options.Receive != nil {
 		return err
 	}
 	sink, err := connector.NewSink(spec, r.host, r.host.Stdout)

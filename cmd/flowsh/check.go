@@ -33,7 +33,11 @@ func (c *cli) check(before, rest []string) error {
 
 func (c *cli) checkOne(before []string, path string, args []string) error {
 	job, _, err := c.load(before, slices.Concat([]string{path}, args))
-	if other := new(builtins.FormError); errors.As(err, &other) {
+	other := new(builtins.FormError)
+	if errors.As(err, &other) && other.Form == "test" {
+		return c.checkTests(path)
+	}
+	if errors.As(err, &other) {
 		return c.print(fmt.Sprintf("%s: ok, %s form, which this version does not run\n", path, other.Form))
 	}
 	if err != nil {
@@ -46,5 +50,18 @@ func (c *cli) checkOne(before []string, path string, args []string) error {
 		return nil
 	}
 	_, err = fmt.Fprintf(c.host.Stdout, "%s: ok, %s form, %d operators\n", path, job.Form, len(job.Program.Graph.Ops))
+	return err
+}
+
+func (c *cli) checkTests(path string) error {
+	source, err := c.readFile(path)
+	if err != nil {
+		return err
+	}
+	tests, err := builtins.LoadTests(path, source, builtins.TestOptions{Options: builtins.Options{Host: c.host}})
+	if err != nil || c.console.flags.Quiet {
+		return err
+	}
+	_, err = fmt.Fprintf(c.host.Stdout, "%s: ok, test form, %d tests\n", path, len(tests.Names()))
 	return err
 }

@@ -85,6 +85,7 @@ func commands() []command {
 		{"check", (*cli).check},
 		{"explain", (*cli).explain},
 		{"fmt", (*cli).format},
+		{"test", (*cli).test},
 		{"submit", (*cli).submit},
 		{"master", (*cli).master},
 		{"worker", (*cli).worker},

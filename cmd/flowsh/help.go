@@ -67,6 +67,7 @@ Commands:
   check JOB...         find mistakes without running
   explain [--analyze] JOB  stages, where records meet, what is compiled and what it costs
   fmt [--check] FILE...  format scripts
+  test [PATH...]       run the tests in files named *_test.star
   submit JOB           run a job on a cluster
   cluster up|down|status  a cluster on this machine, to try things out
   master               start the master of a cluster
@@ -123,6 +124,31 @@ Graphviz.`,
 
 Formats scripts in place in the layout of Buildifier. - formats stdin to stdout. --check changes nothing, lists the
 files that would change, and ends with status 1 if there are any.`,
+
+	"test": `flowsh test [--run REGEXP] [--update] [flags] [PATH...]
+
+Runs the tests of scripts: the functions named test_* in files named *_test.star, in PATH or below it (default: the
+working directory).
+
+    load("wordcount.star", "words")          # functions of a job can be tested alone
+
+    def test_words():
+        test.eq(words("a  b"), ["a", "b"])
+
+    def test_counts():
+        got = test.run("wordcount.star", input = ["a b", "a"])
+        test.eq(got, [("a", 2), ("b", 1)])
+
+flowsh help test.run explains what tests can do.
+
+      --run REGEXP        only tests with such names
+      --update            test.golden writes the files that differ
+      --timeout DURATION  a test that takes longer fails (default 1m; 0: never)
+  -j, --cores N   -m, --mem SIZE   --kernels MODE   --max-steps N   as for a job
+  -v, --verbose           also what passes, and what it prints
+      --json              a JSON object for each test
+
+Exit status 1 if a test fails.`,
 
 	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [flags] JOB.star [job flags] [FILE ...]
 

@@ -13,7 +13,7 @@ import (
 
 // A specBlock is a fenced block of lang-spec.md.
 type specBlock struct {
-	kind string // starlark, file, stdin, output, error, wrote
+	kind string // starlark, test, file, stdin, output, error, wrote
 	args string // what stands behind the kind
 	text string
 	line int // of the first line of text
@@ -81,7 +81,7 @@ func specExamples(t *testing.T, blocks []specBlock) []*specExample {
 			next.files = append(next.files, b)
 		case "stdin":
 			next.stdin = b.text
-		case "starlark":
+		case "starlark", "test":
 			next.script = b
 			examples, next = append(examples, next), &specExample{}
 		case "output":
@@ -96,21 +96,34 @@ func specExamples(t *testing.T, blocks []specBlock) []*specExample {
 		}
 	}
 	for _, e := range examples {
-		if (e.output == nil) == (e.failed == nil) {
+		if !e.isTest() && (e.output == nil) == (e.failed == nil) {
 			t.Fatalf("line %d: the script needs either an output or an error behind it", e.script.line)
 		}
 	}
 	return examples
 }
 
+// isTest says that the script is one of tests, which must pass unless an error stands behind it.
+func (e *specExample) isTest() bool { return e.script.kind == "test" }
+
 func (e *specExample) run(t *testing.T, dir string) {
 	for _, f := range e.files {
 		write(t, filepath.Join(dir, f.args), f.text)
 	}
-	write(t, filepath.Join(dir, "example.star"), e.script.text)
-	stdout, stderr, status := e.flowsh(t, dir)
+	command := append([]string{"-q", "example.star"}, strings.Fields(e.script.args)...)
+	if e.isTest() {
+		command = []string{"test", "example_test.star"}
+	}
+	write(t, filepath.Join(dir, command[1]), e.script.text)
+	stdout, stderr, status := e.flowsh(t, dir, command)
 	if e.failed != nil {
 		e.checkFailure(t, stderr, status)
+		return
+	}
+	if e.isTest() {
+		if status != statusDone {
+			t.Errorf("lang-spec.md:%d: status %d\n%s%s", e.script.line, status, stdout, stderr)
+		}
 		return
 	}
 	if status != statusDone || stdout != e.output.text {
@@ -123,10 +136,10 @@ func (e *specExample) run(t *testing.T, dir string) {
 	}
 }
 
-func (e *specExample) flowsh(t *testing.T, dir string) (stdout, stderr string, status int) {
+func (e *specExample) flowsh(t *testing.T, dir string, args []string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, messages strings.Builder
-	cmd := exec.Command("flowsh", append([]string{"-q", "example.star"}, strings.Fields(e.script.args)...)...)
+	cmd := exec.Command("flowsh", args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Stdin = dir, &out, &messages, strings.NewReader(e.stdin)
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
