@@ -68,12 +68,14 @@ Commands:
   explain [--analyze] JOB  stages, where records meet, what is compiled and what it costs
   fmt [--check] FILE...  format scripts
   test [PATH...]       run the tests in files named *_test.star
+  new NAME             make a folder with a job, its test and its data
   submit JOB           run a job on a cluster
   cluster up|down|status  a cluster on this machine, to try things out
   master               start the master of a cluster
   worker --join ADDR   start a worker of it
   nodes                list the members of a cluster
   keygen DIR           make the keys of a cluster
+  completion SHELL     a script that completes commands and flags: bash, zsh or fish
   version              what this binary was built from
   help [COMMAND | NAME]  help reduce explains a word of the language
 
@@ -150,6 +152,11 @@ flowsh help test.run explains what tests can do.
 
 Exit status 1 if a test fails.`,
 
+	"new": `flowsh new NAME
+
+Makes the folder NAME with a job that runs, NAME.star, its test and its data, to begin with. NAME may be a path whose last
+part is the name. A folder that exists is left alone.`,
+
 	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [flags] JOB.star [job flags] [FILE ...]
 
 Runs a job on a cluster. Output, messages and exit status are those of a run here. The script, what it loads and its
@@ -192,6 +199,12 @@ Lists the master and the workers of a cluster.`,
 
 Makes the keys of a new cluster: an authority, and a certificate with its key for the role of master, worker and
 client each, and the key of the gossip. A node needs authority.crt, gossip.key and the two files of its role.`,
+
+	"completion": `flowsh completion bash|zsh|fish
+
+Prints a script that lets the shell complete commands and flags; files are completed as always. For bash:
+
+    eval "$(flowsh completion bash)"`,
 
 	"version": `flowsh version
 
