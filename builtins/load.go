@@ -24,7 +24,9 @@ type Job struct {
 	Warnings []string // what the user should know although the script loads
 	Secrets  []string // values of secret arguments, to be masked wherever text goes out
 
-	path string
+	path   string
+	unit   *unit
+	script *script
 }
 
 // Load turns the text of a script into a job. It runs the script's top level, which opens nothing but the files
@@ -37,7 +39,7 @@ func Load(path string, source []byte, o Options) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	job := &Job{Doc: s.doc(), path: path, Help: u.line.help()}
+	job := &Job{Doc: s.doc(), path: path, Help: u.line.help(), unit: u, script: s}
 	err = u.within(func() error { return u.execute(s) })
 	if err == nil && !job.Help {
 		err = u.complete(job, s)

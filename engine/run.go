@@ -435,7 +435,7 @@ func (r *stepRun) summarize() {
 			r.summary.Bytes += l.Bytes
 		}
 		if s.End == Group || s.End == InOrder {
-			if note := r.graph.Ops[s.Op].clockNote(); note != "" {
+			if note := r.graph.Ops[s.Op].ClockNote(); note != "" {
 				r.summary.Notes = append(r.summary.Notes, note)
 			}
 		}

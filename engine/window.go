@@ -116,8 +116,8 @@ func (o *Op) cuts() string {
 	return text
 }
 
-// clockNote says, for the audit line, that the op's results depend on the machine's clock; "" if they do not.
-func (o *Op) clockNote() string {
+// ClockNote says, for the audit line, that the op's results depend on the machine's clock; "" if they do not.
+func (o *Op) ClockNote() string {
 	switch {
 	case o.Window != nil && o.Window.Kind == periodicWindows:
 		return fmt.Sprintf("%s at %s is cut by the clock: another run may give other results", o.Window, o.Window.At)

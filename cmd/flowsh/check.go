@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,26 +33,32 @@ func (c *cli) check(before, rest []string) error {
 	return errors.Join(failed...)
 }
 
+// A checked is what check says of a script that loads, under --json.
+type checked struct {
+	File      string             `json:"file"`
+	Form      string             `json:"form"`
+	Operators int                `json:"operators,omitempty"`
+	Tests     int                `json:"tests,omitempty"`
+	Findings  []builtins.Finding `json:"findings,omitempty"`
+}
+
 func (c *cli) checkOne(before []string, path string, args []string) error {
 	job, _, err := c.load(before, slices.Concat([]string{path}, args))
 	other := new(builtins.FormError)
-	if errors.As(err, &other) && other.Form == "test" {
+	switch {
+	case errors.As(err, &other) && other.Form == "test":
 		return c.checkTests(path)
-	}
-	if errors.As(err, &other) {
-		return c.print(fmt.Sprintf("%s: ok, %s form, which this version does not run\n", path, other.Form))
-	}
-	if err != nil {
+	case errors.As(err, &other):
+		return c.checked(checked{File: path, Form: other.Form}, "which this version does not run")
+	case err != nil:
 		return err
 	}
 	if _, err := engine.MakePlan(job.Program.Graph); err != nil {
 		return err
 	}
-	if c.console.flags.Quiet {
-		return nil
-	}
-	_, err = fmt.Fprintf(c.host.Stdout, "%s: ok, %s form, %d operators\n", path, job.Form, len(job.Program.Graph.Ops))
-	return err
+	n := len(job.Program.Graph.Ops)
+	r := checked{File: path, Form: job.Form, Operators: n, Findings: job.Findings(context.Background())}
+	return c.checked(r, counted(n, "operator"))
 }
 
 func (c *cli) checkTests(path string) error {
@@ -59,9 +67,42 @@ func (c *cli) checkTests(path string) error {
 		return err
 	}
 	tests, err := builtins.LoadTests(path, source, builtins.TestOptions{Options: builtins.Options{Host: c.host}})
-	if err != nil || c.console.flags.Quiet {
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.host.Stdout, "%s: ok, test form, %d tests\n", path, len(tests.Names()))
-	return err
+	n := len(tests.Names())
+	return c.checked(checked{File: path, Form: "test", Tests: n}, counted(n, "test"))
+}
+
+// checked prints what was found: findings are advice, and no errors.
+func (c *cli) checked(r checked, what string) error {
+	if c.console.flags.JSON {
+		text, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		return c.print(string(text))
+	}
+	var b strings.Builder
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "%s: %s (%s)\n", f.Position, f.Text, f.Rule)
+		if f.Hint != "" {
+			fmt.Fprintf(&b, "  %s\n", f.Hint)
+		}
+	}
+	if !c.console.flags.Quiet {
+		fmt.Fprintf(&b, "%s: ok, %s form, %s\n", r.File, r.Form, what)
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	return c.print(b.String())
+}
+
+// counted is a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -112,7 +112,17 @@ Runs a job: the same as without the word run. The script - is read from stdin.`,
 	"check": `flowsh check JOB.star... [job flags]
 
 Loads each script and plans its job without reading any input, and prints what is wrong. Exit status 2 if anything
-is. Job flags go to every script; a script with a required argument needs it.`,
+is. Job flags go to every script; a script with a required argument needs it.
+
+Of a script that loads it also prints what its author should look at; these do not change the exit status:
+
+    unused            a function that nothing uses
+    no-input          an input file that is not there
+    frozen-global     a function of records changes a global, which fails
+    float-merge       merge= adds floats, whose sum depends on the parts
+    nondeterministic  a window or trigger that goes by the clock
+
+--json prints an object for each script.`,
 
 	"explain": `flowsh explain [--analyze] [--dot] [flags] JOB.star [job flags] [FILE ...]
 
