@@ -194,30 +194,3 @@ func lanesOf(g *Graph, op int) int {
 		op = o.In[0]
 	}
 }
-
-// Dot is the plan as a Graphviz graph.
-func (e *Explanation) Dot() string {
-	var b strings.Builder
-	b.WriteString("digraph flowsh {\n  rankdir = LR\n  node [shape = box]\n")
-	for _, step := range e.Plan.Steps {
-		for _, s := range step.Stages {
-			var lines []string
-			if s.Source >= 0 {
-				lines = append(lines, e.Plan.Graph.Ops[s.Source].Name())
-			}
-			for _, op := range s.Chain {
-				lines = append(lines, e.Plan.Graph.Ops[op].Name())
-			}
-			lines = append(lines, "→ "+e.end(s))
-			fmt.Fprintf(&b, "  s%d [label = %q]\n", s.ID, strings.Join(lines, "\n"))
-			for _, in := range s.Inputs {
-				fmt.Fprintf(&b, "  s%d -> s%d\n", in, s.ID)
-			}
-			for _, in := range s.Sides {
-				fmt.Fprintf(&b, "  s%d -> s%d [style = dashed]\n", in, s.ID)
-			}
-		}
-	}
-	b.WriteString("}\n")
-	return b.String()
-}

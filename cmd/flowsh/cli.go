@@ -58,6 +58,7 @@ type (
 	}
 	explainFlags struct {
 		Dot     bool
+		Mermaid bool
 		Analyze bool
 	}
 	explainLine struct {

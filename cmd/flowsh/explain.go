@@ -38,8 +38,15 @@ func (c *cli) explain(before, rest []string) error {
 		measured, err = c.analyze(job.Program, options, plan)
 	}
 	text := plan.Text()
-	if flags.Dot {
+	switch {
+	case flags.Dot:
 		text = plan.Dot()
+	case flags.Mermaid:
+		text = plan.Mermaid()
+	case line.JSON && !flags.Analyze:
+		if text, err = plan.JSON(); err != nil {
+			return err
+		}
 	}
 	return cmp.Or(c.print(text+measured), err)
 }
@@ -78,6 +85,8 @@ func (c *cli) takeExplainFlags(before, rest []string) (own explainFlags, flags, 
 		switch token {
 		case "--dot":
 			own.Dot = true
+		case "--mermaid":
+			own.Mermaid = true
 		case "--analyze":
 			own.Analyze = true
 		default:

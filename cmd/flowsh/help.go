@@ -124,13 +124,13 @@ Of a script that loads it also prints what its author should look at; these do n
 
 --json prints an object for each script.`,
 
-	"explain": `flowsh explain [--analyze] [--dot] [flags] JOB.star [job flags] [FILE ...]
+	"explain": `flowsh explain [--analyze] [--dot|--mermaid|--json] [flags] JOB.star [job flags] [FILE ...]
 
 Prints the stages of a job, the operators fused into each, its splits and lanes, where records are combined before
 they move, and how each function runs: compiled, as a column that is there already, or interpreted and why.
 --analyze runs the job, which writes its files but nothing to stdout, and adds to each stage and function its records,
 CPU time and bytes, and which records compiled code gave up to the interpreter and why. --dot prints the graph for
-Graphviz.`,
+Graphviz, --mermaid for Markdown, --json for programs.`,
 
 	"fmt": `flowsh fmt [--check] FILE...
 
