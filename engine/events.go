@@ -28,6 +28,18 @@ type Stalled struct {
 // Printed is a line that the script printed, in the order of the records.
 type Printed struct{ Text string }
 
+// Worked says what a worker of a stage did in a stretch of time, under Options.Trace: it took a unit through the stage's
+// functions, it handed on the units whose turn had come, or it completed the stage.
+type Worked struct {
+	Stage   int
+	Name    string
+	Worker  int
+	What    string // unit 7, hand on, finish
+	Began   time.Time
+	Took    time.Duration
+	Records int64 // of the unit; 0 for the rest
+}
+
 // Warning is something that the user should know although the job goes on.
 type Warning struct{ Text string }
 
@@ -42,6 +54,9 @@ func (Stalled) Event() string { return "stalled" }
 
 // Event names the event for logs.
 func (Printed) Event() string { return "print" }
+
+// Event names the event for logs.
+func (Worked) Event() string { return "worked" }
 
 // Event names the event for logs.
 func (Warning) Event() string { return "warning" }

@@ -26,6 +26,7 @@ type Options struct {
 	Timeout   time.Duration // 0: none
 	StepTime  time.Duration // longest time for a single step of the script, which nothing can interrupt; 0: none
 	Analyze   bool          // measure what each stage does, for Explanation.Analyzed
+	Trace     bool          // send an event for each stretch of a worker's time
 
 	// Receive gets the records of every output, and the dead letters, in place of their files: output is what the
 	// script writes to, "-" for stdout. It is called in the order of the records, with columns that it may keep; for

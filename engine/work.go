@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -108,9 +109,10 @@ func (s *stageRun) work(ctx context.Context) error {
 		err = s.trail()
 	}
 	if err == nil {
-		watch := s.measure.watch()
+		watch, span := s.measure.watch(), s.span(0)
 		err = s.end.finish(ctx)
 		watch.lap(atEnd)
+		span.end("finish", 0)
 		s.measure.stop(watch, nil)
 	}
 	if s.end != nil {
@@ -197,11 +199,14 @@ func (s *stageRun) worker(ctx context.Context, n int) error {
 		if u == nil {
 			return nil
 		}
+		span := s.span(n)
 		if u.err == nil {
 			u.err = w.process(u)
 		}
+		span = span.end(fmt.Sprintf("unit %d", u.number), u.read)
 		err := s.seq.done(u, s.deliver)
 		w.watch.lap(atEnd)
+		span.end("hand on", 0)
 		if err != nil {
 			return err
 		}

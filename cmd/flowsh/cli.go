@@ -36,6 +36,7 @@ type runFlags struct {
 	MaxRecord recordSize
 	DryRun    bool `short:"n"`
 	Timeout   period
+	Trace     string
 }
 
 // loadFlags govern loading itself and so stand only before the script.

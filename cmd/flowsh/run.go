@@ -33,17 +33,27 @@ func (c *cli) run(before, rest []string) error {
 		return err
 	}
 	defer limitCores(options.Cores)()
-	return c.execute(job.Program, options)
+	return c.execute(job.Program, options, line.Trace)
 }
 
-// execute runs a program on this machine until it is done, fails, or is interrupted.
-func (c *cli) execute(program *engine.Program, options engine.Options) error {
+// execute runs a program on this machine until it is done, fails, or is interrupted; trace is the file for what its
+// workers did, or "".
+func (c *cli) execute(program *engine.Program, options engine.Options, trace string) error {
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
 	progress := startProgress(c.console, c.host.Clock)
 	h := *c.host
 	h.Emit = progress.event
 	options.Host = &h
+	if trace != "" {
+		t, err := newTrace(trace, c.host.Clock.Now())
+		if err != nil {
+			progress.finish()
+			return err
+		}
+		h.Emit, options.Trace = t.event(progress.event), true
+		defer t.close(c.console)
+	}
 
 	summary, err := engine.Run(ctx, program, options)
 	progress.finish()
