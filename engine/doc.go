@@ -77,6 +77,10 @@
 // follows it; a Master and WorkerAgents bring the head of a job together with executors on the workers, through which
 // bytes go that only the two understand. The head is this engine, unchanged.
 //
+// A task that has ended its executor is done with care in one of its own (care.go, cluster/quarantine.go): every call of
+// a function is noted in a file before it is made, so that the last note names the record. If the record alone ends one
+// more executor, it fails like any other, with a message or as a dead letter, and the task is done without it.
+//
 // # Commit
 //
 // Outputs are written under temporary names. When all stages of a step are done and the laws of the ledger hold
@@ -91,6 +95,8 @@
 //   - On a cluster the unit of work is a split of a source; what follows the end of a source's stage runs in the head of
 //     the job. Control messages are JSON, whose decoder takes no more memory than it is sent, instead of msgpack; an
 //     executor has no listener of its own, its agent passes its bytes on.
+//   - A record that ends its executor is found by the note of the last call, in three executors, and not by bisection,
+//     which takes one for each halving.
 //   - max_demand and min_demand bound a stage's units and how many are in flight (demand.go), not single records.
 //   - Lanes of a reduce are folded on all cores, each on one. One that is slow holds up the others when two units wait
 //     for it; nothing of it spills.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/spill"
 )
@@ -46,7 +47,7 @@ func openBadger(o Options) (spill.Store, error) {
 // that are at work. If wait fails, a function of the script is still running and does not stop: nothing of the step
 // may be used any more.
 func (r *stepRun) wait(ctx context.Context, cancel context.CancelCauseFunc, done <-chan struct{}) error {
-	var inside []*kernel.Step
+	var inside []kernel.Inside
 	stop := func(limit error) {
 		r.env.Stop(limit)
 		cancel(fmt.Errorf("%s: %w", r.atWork(), limit))
@@ -64,7 +65,11 @@ func (r *stepRun) wait(ctx context.Context, cancel context.CancelCauseFunc, done
 		return err
 	}
 	s := inside[0]
-	return &kernel.ScriptError{Op: s.Op, Name: s.Name, Position: s.At, Message: err.Error(), Err: err}
+	spot := s.Spot()
+	return &kernel.ScriptError{
+		Op: s.Op, Name: s.Name, Position: s.At, Message: err.Error(), Err: err,
+		Ordinal: chunk.Ordinal{Position: spot.Position, Sibling: spot.Sibling},
+	}
 }
 
 // atWork names the stages that have records in hand.

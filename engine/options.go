@@ -6,6 +6,7 @@ import (
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/kernel"
 )
 
 // Options say how to run a job; none of them changes what comes out of it.
@@ -36,6 +37,10 @@ type Options struct {
 
 	// Tasks does what can be done elsewhere; nil: nothing is.
 	Tasks Tasks
+
+	// Mark notes the call of a function of the script that is about to be made, where a task is done with care: if the
+	// process ends, that call is the reason. It does not return before the note would outlive the process. nil: no notes.
+	Mark func(kernel.Spot)
 
 	// Poison overwrites what is used again, so that tests see who kept a part of it.
 	Poison bool

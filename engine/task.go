@@ -17,6 +17,7 @@ type Task struct {
 	TaskID
 	Step  int             `json:"step"`
 	Split connector.Split `json:"split"`
+	Care  *Care           `json:"care,omitempty"` // nil: it has never ended a process
 }
 
 // An Executor does tasks of a program, one at a time, each on all cores that Options grant. What a task gives
@@ -41,6 +42,9 @@ func (e *Executor) Close() { e.close() }
 // again, here or elsewhere. Run is called by one goroutine at a time.
 func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error) error {
 	e.env = e.newEnv() // that of an earlier task may have been stopped
+	if t.Care != nil {
+		defer e.careful(t.Care)()
+	}
 	s, err := e.stage(t)
 	if err != nil {
 		return err

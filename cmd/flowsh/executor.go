@@ -13,6 +13,7 @@ import (
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/kernel"
 )
 
 // executorLine are the flags with which an agent starts an executor.
@@ -43,8 +44,16 @@ func (c *cli) executor(flags []string) error {
 	h.Stdin, h.Stdout = noInput{}, io.Discard
 	var job *builtins.Job
 	limitData(memory)
+	note, err := newSpotNote(line.Scratch)
+	if err != nil {
+		return err
+	}
 	x := &cluster.Executor{
 		Die: func(reason error) {
+			var e *kernel.ScriptError
+			if errors.As(reason, &e) {
+				note.write(kernel.Spot{Op: e.Op, Position: e.Ordinal.Position, Sibling: e.Ordinal.Sibling})
+			}
 			fmt.Fprintf(c.host.Stderr, "%s%v\n", lastWord, reason)
 			os.Exit(statusLimit)
 		},
@@ -61,6 +70,7 @@ func (c *cli) executor(flags []string) error {
 				return nil, options, err
 			}
 			options.Cores, options.Memory, options.StepTime = int(line.Cores), memory, mostStepTime
+			options.Mark = note.write
 			return job.Program, options, nil
 		},
 		End: c.ending,

@@ -66,8 +66,9 @@ func (p *process) Close() error {
 		_ = p.in.Close()
 		_ = killGroup(p.cmd) // it may have ended by itself
 		_ = p.cmd.Wait()     // the state says how
-		_ = os.RemoveAll(p.scratch)
 		p.death = describeDeath(p.cmd.ProcessState, p.said.String())
+		p.death.At, p.death.Noted = readSpotNote(p.scratch)
+		_ = os.RemoveAll(p.scratch)
 	})
 	return nil
 }

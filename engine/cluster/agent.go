@@ -34,7 +34,7 @@ func deathOf(conn io.Closer) Death {
 	if m, ok := conn.(Mortal); ok {
 		return m.Death()
 	}
-	return Death{Lost, "its connection broke"}
+	return Death{Cause: Lost, Reason: "its connection broke"}
 }
 
 // pump copies between two connections until one of them ends, and closes both.

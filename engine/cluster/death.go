@@ -6,6 +6,9 @@ import "github.com/flowsh/flowsh/engine/kernel"
 type Death struct {
 	Cause  Cause  `json:"cause"`
 	Reason string `json:"reason"` // for people
+	// Noted says that At is the call of a function of the script in which it ended.
+	Noted bool        `json:"noted,omitempty"`
+	At    kernel.Spot `json:"at,omitzero"`
 }
 
 // A Cause says who is to blame for a death.

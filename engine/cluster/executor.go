@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/flowsh/flowsh/engine"
@@ -176,6 +177,7 @@ type crew struct {
 	graph   string
 	clock   host.Clock
 	warn    func(text string)
+	parts   atomic.Int64 // so many executors were started for tasks that had ended one
 }
 
 // errCancelled is why a job ends that nobody wants any more.
@@ -201,7 +203,7 @@ func (c *crew) follow(ctx context.Context, orders io.Reader) error {
 				stop()
 				delete(stops, o.Name)
 			}
-			c.job.Lose(o.Name, Death{Lost, ErrLost.Error()})
+			c.job.Lose(o.Name, Death{Cause: Lost, Reason: ErrLost.Error()})
 		}
 	}
 }
@@ -212,20 +214,21 @@ const rejoinAfter = time.Second
 // join has a worker's agent start an executor for the job, and gives it to the job; another one if it dies.
 func (c *crew) join(ctx context.Context, o order) {
 	for {
-		s, err := c.start(o.Name)
+		s, err := c.start(o.Name, "")
 		if err != nil {
 			if ctx.Err() == nil {
 				c.warn(fmt.Sprintf("%s does not work for this job: %v", o.Name, err))
 			}
 			return
 		}
-		w := &remoteWorker{session: s, dead: make(chan struct{})}
+		w := &remoteWorker{session: s, dead: make(chan struct{}), isolate: func() (*remoteWorker, error) { return c.isolated(ctx, o.Name) }}
 		c.job.Join(o.Name, o.Slots, w)
 		select {
 		case <-s.Done():
-			w.death = c.death(o.Name)
+			w.death = c.death(o.Name, "")
 			close(w.dead)
 			c.job.Lose(o.Name, w.death)
+			w.forget()
 		case <-ctx.Done():
 			_ = s.Close() // the executor ends with it
 			close(w.dead)
@@ -240,22 +243,22 @@ func (c *crew) join(ctx context.Context, o order) {
 }
 
 // ask opens a stream to the agent of a worker.
-func (c *crew) ask(op, name string) (transport.Stream, error) {
+func (c *crew) ask(op, name, part string) (transport.Stream, error) {
 	stream, err := c.session.Open()
 	if err != nil {
 		return nil, err
 	}
-	if err := transport.WriteMessage(stream, request{Op: op, Worker: name, Job: c.id}); err != nil {
+	if err := transport.WriteMessage(stream, request{Op: op, Worker: name, Job: c.id, Part: part}); err != nil {
 		_ = stream.Close() // it is broken
 		return nil, err
 	}
 	return stream, nil
 }
 
-// death is how a worker's executor has ended, as far as its agent knows.
-func (c *crew) death(name string) Death {
-	d := Death{Lost, "its node was lost"}
-	stream, err := c.ask("death", name)
+// death is how an executor of a worker has ended, as far as its agent knows.
+func (c *crew) death(name, part string) Death {
+	d := Death{Cause: Lost, Reason: "its node was lost"}
+	stream, err := c.ask("death", name, part)
 	if err != nil {
 		return d
 	}
@@ -265,13 +268,13 @@ func (c *crew) death(name string) Death {
 		return d
 	}
 	if answer.Cause == Ended {
-		return Death{Lost, ErrLost.Error()}
+		return Death{Cause: Lost, Reason: ErrLost.Error()}
 	}
 	return answer
 }
 
-func (c *crew) start(name string) (*transport.Session, error) {
-	stream, err := c.ask("execute", name)
+func (c *crew) start(name, part string) (*transport.Session, error) {
+	stream, err := c.ask("execute", name, part)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func deathIn(err error) Death {
 	if lost := (*lostError)(nil); errors.As(err, &lost) {
 		return lost.Death
 	}
-	return Death{Lost, err.Error()}
+	return Death{Cause: Lost, Reason: err.Error()}
 }
 
 // ErrLost is what a worker's methods return when the worker is gone. Its tasks are done again elsewhere.
@@ -112,7 +112,7 @@ func (j *Job) Join(name string, slots int, w Worker) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.workers[name] != nil {
-		j.lose(name, Death{Lost, ErrLost.Error()})
+		j.lose(name, Death{Cause: Lost, Reason: ErrLost.Error()})
 	}
 	j.workers[name] = &jobWorker{Worker: w, running: map[Attempt]context.CancelFunc{}}
 	j.step(WorkerJoined{name, slots})
@@ -178,8 +178,9 @@ func (j *Job) start(c StartTask) {
 	ctx, cancel := context.WithCancel(j.ctx)
 	w.running[a] = cancel
 	j.done.Go(func() {
-		out, err := w.Do(ctx, a, t)
+		out, err := do(ctx, w.Worker, a, t, c.Suspect)
 		cancel()
+		var fatal *fatalError
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		delete(w.running, a)
@@ -190,6 +191,8 @@ func (j *Job) start(c StartTask) {
 			j.step(TaskDone{c.Task, c.Attempt})
 		case errors.Is(err, ErrLost):
 			j.lose(c.Worker, deathIn(err))
+		case errors.As(err, &fatal):
+			j.step(TaskFatal{c.Task, c.Attempt, fatal.Death})
 		default:
 			j.step(TaskFailed{c.Task, c.Attempt, err.Error()})
 		}

@@ -315,7 +315,7 @@ func (m *Master) connect(_ context.Context, head transport.Stream) {
 		return
 	}
 	worker, err := w.session.Open()
-	if err != nil || transport.WriteMessage(worker, request{Op: r.Op, Job: r.Job}) != nil {
+	if err != nil || transport.WriteMessage(worker, request{Op: r.Op, Job: r.Job, Part: r.Part}) != nil {
 		return
 	}
 	pump(head, worker)

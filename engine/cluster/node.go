@@ -18,8 +18,11 @@ type WorkerAgent struct {
 	Master func(ctx context.Context) (string, error)
 
 	mu         sync.Mutex
-	executions map[string]*execution // the last of each job
+	executions map[executionKey]*execution // the last of each
 }
+
+// An executionKey names an executor at a worker.
+type executionKey struct{ job, part string }
 
 // An execution is the life of an executor.
 type execution struct {
@@ -78,25 +81,25 @@ func (w *WorkerAgent) request(ctx context.Context, head transport.Stream) {
 	}
 	switch r.Op {
 	case "execute":
-		w.execute(ctx, head, r.Job)
+		w.execute(ctx, head, executionKey{r.Job, r.Part})
 	case "death":
-		w.tellDeath(head, r.Job)
+		w.tellDeath(head, executionKey{r.Job, r.Part})
 	}
 }
 
 // execute starts an executor and connects it to the head of its job. It ends when either has gone.
-func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, job string) {
+func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, key executionKey) {
 	x := &execution{done: make(chan struct{})}
 	defer close(x.done)
 	w.mu.Lock()
 	if w.executions == nil {
-		w.executions = map[string]*execution{}
+		w.executions = map[executionKey]*execution{}
 	}
-	w.executions[job] = x
+	w.executions[key] = x
 	w.mu.Unlock()
 	conn, err := w.Spawn(ctx)
 	if err != nil {
-		x.death = Death{Lost, "its executor does not start: " + err.Error()}
+		x.death = Death{Cause: Lost, Reason: "its executor does not start: " + err.Error()}
 		w.Log.Error("an executor does not start", "reason", err.Error())
 		return
 	}
@@ -105,7 +108,7 @@ func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, job st
 	pump(head, conn)
 	if x.death = deathOf(conn); x.death.Cause == Ended { // the head was done with it
 		w.mu.Lock()
-		delete(w.executions, job)
+		delete(w.executions, key)
 		w.mu.Unlock()
 	}
 }
@@ -114,10 +117,10 @@ func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, job st
 const deathWithin = 2 * time.Second
 
 // tellDeath says how the last executor of a job has ended, once, and forgets it.
-func (w *WorkerAgent) tellDeath(head io.Writer, job string) {
+func (w *WorkerAgent) tellDeath(head io.Writer, key executionKey) {
 	w.mu.Lock()
-	x := w.executions[job]
-	delete(w.executions, job)
+	x := w.executions[key]
+	delete(w.executions, key)
 	w.mu.Unlock()
 	var answer Death
 	if x != nil {

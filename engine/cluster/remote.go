@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/transport"
@@ -15,6 +16,11 @@ type remoteWorker struct {
 	session *transport.Session
 	dead    chan struct{} // closed when the session has ended and death is known
 	death   Death
+	// isolate starts another executor at the same node, for a task that may end it; nil: it cannot.
+	isolate func() (*remoteWorker, error)
+
+	mu       sync.Mutex
+	isolated map[Attempt]*remoteWorker // what keeps the outputs of such tasks
 }
 
 // call opens a stream with a request. ctx ends it.
@@ -80,6 +86,9 @@ func (w *remoteWorker) Do(ctx context.Context, a Attempt, t engine.Task) (Output
 
 // Fetch implements Worker.
 func (w *remoteWorker) Fetch(ctx context.Context, a Attempt, o Output, get func(piece []byte) error) error {
+	if x := w.isolation(a, false); x != nil {
+		w = x
+	}
 	stream, end, err := w.call(ctx, taskRequest{Op: "fetch", Attempt: a, Output: &o})
 	if err != nil {
 		return err
@@ -100,6 +109,10 @@ func (w *remoteWorker) Fetch(ctx context.Context, a Attempt, o Output, get func(
 // Release implements Worker.
 func (w *remoteWorker) Release(a Attempt) {
 	go func() {
+		if x := w.isolation(a, true); x != nil {
+			_ = x.session.Close() // its executor ends with it
+			return
+		}
 		stream, err := w.session.Open()
 		if err != nil {
 			return // a worker that is gone holds nothing

@@ -46,6 +46,12 @@ type (
 		Attempt int
 		Err     string
 	}
+	// TaskFatal says that the task ends whatever does it, and that nothing can be done about it.
+	TaskFatal struct {
+		Task    TaskKey
+		Attempt int
+		Death
+	}
 	// OutputLost says that what an accepted attempt gave cannot be fetched, or is corrupt.
 	OutputLost struct {
 		Task    TaskKey
@@ -62,11 +68,13 @@ type Command any
 
 // What can be commanded.
 type (
-	// StartTask asks a worker for an attempt of a task.
+	// StartTask asks a worker for an attempt of a task. Suspect says how the last executor ended that did it, if that
+	// was its own doing.
 	StartTask struct {
 		Worker  string
 		Task    TaskKey
 		Attempt int
+		Suspect Death
 	}
 	// CancelTask stops an attempt that nobody needs.
 	CancelTask struct {
@@ -134,6 +142,7 @@ type task struct {
 	accepted attempt
 	losses   int // in a row
 	deaths   int
+	suspect  Death // the last of them
 	failures int
 }
 
@@ -174,6 +183,10 @@ func (s *Scheduler) Step(now time.Time, e Event) []Command {
 		s.accept(e)
 	case TaskFailed:
 		s.failed(e)
+	case TaskFatal:
+		if _, _, ok := s.end(e.Task, e.Attempt); ok {
+			s.fail(e.Task, e.Reason, e.Cause)
+		}
 	case OutputLost:
 		s.outputLost(e)
 	case Consumed:
@@ -268,14 +281,15 @@ func (s *Scheduler) lose(e WorkerLost) {
 			before := len(t.running)
 			t.running = slices.DeleteFunc(t.running, func(a attempt) bool { return a.worker == name })
 			if len(t.running) < before && e.Cause.itself() {
-				if e.Cause == PassedLimit {
-					s.fail(k, e.Reason, e.Cause)
-					break
-				}
 				if t.deaths++; t.deaths >= mostDeaths {
 					s.fail(k, fmt.Sprintf("task %d ended its executor %d times; the last time: %s", k.Index, t.deaths, e.Reason), e.Cause)
 					break
 				}
+				t.suspect = e.Death
+				for _, other := range t.running { // it would go the same way
+					s.cancel(k, other)
+				}
+				t.running = nil
 			}
 			if len(t.running) < before || t.state == accepted && t.accepted.worker == name {
 				s.lost(k, t, e.Reason)
@@ -402,7 +416,7 @@ func (s *Scheduler) assign(k TaskKey, t *task) bool {
 	best.busy++
 	t.attempts++
 	t.running = append(t.running, attempt{t.attempts, best.name, s.now})
-	s.out = append(s.out, StartTask{best.name, k, t.attempts})
+	s.out = append(s.out, StartTask{best.name, k, t.attempts, t.suspect})
 	return true
 }
 

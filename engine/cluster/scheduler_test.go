@@ -44,7 +44,7 @@ func (sim *simulation) step(e Event) {
 			}
 			sim.attempts[c] = true
 		case CancelTask:
-			delete(sim.attempts, StartTask(c))
+			delete(sim.attempts, StartTask{Worker: c.Worker, Task: c.Task, Attempt: c.Attempt})
 		case Accept:
 			if sim.accepted[c.Task.Index] != nil || c.Task.Index < sim.next {
 				sim.Fatalf("%+v is accepted twice", c)
@@ -162,11 +162,11 @@ func TestOneTaskAtATime(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
 	s.Step(now, TasksAdded{0, 2})
-	want := []Command{StartTask{"w", TaskKey{0, 0}, 1}}
+	want := []Command{StartTask{"w", TaskKey{0, 0}, 1, Death{}}}
 	if got := s.Step(now, WorkerJoined{"w", 1}); !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v", got)
 	}
-	want = []Command{Accept{"w", TaskKey{0, 0}, 1}, StartTask{"w", TaskKey{0, 1}, 1}}
+	want = []Command{Accept{"w", TaskKey{0, 0}, 1}, StartTask{"w", TaskKey{0, 1}, 1, Death{}}}
 	if got := s.Step(now, TaskDone{TaskKey{0, 0}, 1}); !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v", got)
 	}
@@ -192,7 +192,7 @@ func TestStragglersGetASecondAttempt(t *testing.T) {
 		t.Fatalf("too early: %+v", got)
 	}
 	now = now.Add(time.Second)
-	want := []Command{StartTask{"fast", TaskKey{0, 0}, 2}}
+	want := []Command{StartTask{"fast", TaskKey{0, 0}, 2, Death{}}}
 	if got := s.Step(now, Tick{}); !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v", got)
 	}
@@ -212,7 +212,7 @@ func TestATaskThatIsLostTooOften(t *testing.T) {
 	var got []Command
 	for i := range mostLosses {
 		s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
-		got = s.Step(now, WorkerLost{fmt.Sprint(i), Death{Lost, "it went"}})
+		got = s.Step(now, WorkerLost{fmt.Sprint(i), Death{Cause: Lost, Reason: "it went"}})
 	}
 	if f, ok := got[len(got)-1].(Fail); !ok || f.Task != (TaskKey{0, 0}) || !strings.HasSuffix(f.Err, "it went") {
 		t.Fatalf("got %+v", got)
@@ -221,12 +221,16 @@ func TestATaskThatIsLostTooOften(t *testing.T) {
 
 func TestATaskThatKills(t *testing.T) {
 	var s Scheduler
+	death := Death{Cause: OutOfMemory, Reason: "out of memory"}
 	now := time.Unix(0, 0)
 	s.Step(now, TasksAdded{0, 1})
 	var got []Command
 	for i := range mostDeaths {
-		s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
-		got = s.Step(now, WorkerLost{fmt.Sprint(i), Death{OutOfMemory, "out of memory"}})
+		got = s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
+		if start := got[0].(StartTask); (start.Suspect == death) != (i > 0) {
+			t.Fatalf("attempt %d: suspect %v", i, start.Suspect)
+		}
+		got = s.Step(now, WorkerLost{fmt.Sprint(i), death})
 	}
 	if f, ok := got[len(got)-1].(Fail); !ok || !strings.Contains(f.Err, "task 0 ended its executor 2 times") {
 		t.Fatalf("got %+v", got)

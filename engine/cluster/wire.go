@@ -32,6 +32,7 @@ type request struct {
 	Submit *Submit `json:"submit,omitempty"`
 	Worker string  `json:"worker,omitempty"` // whom the stream is for
 	Job    string  `json:"job,omitempty"`
+	Part   string  `json:"part,omitempty"` // which of the job's executors at the worker; "": its own one
 }
 
 // A Submit asks a master to run a job.

@@ -46,7 +46,7 @@ func NewFolder(r *Reducer, env *Env) *Folder {
 	f := &Folder{caller: newCaller(env), r: r, pair: make(starlark.Tuple, 2), one: make(starlark.Tuple, 1)}
 	f.args = newArguments(r.Fn)
 	f.step = &Step{Op: r.Op, Name: r.Name, At: r.At}
-	env.observe(&f.inside)
+	env.observe(&f.inside, f.caller)
 	return f
 }
 
@@ -185,7 +185,9 @@ func (f *Folder) invoke(fn starlark.Callable, args starlark.Tuple) (v starlark.V
 	f.begin()
 	f.inside.Store(f.step)
 	f.random.drawn = 0
-	v, err = f.guarded(fn, args)
+	if err = f.watched(f.r.Op); err == nil {
+		v, err = f.guarded(fn, args)
+	}
 	f.inside.Store(nil)
 	if len(f.prints) > 0 {
 		for _, text := range f.prints {

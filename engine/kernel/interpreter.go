@@ -51,7 +51,7 @@ func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
 		it.prints = append(it.prints, text)
 		it.place(true)
 	}
-	env.observe(&it.inside)
+	env.observe(&it.inside, it.caller)
 	return it
 }
 
@@ -111,6 +111,9 @@ func (it *interpreter) record() error {
 		it.lane = it.in.Lanes[it.row]
 	}
 	it.random.position = it.in.Base + uint64(it.in.RelativeAt(it.row))
+	if it.env.Watch.skips(it.random.position) {
+		return nil
+	}
 	return it.push(0, it.in.At(it.row))
 }
 
@@ -309,6 +312,9 @@ func (it *interpreter) apply(k int, s *Step, v starlark.Value) (starlark.Value, 
 		it.random.sibling = it.sibling[k]
 		it.sibling[k]++
 	}
+	if err := it.watched(s.Op); err != nil {
+		return nil, err
+	}
 	return it.call(f.Callable, args)
 }
 
@@ -361,7 +367,7 @@ func (it *interpreter) caught(k int, s *Step, v starlark.Value, err error) error
 	v = it.shown(k, v)
 	err = it.blame(s, v, err)
 	e, ok := err.(*ScriptError)
-	if !ok || !s.Catch || errors.Is(e, ErrLimit) {
+	if !ok || !s.Catch || errors.Is(e, ErrLimit) && !errors.As(e, new(*FatalError)) {
 		return err
 	}
 	it.out.Counts[k].Dead++

@@ -40,6 +40,9 @@ func (it *interpreter) delta(d *Delta, k int, v starlark.Value) (starlark.Value,
 	it.entered = &d.Step
 	it.inside.Store(&d.Step)
 	it.begin() // as for every record that is folded
+	if err := it.watched(d.Op); err != nil {
+		return nil, err
+	}
 	return it.call(d.Fn.Callable, args)
 }
 

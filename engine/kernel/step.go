@@ -70,6 +70,8 @@ type Env struct {
 	// cancelled, or memory is used up. The error is what Run returns.
 	Interrupt atomic.Pointer[error]
 	stopping  stopping
+	// Watch looks at every call of a function of the script by the interpreter; nil: nobody does.
+	Watch *Watch
 	// Moves counts pieces of work done: it changes at least once in a few milliseconds while a function runs.
 	Moves atomic.Int64
 }

@@ -41,7 +41,7 @@ type stopping struct {
 	// blamed is the record that stopped last for a limit: what takes most takes longest to end.
 	blamed atomic.Pointer[ScriptError]
 	mu     sync.Mutex
-	inside []*atomic.Pointer[Step] // of each interpreter: the step whose function it calls
+	inside []insider
 }
 
 // Stop makes every runner fail with cause at the next step of the script. Only the first cause counts. If
@@ -56,20 +56,35 @@ func (e *Env) Stop(cause error) {
 // there is none. Runners must have ended.
 func (e *Env) Blamed() *ScriptError { return e.stopping.blamed.Load() }
 
+// An insider is an interpreter, of whatever kind.
+type insider struct {
+	step   *atomic.Pointer[Step] // whose function it calls; nil: none
+	caller *caller
+}
+
+// An Inside is a step whose function is running.
+type Inside struct {
+	*Step
+	caller *caller
+}
+
+// Spot is the call that is running. It means something only where that has been the same for long.
+func (i Inside) Spot() Spot { return i.caller.spot(i.Op) }
+
 // Inside is the steps whose functions are running.
-func (e *Env) Inside() (steps []*Step) {
+func (e *Env) Inside() (steps []Inside) {
 	e.stopping.mu.Lock()
 	defer e.stopping.mu.Unlock()
 	for _, p := range e.stopping.inside {
-		if s := p.Load(); s != nil {
-			steps = append(steps, s)
+		if s := p.step.Load(); s != nil {
+			steps = append(steps, Inside{s, p.caller})
 		}
 	}
 	return steps
 }
 
-func (e *Env) observe(p *atomic.Pointer[Step]) {
+func (e *Env) observe(p *atomic.Pointer[Step], c *caller) {
 	e.stopping.mu.Lock()
 	defer e.stopping.mu.Unlock()
-	e.stopping.inside = append(e.stopping.inside, p)
+	e.stopping.inside = append(e.stopping.inside, insider{p, c})
 }
