@@ -9,18 +9,59 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// A conversion appends the value of a field's text. It appends nothing if it fails.
-type conversion func(text string, out *chunk.Column) error
-
-// conversions by the names of types. For all of them an empty field is None.
-var conversions = map[string]conversion{
-	"int":   orNone(asInt),
-	"float": orNone(asFloat),
-	"bool":  orNone(asBool),
-	"str":   orNone(asText),
+// A conversion makes values of the texts of fields. An empty field is None.
+type conversion struct {
+	// one appends the value of a field's text. It appends nothing if it fails.
+	one func(text string, out *chunk.Column) error
+	// plain appends the values of texts up to the first that is not as simple as most, and returns how many; may be
+	// nil.
+	plain func(texts []string, out *chunk.Column) int
 }
 
-func orNone(convert conversion) conversion {
+// conversions by the names of types.
+var conversions = map[string]*conversion{
+	"int":   {orNone(asInt), nil},
+	"float": {orNone(asFloat), plainFloats},
+	"bool":  {orNone(asBool), nil},
+	"str":   {orNone(asText), nil},
+}
+
+// all appends the values of texts. After an error some of them may be appended.
+func (c *conversion) all(texts []string, out *chunk.Column) error {
+	for i := 0; i < len(texts); i++ {
+		if c.plain != nil {
+			if i += c.plain(texts[i:], out); i == len(texts) {
+				break
+			}
+		}
+		if err := c.one(texts[i], out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plainFloats takes short decimal numbers.
+func plainFloats(texts []string, out *chunk.Column) (n int) {
+	if out.Kind != chunk.Float && out.Kind != chunk.Empty {
+		return 0
+	}
+	floats := out.Floats
+	for _, text := range texts {
+		x, ok := scan.ShortFloat(text)
+		if !ok {
+			break
+		}
+		floats = append(floats, x)
+		n++
+	}
+	if n > 0 {
+		out.Kind, out.Floats, out.N = chunk.Float, floats, out.N+n
+	}
+	return n
+}
+
+func orNone(convert func(string, *chunk.Column) error) func(string, *chunk.Column) error {
 	return func(text string, out *chunk.Column) error {
 		if text == "" {
 			out.Append(starlark.None)

@@ -16,10 +16,10 @@ const headerBlock = 4 << 10 // bytes read at once to find a header
 // A header says what the fields of a file's records are. It is read-only.
 type header struct {
 	file   string
-	fields []string     // the first record
-	names  []string     // of the columns that are wanted; nil: records are tuples of all fields
-	pick   []int        // per column the index of its field
-	types  []conversion // per column; nil: it stays text
+	fields []string      // the first record
+	names  []string      // of the columns that are wanted; nil: records are tuples of all fields
+	pick   []int         // per column the index of its field
+	types  []*conversion // per column; nil: it stays text
 }
 
 // headerOf is what is known about the columns of a file, nil before its first record was read.
@@ -133,7 +133,7 @@ func (s *fileSource) missing(name string, h *header) error {
 }
 
 func (s *fileSource) setTypes(h *header) error {
-	h.types = make([]conversion, len(h.names))
+	h.types = make([]*conversion, len(h.names))
 	for _, t := range s.spec.Types {
 		i := slices.Index(h.names, t.Column)
 		if i < 0 {

@@ -14,6 +14,9 @@ import (
 type rowScanner interface {
 	Reset(text string)
 	Next() (row scan.Row, ok bool)
+	Run(r *scan.RowRun) (n int)
+	At() int
+	Seek(at int)
 }
 
 func (s *fileSource) newRows() rowScanner {
@@ -29,6 +32,7 @@ type tableParser struct {
 	rows   rowScanner
 	only   []string // names of the columns that are wanted; nil: all
 	layout tableLayout
+	run    tableRun
 }
 
 // A tableLayout says which fields of a row go where. All files of a source have the same.
@@ -44,9 +48,10 @@ const restRun = 64
 
 // A cell is a field that is wanted, or must be checked.
 type cell struct {
-	column  int        // of the header
-	to      int        // column of the records; -1: none
-	convert conversion // nil: it stays text
+	column  int         // of the header
+	from    int         // field of a row
+	to      int         // column of the records; -1: none
+	convert *conversion // nil: it stays text
 }
 
 func (p *tableParser) layOut(h *header) *tableLayout {
@@ -58,8 +63,13 @@ func (p *tableParser) layOut(h *header) *tableLayout {
 	if p.only != nil {
 		l.names = []string{}
 	}
+	for i := range h.fields {
+		if h.names == nil {
+			l.cells = append(l.cells, cell{from: i, to: i})
+		}
+	}
 	for i, name := range h.names {
-		c := cell{column: i, to: i, convert: h.types[i]}
+		c := cell{column: i, from: h.pick[i], to: i, convert: h.types[i]}
 		if p.only != nil {
 			c.to = -1
 			if slices.Contains(p.only, name) {
@@ -86,7 +96,12 @@ func (p *tableParser) parse(b *Block, out *chunk.Column, starts []uint32, bad fu
 	} else {
 		beTuples(out, len(h.fields))
 	}
+	p.run.begin(l)
 	for {
+		var n int
+		if n, starts = p.run.take(p.rows, out, starts); n > 0 {
+			continue
+		}
 		row, ok := p.rows.Next()
 		if !ok {
 			return starts, nil
@@ -124,10 +139,6 @@ func (p *tableParser) row(l *tableLayout, row *scan.Row, b *Block, out *chunk.Co
 			return fault
 		}
 	}
-	if h.names == nil {
-		appendTuple(out, row.Fields)
-		return nil
-	}
 	for i := range l.cells {
 		if fault := l.cell(&l.cells[i], row.Fields, out); fault != nil {
 			for k := range out.Fields {
@@ -142,22 +153,22 @@ func (p *tableParser) row(l *tableLayout, row *scan.Row, b *Block, out *chunk.Co
 
 // cell appends a field to its column, or only checks it.
 func (l *tableLayout) cell(c *cell, fields []string, out *chunk.Column) *badRecord {
-	from, to := l.header.pick[c.column], &l.rest
+	to := &l.rest
 	if c.to >= 0 {
 		to = &out.Fields[c.to]
 	} else if to.N == restRun {
 		to.Reset()
 	}
-	if from >= len(fields) {
+	if c.from >= len(fields) {
 		to.Append(starlark.None)
 		return nil
 	}
 	if c.convert == nil {
-		to.AppendString(fields[from])
+		to.AppendString(fields[c.from])
 		return nil
 	}
-	if err := c.convert(fields[from], to); err != nil {
-		return &badRecord{column: l.header.names[c.column], err: fmt.Errorf("%.40q: %w", fields[from], err)}
+	if err := c.convert.one(fields[c.from], to); err != nil {
+		return &badRecord{column: l.header.names[c.column], err: fmt.Errorf("%.40q: %w", fields[c.from], err)}
 	}
 	return nil
 }
@@ -175,15 +186,4 @@ func (p *tableParser) ragged(h *header, width int) *badRecord {
 		hint = `give ragged = "pad" for None in the missing ones, or "skip" to leave such records out`
 	}
 	return &badRecord{err: fmt.Errorf("the record has %d fields, not %d; %s", width, len(h.fields), hint)}
-}
-
-func appendTuple(out *chunk.Column, fields []string) {
-	for i := range out.Fields {
-		if i < len(fields) {
-			out.Fields[i].AppendString(fields[i])
-		} else {
-			out.Fields[i].Append(starlark.None)
-		}
-	}
-	out.N++
 }

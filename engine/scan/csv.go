@@ -27,7 +27,10 @@ type CSV struct {
 func NewCSV(delim byte) *CSV { return &CSV{rowCutter: rowCutter{delim: delim, special: '"'}} }
 
 // Reset starts at the beginning of text, which must begin at the start of a record.
-func (c *CSV) Reset(text string) { c.text, c.at = text, 0 }
+func (c *CSV) Reset(text string) {
+	c.text, c.at = text, 0
+	c.reset()
+}
 
 // A Row is one record of a CSV or TSV. Fields is reused by the next call; the strings in it are not.
 type Row struct {
@@ -158,7 +161,10 @@ type TSV struct {
 func NewTSV(delim byte) *TSV { return &TSV{rowCutter: rowCutter{delim: delim, special: '\\'}} }
 
 // Reset starts at the beginning of text, which must begin at the start of a line.
-func (t *TSV) Reset(text string) { t.text, t.at = text, 0 }
+func (t *TSV) Reset(text string) {
+	t.text, t.at = text, 0
+	t.reset()
+}
 
 // Next returns the next record; ok is false after the last one.
 func (t *TSV) Next() (row Row, ok bool) {

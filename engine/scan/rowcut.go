@@ -11,6 +11,14 @@ type rowCutter struct {
 	delim   byte
 	special byte // a line with it is cut with more care
 	fields  []string
+	marks   *rowMarks // nil until a run is cut
+}
+
+// reset goes to another text.
+func (c *rowCutter) reset() {
+	if c.marks != nil {
+		c.marks.from, c.marks.to = 0, 0
+	}
 }
 
 // cut cuts the line at start into fields and returns the start of the next line; it is -1 if the special byte stands
