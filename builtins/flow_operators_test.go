@@ -111,6 +111,13 @@ def join(acc, part):
 job = from_enumerable(["a", "b", "a"]).partition(len, lanes = 4).reduce({}, tally).aggregate(join)`, "a\t2\nb\t1\n", ""},
 		{"aggregate of records", `job = from_enumerable([3, 1, 2]).aggregate(max)`, "3\n", ""},
 		{"aggregate of keyed states", `job = from_enumerable(["a", "bb", "c"]).reduce(0, lambda n, w: n + 1, by = len).aggregate(lambda acc, length, n: (length, n) if n > acc[1] else acc)`, "1\t2\n", ""},
+		{"aggregate by type", `job = from_enumerable([{"n": 1, "d": {"x": [1]}}, {"d": {"x": [2], "y": "z"}, "n": 2.5}]).aggregate().map(repr)`, "(\"n\", 3.5)\n(\"d\", {\"x\": [1, 2], \"y\": \"z\"})\n", ""},
+		{"aggregate of texts", `job = from_enumerable(["a", "b"]).aggregate(initial = "> ")`, "> ab\n", ""},
+		{"aggregate of tuples", `job = from_enumerable([(1,), (2, 3)]).aggregate().map(repr)`, "(1, 2, 3)\n", ""},
+		{"aggregate of sets", `job = from_enumerable([set([1]), set([2, 1])]).aggregate()`, "1\n2\n", ""},
+		{"aggregate of counts", `job = from_enumerable(["a", "b", "a"]).partition(lambda w: w, lanes = 4).reduce({}, lambda d, w: d | {w: d.get(w, 0) + 1}).aggregate().sort()`, "a\t2\nb\t1\n", ""},
+		{"aggregate of nothing from a state", `job = from_enumerable([]).aggregate(initial = 7)`, "7\n", ""},
+		{"aggregate of different types", `job = from_enumerable([{"a": {"b": 1}}, {"a": {"b": "x"}}]).aggregate()`, "", `key "a": key "b": parts of types int and string cannot be joined; give aggregate a function`},
 		{"aggregate of nothing", `job = from_enumerable([]).aggregate(max)`, "", ""},
 		{"aggregate in the definition form", `
 def from_enumerable(): return range(10)

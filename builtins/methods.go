@@ -41,7 +41,7 @@ var operators = []*operator{
 		name: "scan", kind: engine.OpScan, finish: initialState,
 		params: []param{initial(), required(fold("f")), by(), whole("flush", 1), using(), onError(), onTrigger()},
 	},
-	{name: "aggregate", kind: engine.OpAggregate, params: []param{required(fold("f"))}, finish: gather},
+	{name: "aggregate", kind: engine.OpAggregate, params: []param{fold("f"), initial()}, finish: gather},
 	{name: "count", kind: engine.OpCount, params: []param{by()}, finish: meet},
 	{name: "sum", kind: engine.OpSum, params: []param{record("of"), by()}, finish: meet},
 	{name: "min", kind: engine.OpMin, params: []param{record("of"), by()}, finish: meet},
@@ -283,8 +283,13 @@ func gather(d *draft) error {
 		states.op.Emit = "state"
 		d.in[0] = &states
 	}
-	if d.op.Kind == engine.OpDepartition && d.given[0] == nil {
+	switch {
+	case d.op.Kind == engine.OpDepartition && d.given[0] == nil:
 		d.addValue("initial", starlark.NewDict(0))
+	case d.op.Kind == engine.OpAggregate && d.given[0] == nil:
+		if err := fold("f").set(d, joinParts); err != nil {
+			return err
+		}
 	}
 	return meet(d)
 }

@@ -166,7 +166,7 @@ func (p *Program) reducer(op *Op) *kernel.Reducer {
 	case OpDepartition:
 		r.Fn, r.Merge, r.Flush = r.Merge, nil, function("done")
 	case OpAggregate:
-		r.First = true
+		r.First = r.Initial == nil
 	default:
 		if r.Initial == nil {
 			r.Initial = starlark.NewDict(0)
