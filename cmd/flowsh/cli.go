@@ -70,6 +70,10 @@ type (
 		messageFlags `embed:""`
 		Check        bool
 	}
+	helpLine struct {
+		messageFlags `embed:""`
+		Man          bool
+	}
 	plainLine struct {
 		messageFlags `embed:""`
 	}

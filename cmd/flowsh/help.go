@@ -10,11 +10,14 @@ import (
 
 // help prints the usage, or explains a command or a word of the language.
 func (c *cli) help(before, rest []string) error {
-	line := new(plainLine)
+	line := new(helpLine)
 	g := newGrammar(line)
 	more, words := g.split(rest)
 	if err := g.parse(slices.Concat(before, more)); err != nil {
 		return err
+	}
+	if line.Man {
+		return c.print(manual())
 	}
 	if len(words) == 0 {
 		return c.print(usageText)
@@ -30,6 +33,23 @@ func (c *cli) help(before, rest []string) error {
 		}
 	}
 	return nil
+}
+
+// manual is the usage and the help of all commands as a man page.
+func manual() string {
+	var b strings.Builder
+	b.WriteString(".TH FLOWSH 1\n.SH NAME\nflowsh \\- data jobs in Starlark, on one machine or on a cluster\n")
+	section := func(title, text string) {
+		text = strings.ReplaceAll(strings.TrimRight(text, "\n"), `\`, `\e`)
+		text = strings.ReplaceAll("\n"+text, "\n.", "\n\\&.")
+		text = strings.ReplaceAll(text, "\n'", "\n\\&'")
+		b.WriteString(".SH " + title + "\n.nf" + strings.ReplaceAll(text, "-", `\-`) + "\n.fi\n")
+	}
+	section("USAGE", usageText)
+	for _, cmd := range commands() {
+		section("FLOWSH "+strings.ToUpper(cmd.name), commandHelp[cmd.name])
+	}
+	return b.String()
 }
 
 // shortNames are the words of the language, each without what stands before its last dot.
@@ -77,7 +97,7 @@ Commands:
   keygen DIR           make the keys of a cluster
   completion SHELL     a script that completes commands and flags: bash, zsh or fish
   version              what this binary was built from
-  help [COMMAND | NAME]  help reduce explains a word of the language
+  help [COMMAND | NAME | --man]  help reduce explains a word of the language
 
 Run flags (before the script; after it too, unless the job has a flag of that name):
   -o, --output FILE        write the result to FILE, whole or not at all (default: stdout)
@@ -221,7 +241,8 @@ Prints a script that lets the shell complete commands and flags; files are compl
 
 Prints the version, the Go release and the commit that this binary was built from.`,
 
-	"help": `flowsh help [COMMAND | NAME]
+	"help": `flowsh help [COMMAND | NAME | --man]
 
-Explains a command, or a word of the language: flowsh help reduce, flowsh help re.find.`,
+Explains a command, or a word of the language: flowsh help reduce, flowsh help re.find. --man prints all commands as a
+man page: flowsh help --man > flowsh.1`,
 }
