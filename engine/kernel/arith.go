@@ -316,7 +316,7 @@ func shiftRight(f *frame, a, b int64, line int32) int64 {
 // these. The conversions keep the compiler from fusing operations, which would round differently.
 func (c *compiler) floatOp(op syntax.Token, x, y operand, line int32) operand {
 	a, b := c.floats(x, line), c.floats(y, line)
-	r := operand{typ: floatType}
+	r := operand{typ: floatType, vector: vectorOfFloats(op, x, y)}
 	divisor := func(f *frame) float64 {
 		v := b(f)
 		if v == 0 {

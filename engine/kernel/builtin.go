@@ -142,6 +142,7 @@ func (c *compiler) toInt(x operand, line int32) operand {
 		return x
 	case str:
 		g := x.text
+		r.vector = vectorToInt(&x)
 		r.int = func(f *frame) int64 {
 			n, ok := parseInt(g(f))
 			if !ok {
@@ -222,9 +223,11 @@ func (c *compiler) toFloat(x operand, line int32) operand {
 		return x
 	case integer:
 		g := x.int
+		r.vector = vectorToFloat(&x)
 		r.float = func(f *frame) float64 { return float64(g(f)) }
 	case str:
 		g := x.text
+		r.vector = vectorToFloat(&x)
 		r.float = func(f *frame) float64 {
 			v, ok := parseFloat(g(f))
 			if !ok {

@@ -52,7 +52,10 @@ func (r *compiled) Run(in *chunk.Batch, out *Output) error {
 	f.done = 0
 	clear(f.passed)
 	clear(f.saved)
-	err := r.records(p)
+	var err error
+	if !r.atOnce(p) {
+		err = r.records(p)
+	}
 	f.tally(r.chain)
 	f.release()
 	out.Prints = r.slow.prints

@@ -13,7 +13,9 @@ func (c *compiler) hold(o operand) (put code, held operand) {
 		return c.holdElements(o)
 	}
 	at := c.slots(o.typ.width)
-	return storeAt(o, at), heldIn(o.typ, at)
+	held = heldIn(o.typ, at)
+	held.vector = o.vector
+	return storeAt(o, at), held
 }
 
 func (c *compiler) holdElements(o operand) (put code, held operand) {

@@ -41,7 +41,7 @@ func (d *direct) Run(in *chunk.Batch, out *Output) error {
 	}
 	d.direct += int64(in.N)
 	out.reset(in, d.chain)
-	out.Batch, out.Columns, out.Len, out.Borrowed = *in, columns, in.N, true
+	out.Batch, out.Columns, out.Len, out.Borrowed, out.borrowed = *in, columns, in.N, true, true
 	if d.chain.Discard {
 		out.Column = chunk.Column{}
 	}

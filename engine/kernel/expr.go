@@ -225,7 +225,7 @@ func (s *scope) unary(e *syntax.UnaryExpr) operand {
 		}
 	case e.Op == syntax.MINUS && x.typ.kind == integer:
 		g := x.int
-		return operand{typ: intType, int: func(f *frame) int64 {
+		return operand{typ: intType, vector: vectorNegated(&x), int: func(f *frame) int64 {
 			n := g(f)
 			if n == -n && n != 0 {
 				f.bail(overflow, line)
@@ -234,7 +234,7 @@ func (s *scope) unary(e *syntax.UnaryExpr) operand {
 		}}
 	case e.Op == syntax.MINUS && x.typ.kind == float:
 		g := x.float
-		return operand{typ: floatType, float: func(f *frame) float64 { return -g(f) }}
+		return operand{typ: floatType, vector: vectorNegated(&x), float: func(f *frame) float64 { return -g(f) }}
 	case e.Op == syntax.PLUS && (x.typ.kind == integer || x.typ.kind == float):
 		return x
 	case e.Op == syntax.TILDE && x.typ.kind == integer:

@@ -44,6 +44,7 @@ type frame struct {
 	// begunFolded is what out.folded was then.
 	begunFolded int
 	done        int64 // records of the batch that were taken through
+	batches     int64 // that were looked at; the number of this one
 	failed      deopt
 }
 

@@ -21,6 +21,7 @@ type operand struct {
 	absent   *needle                 // boolean: what must stand in a variable for it to be false; nil: nothing is known
 	found    *needle                 // integer: what must stand in a variable for it to be 0 or more; it is -1 otherwise
 	test     *test                   // boolean: how it is made of a variable; nil: not so simply
+	vector   *vector                 // how it is computed for all records at once; nil: not so simply
 
 	do    code // none: for its effect; nil: no effect
 	int   func(*frame) int64
@@ -75,7 +76,9 @@ func (o *operand) element(i int) operand {
 	for _, e := range o.typ.elems[:i] {
 		at += slot(e.width)
 	}
-	return heldIn(o.typ.elems[i], at)
+	e := heldIn(o.typ.elems[i], at)
+	e.vector = o.vector.part(i, e.typ)
+	return e
 }
 
 // after is an operand that is evaluated after some other code has run.

@@ -19,6 +19,7 @@ type program struct {
 	search   *search        // for the records that can pass the first filter; nil: all of them are looked at
 	columns  [][]int        // paths of the columns of the input that are read
 	counted  []int          // the steps whose records are counted as they pass
+	whole    *wholeBatch    // how it takes all records at once; nil: not
 }
 
 // A builder compiles a chain.
@@ -30,6 +31,7 @@ type builder struct {
 	counts []bool
 	search *search
 
+	whole   *wholeBatch
 	outcome Forecast // of the last pass
 }
 
@@ -60,11 +62,12 @@ func (b *builder) build(input *Type) (*program, error) {
 		}
 		b.record = record.at
 		b.search = nil
+		b.whole = b.beginWhole(&record)
 		p.load = c.loader(input, nil, record.at)
 		p.run = b.push(0, record)
 		p.cost = (c.nodes + int64(n)) * nodeSteps
 	})
-	p.columns, p.search = c.paths, b.search
+	p.columns, p.search, p.whole = c.paths, b.search, b.whole
 	for k, counted := range b.counts {
 		if counted {
 			p.counted = append(p.counted, k)
@@ -86,6 +89,7 @@ func (b *builder) push(k int, record operand) code {
 	case FlatMap:
 		return b.flatMap(k, s, record)
 	}
+	b.whole = b.whole.through(record)
 	put, record := b.hold(record)
 	var run code
 	switch s.Kind {
@@ -522,10 +526,12 @@ func (c *compiler) returned(o operand) sequence {
 
 // leave appends a record that came through all steps, and its columns.
 func (b *builder) leave(record operand) code {
+	b.whole = b.whole.through(record)
 	put, record := b.hold(record)
 	if record.typ.kind == unknown {
 		return fails
 	}
+	b.whole = b.whole.leave(record)
 	codes := []code{some(put)}
 	b.outcome = Forecast{Record: columnOf(record.typ)}
 	for i := range b.chain.Columns {
@@ -533,6 +539,7 @@ func (b *builder) leave(record operand) code {
 		b.step = len(b.chain.Steps) + i
 		o := b.frozen(b.apply(len(b.chain.Steps)+i, s, record))
 		b.outcome.Columns = append(b.outcome.Columns, columnOf(o.typ))
+		b.whole = b.whole.column(o)
 		codes = append(codes, b.appendTo(o, func(f *frame) *chunk.Column { return &f.out.Columns[i] }))
 	}
 	b.step = len(b.chain.Steps) + len(b.chain.Columns)

@@ -39,7 +39,9 @@ func (f *frame) openColumns(paths [][]int) {
 func (c *compiler) field(x operand, name string, line int32) operand {
 	if i := slices.Index(x.typ.row.names, name); i >= 0 {
 		x.typ.row.used[i] = true
-		return c.fromColumn(x.typ.row.elems[i], x.typ.row.under(i), x.int, line)
+		o := c.fromColumn(x.typ.row.elems[i], x.typ.row.under(i), x.int, line)
+		o.vector = x.vector.part(i, o.typ)
+		return o
 	}
 	return never()
 }

@@ -113,8 +113,9 @@ type Output struct {
 	Len     int            // rows: records that left the chain; Batch.N unless Chain.Discard
 	folded  int            // records that left the chain, where Chain.Delta makes rows by key of them
 	keyed   bool           // it does
-	// Borrowed says that the columns are those of the input batch, not copies.
+	// Borrowed says that the records are those of the input batch, not copies.
 	Borrowed bool
+	borrowed bool // Columns are too
 }
 
 // A Runner takes batches through a chain. It is used by one goroutine at a time; runners of one chain share
@@ -126,7 +127,10 @@ type Runner interface {
 
 func (o *Output) reset(in *chunk.Batch, c *Chain) {
 	if o.Borrowed {
-		o.Batch, o.Columns, o.Borrowed = chunk.Batch{}, nil, false
+		o.Batch, o.Borrowed = chunk.Batch{}, false
+	}
+	if o.borrowed {
+		o.Columns, o.borrowed = nil, false
 	}
 	o.Batch.Reset()
 	o.Base, o.Origin = in.Base, in.Origin
