@@ -22,10 +22,10 @@ var write = &operator{
 // defaultFiles is how many files a write with by= makes at most.
 const defaultFiles = 10_000
 
-var formats = []string{"text", "tsv", "csv", "jsonl", "table"}
+var formats = []string{"text", "tsv", "csv", "jsonl", "table", "parquet"}
 
 // foreign are formats that other programs write, by suffix; a sink refuses them by name when it opens.
-var foreign = []string{"parquet", "avro", "orc", "arrow", "feather", "xlsx", "protobuf", "msgpack"}
+var foreign = []string{"avro", "orc", "arrow", "feather", "xlsx", "protobuf", "msgpack"}
 
 func (d *draft) sink() *connector.SinkSpec {
 	if d.op.Sink == nil {

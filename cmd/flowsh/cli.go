@@ -203,12 +203,12 @@ func (p *outputPath) UnmarshalText(text []byte) error {
 // An outputFormat is how records become text; "" is by record.
 type outputFormat string
 
-var outputFormats = []string{"text", "tsv", "csv", "jsonl", "json", "table"}
+var outputFormats = []string{"text", "tsv", "csv", "jsonl", "json", "table", "parquet"}
 
 // UnmarshalText accepts the name of a format.
 func (f *outputFormat) UnmarshalText(text []byte) error {
 	if !slices.Contains(outputFormats, string(text)) {
-		return fmt.Errorf("%q is not a format: text, tsv, csv, jsonl or table", text)
+		return fmt.Errorf("%q is not a format: text, tsv, csv, jsonl, table or parquet", text)
 	}
 	*f = outputFormat(text)
 	return nil

@@ -77,7 +77,7 @@ func TestParseRefuses(t *testing.T) {
 	for args, want := range map[string]string{
 		"--resume":          "unknown flag --resume",
 		"--master x":        "unknown flag --master",
-		"--format xml":      `"xml" is not a format: text, tsv, csv, jsonl or table`,
+		"--format xml":      `"xml" is not a format: text, tsv, csv, jsonl, table or parquet`,
 		"--mem lots":        `"lots" is not a size`,
 		"--mem 0%":          "is not a share of the memory",
 		"--max-record 1XB":  "is not a size",

@@ -101,7 +101,7 @@ Commands:
 
 Run flags (before the script; after it too, unless the job has a flag of that name):
   -o, --output FILE        write the result to FILE, whole or not at all (default: stdout)
-  -f, --format FORMAT      text, tsv, csv, jsonl, table (default: by record)
+  -f, --format FORMAT      text, tsv, csv, jsonl, table, parquet (default: by record)
   -j, --cores N            cores to use (default: all that the cgroup grants)
   -m, --mem SIZE           memory budget, spills above it (default: half; 256MiB, 2GiB, 50%)
       --spill DIR          where to spill (default: $TMPDIR)

@@ -14,12 +14,15 @@ import (
 // compressed bytes do not depend on how records were cut into batches.
 const writeSize = 256 << 10
 
-// newCompressor compresses what is written to it into w; "" passes it on. Levels and block sizes are fixed here,
-// and nothing runs on a number of cores: the same text gives the same bytes everywhere. Close ends the stream
+// newCompressor turns what the encoders of a layout wrote into what its file holds. Levels and block sizes are fixed
+// here, and nothing runs on a number of cores: the same text gives the same bytes everywhere. Close ends the stream
 // and leaves w open.
-func newCompressor(name string, w io.Writer) (io.WriteCloser, error) {
+func newCompressor(l *layout, w io.Writer) (io.WriteCloser, error) {
 	out := &stickyWriter{w: w}
-	stream, err := newCompressedStream(name, out)
+	if l.Format == "parquet" {
+		return &compressor{stream: &parquetFile{layout: l, w: out}, out: out}, nil
+	}
+	stream, err := newCompressedStream(l.Compression, out)
 	if err != nil {
 		return nil, err
 	}

@@ -127,7 +127,7 @@ type Typed struct {
 // SinkSpec describes where a flow ends; it is part of the graph.
 type SinkSpec struct {
 	Target      string   `json:"target"`                // path, "-" for stdout, a folder with a final "/", or a pattern with {}
-	Format      string   `json:"format,omitempty"`      // text, tsv, csv, jsonl, table; "" by suffix, else by record
+	Format      string   `json:"format,omitempty"`      // text, tsv, csv, jsonl, table, parquet; "" by suffix, else by record
 	Compression string   `json:"compression,omitempty"` // gz, zst, ...; "" by suffix
 	Columns     []string `json:"columns,omitempty"`
 	Header      *bool    `json:"header,omitempty"` // nil: as the format does

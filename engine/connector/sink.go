@@ -13,7 +13,7 @@ import (
 // open; a spec that does not fit together, a target that is in the way and a folder that cannot be written are
 // errors here, before any work is done. Nothing is made before the first Write or Prepare.
 //
-// Records are written one per line: text as suits each record, tsv, csv, jsonl, or table for people. The bytes of
+// Records are written one per line: text as suits each record, tsv, csv, jsonl, or table for people; or as parquet. The bytes of
 // an output depend on its records and the spec alone, not on how the records were cut into batches.
 func NewSink(spec SinkSpec, h *host.Host, stdout io.Writer) (Sink, error) {
 	l, err := resolve(spec)
@@ -81,7 +81,7 @@ type output struct {
 }
 
 func newOutput(l *layout, w io.Writer) (*output, error) {
-	c, err := newCompressor(l.Compression, w)
+	c, err := newCompressor(l, w)
 	if err != nil {
 		return nil, err
 	}

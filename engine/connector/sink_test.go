@@ -62,6 +62,8 @@ var targets = map[string]SinkSpec{
 	"by key gz":   {Target: "by/{}/a.tsv.gz", ByKey: true},
 	"stdout":      {Target: "-", Format: "csv"},
 	"stdout gz":   {Target: "-", Compression: "gz"},
+	"parquet":     {Target: "a.parquet", Columns: []string{"key", "n"}},
+	"by key pq":   {Target: "by/{}.parquet", ByKey: true, Columns: []string{"key", "n"}},
 }
 
 func (b bench) open(t rapid.TB, spec SinkSpec) Sink {
@@ -220,7 +222,7 @@ func testHoldsRecords(t *testing.T, b bench, spec SinkSpec) {
 			t.Fatalf("the record %s, %s is missing in %q", key, n, rows)
 		}
 	}
-	if records, size := s.Written(); records != 200 || size < 1000 {
+	if records, size := s.Written(); records != 200 || size < 300 {
 		t.Errorf("written: %d records, %d bytes", records, size)
 	}
 }
@@ -239,6 +241,9 @@ func inflated(t testing.TB, name, data string) string {
 		in, err = xz.NewReader(in)
 	case strings.HasSuffix(name, ".lz4"):
 		in = lz4.NewReader(in)
+	}
+	if strings.HasSuffix(name, ".parquet") {
+		return parquetText(t, []byte(data))
 	}
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)

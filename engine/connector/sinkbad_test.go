@@ -191,7 +191,7 @@ func TestCompressorsReportEveryError(t *testing.T) {
 	for _, name := range []string{"", "gz", "zst", "xz", "lz4"} {
 		for n := range 4 {
 			w := &limitedWriter{left: n, err: broken}
-			c, err := newCompressor(name, w)
+			c, err := newCompressor(&layout{SinkSpec: SinkSpec{Compression: name}}, w)
 			if err == nil {
 				_, err = c.Write([]byte(strings.Repeat("text ", 100)))
 				err = errors.Join(err, c.Close())

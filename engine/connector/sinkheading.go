@@ -43,7 +43,7 @@ func (h *heading) admit(part *EncodedPart) ([]byte, error) {
 
 // last returns the heading of an output that has no records.
 func (h *heading) last() []byte {
-	if h.begun || h.layout.Columns == nil || !h.wanted() {
+	if h.begun || !h.layout.tabular() || h.layout.Columns == nil || !h.wanted() {
 		return nil
 	}
 	h.begun = true

@@ -210,7 +210,7 @@ func (s *keySink) finish(f *keyFile) error {
 }
 
 func (s *keySink) prepare(f *keyFile) error {
-	if s.layout.Compression != "" {
+	if s.layout.converted() {
 		if err := s.compress(f); err != nil {
 			return err
 		}
@@ -225,20 +225,20 @@ func (s *keySink) compress(f *keyFile) error {
 	if err := s.compressed.create(); err != nil {
 		return err
 	}
-	if err := copyCompressed(s.layout.Compression, plain, s.compressed); err != nil {
+	if err := copyCompressed(s.layout, plain, s.compressed); err != nil {
 		return err
 	}
 	f.stagedFile, s.compressed = s.compressed, nil
 	return plain.abort()
 }
 
-func copyCompressed(compression string, from, to *stagedFile) error {
+func copyCompressed(l *layout, from, to *stagedFile) error {
 	f, err := from.host.FS.Open(from.temp)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	c, err := newCompressor(compression, to)
+	c, err := newCompressor(l, to)
 	if err != nil {
 		return err
 	}

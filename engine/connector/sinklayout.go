@@ -25,19 +25,19 @@ type layout struct {
 }
 
 var (
-	sinkFormats = []string{"text", "tsv", "csv", "jsonl", "table"}
+	sinkFormats = []string{"text", "tsv", "csv", "jsonl", "table", "parquet"}
 
 	formatBySuffix = map[string]string{
 		".txt": "text", ".log": "text", ".tsv": "tsv", ".csv": "csv",
-		".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+		".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet",
 	}
-	suffixOf = map[string]string{"text": ".txt", "table": ".txt", "tsv": ".tsv", "csv": ".csv", "jsonl": ".jsonl"}
+	suffixOf = map[string]string{"text": ".txt", "table": ".txt", "tsv": ".tsv", "csv": ".csv", "jsonl": ".jsonl", "parquet": ".parquet"}
 
 	compressionNames    = map[string]string{"gz": "gz", "gzip": "gz", "zst": "zst", "zstd": "zst", "xz": "xz", "lz4": "lz4"}
 	compressionSuffixes = []string{".gz", ".zst", ".xz", ".lz4"}
 
 	// Suffixes that promise a format which a sink cannot write: text under such a name would mislead.
-	foreignSuffixes = []string{".parquet", ".avro", ".orc", ".arrow", ".feather", ".xlsx", ".xls", ".zip", ".bz2", ".7z", ".sqlite", ".db"}
+	foreignSuffixes = []string{".avro", ".orc", ".arrow", ".feather", ".xlsx", ".xls", ".zip", ".bz2", ".7z", ".sqlite", ".db"}
 )
 
 const defaultMaxFiles = 10000
@@ -100,7 +100,7 @@ func (l *layout) decideFormat() error {
 	suffix := l.lastSuffix()
 	switch {
 	case slices.Contains(foreignSuffixes, suffix):
-		return fmt.Errorf("%s cannot be written: use .txt, .tsv, .csv or .jsonl, and .gz, .zst, .xz or .lz4 after it", suffix)
+		return fmt.Errorf("%s cannot be written: use .parquet, or .txt, .tsv, .csv or .jsonl, and .gz, .zst, .xz or .lz4 after it", suffix)
 	case l.Format == "json":
 		l.Format = "jsonl"
 	case l.Format == "":
@@ -132,10 +132,14 @@ func (l *layout) checkColumns() error {
 	switch {
 	case l.Format == "table" && l.ByKey:
 		return errors.New("a table is for one pair of eyes: say text, tsv, csv or jsonl with by=")
-	case l.tabular():
+	case l.Format == "parquet" && l.Compression != "":
+		return errors.New("a Parquet file is compressed inside: leave the compression out")
+	case l.Format == "parquet" && l.Header != nil:
+		return errors.New("header= has no meaning for the format parquet: its columns always have names")
+	case l.Format == "parquet" || l.tabular():
 		return checkDistinct(l.Columns)
 	case l.Columns != nil:
-		return fmt.Errorf(`columns= has no meaning for the format %s: say format="csv", "tsv" or "table"`, l.Format)
+		return fmt.Errorf(`columns= has no meaning for the format %s: say format="csv", "tsv", "table" or "parquet"`, l.Format)
 	case l.Header != nil && *l.Header:
 		return fmt.Errorf(`header= has no meaning for the format %s: say format="csv", "tsv" or "table"`, l.Format)
 	}
@@ -157,6 +161,9 @@ func checkDistinct(columns []string) error {
 // tabular reports whether the format has columns.
 func (l *layout) tabular() bool { return l.Format == "csv" || l.Format == "tsv" || l.Format == "table" }
 
+// converted reports whether what the encoders write is not yet what the file holds.
+func (l *layout) converted() bool { return l.Compression != "" || l.Format == "parquet" }
+
 // newRows makes the format's writer for one encoder.
 func (l *layout) newRows() rowWriter {
 	switch {
@@ -164,6 +171,8 @@ func (l *layout) newRows() rowWriter {
 		return &tableWriter{csv: l.Format == "csv", columns: l.Columns}
 	case l.Format == "jsonl":
 		return &jsonlWriter{}
+	case l.Format == "parquet":
+		return parquetRows{}
 	}
 	return &textWriter{}
 }

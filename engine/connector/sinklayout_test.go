@@ -49,8 +49,11 @@ func TestSpecsThatDoNotFitTogether(t *testing.T) {
 	}{
 		{SinkSpec{}, "the target is empty"},
 		{SinkSpec{Target: "a\x00b"}, "NUL"},
-		{SinkSpec{Target: "a.csv.bz2"}, ".bz2 cannot be written: use .txt, .tsv, .csv or .jsonl, and .gz, .zst"},
-		{SinkSpec{Target: "a.parquet"}, ".parquet cannot be written"},
+		{SinkSpec{Target: "a.csv.bz2"}, ".bz2 cannot be written: use .parquet, or .txt, .tsv, .csv or .jsonl, and .gz, .zst"},
+		{SinkSpec{Target: "a.avro"}, ".avro cannot be written: use .parquet, or .txt"},
+		{SinkSpec{Target: "a.parquet.gz"}, "compressed inside"},
+		{SinkSpec{Target: "a.parquet", Header: new(bool)}, "header= has no meaning"},
+		{SinkSpec{Target: "a.parquet", Columns: []string{"a", "a"}}, `names "a" twice`},
 		{SinkSpec{Target: "a", Compression: "bz2"}, `compression "bz2" cannot be written: use gz, zst, xz or lz4`},
 		{SinkSpec{Target: "a", Format: "yaml"}, `format "yaml" cannot be written: use text, tsv, csv, jsonl, table`},
 		{SinkSpec{Target: "by/{}.csv"}, "{} stands for a key: say by="},

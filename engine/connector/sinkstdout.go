@@ -29,7 +29,7 @@ func (s *streamSink) begin() error {
 		}
 		s.w = f
 	}
-	if s.layout.Compression == "" {
+	if !s.layout.converted() {
 		s.stream = newStream(s.layout, s.w)
 		return nil
 	}
