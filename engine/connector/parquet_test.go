@@ -106,7 +106,8 @@ func TestParquet(t *testing.T) {
 		{"values", `["a", None]`, nil, "optional binary value (STRING);", "[map[value:a] map[value:<nil>]]"},
 		{"chosen", `[{"a": 1, "b": 2}, {"b": 3}]`, []string{"b"}, "optional int64 b (INT(64,true));", "[map[b:2] map[b:3]]"},
 		{
-			"times", `[time.from_timestamp(0, 1)]`, []string{"t"},
+			"times", `[time.from_timestamp(0, 1)]`,
+			[]string{"t"},
 			"optional int64 t (TIMESTAMP(isAdjustedToUTC=true,unit=NANOS));", "[map[t:1]]",
 		},
 		{"bytes", `[b"\xff"]`, nil, "optional binary value;", "[map[value:\xff]]"},

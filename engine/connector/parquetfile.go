@@ -36,7 +36,7 @@ type parquetFile struct {
 	rows   int              // records in the row group
 	count  int64            // records before it
 	root   *parquetColumn
-	file   *parquet.Writer
+	file   *parquet.GenericWriter[any]
 	leaves [][]parquet.Value
 	row    parquet.Row
 }
@@ -122,7 +122,7 @@ func (f *parquetFile) begin() error {
 		f.root.add("value") // a file has a column
 	}
 	f.leaves = make([][]parquet.Value, f.root.number(0))
-	f.file = parquet.NewWriter(f.w, parquet.NewSchema("record", f.root.group()),
+	f.file = parquet.NewGenericWriter[any](f.w, parquet.NewSchema("record", f.root.group()),
 		parquet.Compression(&parquet.Snappy), parquet.CreatedBy("flowsh", "", ""))
 	f.rows = 0
 	for _, v := range f.first {
