@@ -21,6 +21,9 @@ type Options struct {
 	// Memory is the budget of the process in bytes while the script loads; 0: none. A script that exceeds it in a
 	// single operation may still be at it when Load has returned its error.
 	Memory int64
+	// LoadTime is how long the script may take to load; 0: for ever. A script that is in the middle of a single operation
+	// then may still be at it when Load has returned its error.
+	LoadTime time.Duration
 	// RunFlags knows flowsh's own flags, by name without dashes ("cores", "j"), that may also follow the
 	// script. nil: there are none.
 	RunFlags func(name string) (takesValue, known bool)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/host"
 )
 
@@ -24,6 +26,10 @@ type bundle struct {
 	Stdin  []byte            `json:"stdin,omitempty"` // a script that was read from there
 	Env    map[string]string `json:"env,omitempty"`
 	Now    time.Time         `json:"now"`
+	// Input files that go along with the job, by absolute path, and its standard input.
+	Shipped  map[string][]byte `json:"shipped,omitempty"`
+	HasInput bool              `json:"has_input,omitempty"`
+	Input    []byte            `json:"input,omitempty"`
 }
 
 // pack loads a script and gives its bundle beside the job.
@@ -35,7 +41,6 @@ func (c *cli) pack(before, rest []string) (*builtins.Job, *runLine, *bundle, err
 	b := &bundle{Dir: dir, Before: before, Rest: rest, Files: map[string][]byte{}, Env: map[string]string{}, Now: c.host.Clock.Now().UTC()}
 	var stdin bytes.Buffer
 	h := *c.host
-	h.Clock = fixedClock{h.Clock, b.Now}
 	h.FS = recordingFS{h.FS, b}
 	h.Stdin = io.TeeReader(c.host.Stdin, &stdin)
 	h.LookupEnv = func(name string) (string, bool) {
@@ -45,45 +50,40 @@ func (c *cli) pack(before, rest []string) (*builtins.Job, *runLine, *bundle, err
 		}
 		return text, ok
 	}
-	packing := &cli{host: &h, console: c.console}
+	packing := &cli{host: &h, console: c.console, loading: c.loading, now: b.Now}
 	job, line, err := packing.load(before, rest)
 	c.console = packing.console
 	b.Stdin = stdin.Bytes()
 	return job, line, b, err
 }
 
-// unpack loads a bundle: what pack has seen is all that the script sees, except for the input of the job. dir is what
-// the job's paths are relative to.
-func (c *cli) unpack(data []byte) (job *builtins.Job, options engine.Options, dir string, err error) {
-	var b bundle
-	if err := json.Unmarshal(data, &b); err != nil {
-		return nil, options, "", fmt.Errorf("the bundle is damaged: %w", err)
+// unpack loads a bundle: what pack has seen is all that the script sees, except for the input of the job. The bundle is
+// given, too.
+func (c *cli) unpack(data []byte) (job *builtins.Job, options engine.Options, b *bundle, err error) {
+	b = new(bundle)
+	if err := json.Unmarshal(data, b); err != nil {
+		return nil, options, nil, fmt.Errorf("the bundle is damaged: %w", err)
 	}
 	h := *c.host
-	h.Clock = fixedClock{h.Clock, b.Now}
 	h.FS = bundleFS{h.FS, b.Files}
 	h.Stdin, h.Stderr = bytes.NewReader(b.Stdin), io.Discard
 	h.LookupEnv = func(name string) (string, bool) {
 		text, ok := b.Env[name]
 		return text, ok
 	}
-	loading := &cli{host: &h, console: newConsole(&h, messageFlags{Quiet: true})}
+	loading := &cli{host: &h, console: newConsole(&h, messageFlags{Quiet: true}), loading: c.loading, now: b.Now}
 	job, line, err := loading.load(b.Before, b.Rest)
 	c.console = loading.console
 	if err != nil {
-		return nil, options, "", err
+		return nil, options, nil, err
 	}
 	options, err = loading.options(line, job)
-	return job, options, b.Dir, err
+	if to := options.Output; err == nil && to != "" && to != "-" { // whoever submitted the job writes it
+		format, _ := connector.PlainFormat(to) // tested when it was submitted
+		options.Format, options.Output = cmp.Or(options.Format, format), ""
+	}
+	return job, options, b, err
 }
-
-// A fixedClock says that it is now the time at which the job began.
-type fixedClock struct {
-	host.Clock
-	now time.Time
-}
-
-func (c fixedClock) Now() time.Time { return c.now }
 
 // A recordingFS notes the files that are opened in a bundle.
 type recordingFS struct {

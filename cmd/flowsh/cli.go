@@ -119,6 +119,9 @@ func (c *cli) dispatch(args []string) error {
 	if len(args) > 0 && args[0] == executorCommand {
 		return c.executor(args[1:])
 	}
+	if len(args) > 0 && args[0] == packCommand {
+		return c.packing(args[1:])
+	}
 	g := newGrammar(new(explainLine))
 	before, rest := g.split(args)
 	expression := slices.ContainsFunc(before, isExpression)

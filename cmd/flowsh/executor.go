@@ -60,15 +60,17 @@ func (c *cli) executor(flags []string) error {
 		Host: &h,
 		Load: func(data []byte) (*engine.Program, engine.Options, error) {
 			var options engine.Options
-			var dir string
+			var b *bundle
 			var err error
-			if job, options, dir, err = c.unpack(data); err != nil {
+			c.loading = loadBounds{memory, mostLoadTime}
+			if job, options, b, err = c.unpack(data); err != nil {
 				return nil, options, err
 			}
-			h.FS, err = host.Granted(host.Grant{Dir: dir, Read: line.AllowRead, Write: line.AllowWrite, Temp: line.Scratch})
+			h.FS, err = host.Granted(host.Grant{Dir: b.Dir, Read: line.AllowRead, Write: line.AllowWrite, Temp: line.Scratch})
 			if err != nil {
 				return nil, options, err
 			}
+			b.unload(&h)
 			options.Cores, options.Memory, options.StepTime = int(line.Cores), memory, mostStepTime
 			options.Mark = note.write
 			return job.Program, options, nil
@@ -80,6 +82,9 @@ func (c *cli) executor(flags []string) error {
 
 // mostStepTime is how long a single step of a script may take on a cluster.
 const mostStepTime = 4 * time.Second
+
+// mostLoadTime is how long a script may take to load on a cluster.
+const mostLoadTime = 5 * time.Second
 
 // lastWord stands in front of what an executor says before it ends itself.
 const lastWord = "flowsh executor: "
@@ -118,5 +123,5 @@ func (duplex) Close() error { return nil }
 type noInput struct{}
 
 func (noInput) Read([]byte) (int, error) {
-	return 0, errors.New("standard input is not there on a cluster: name files that the workers can read")
+	return 0, errors.New("standard input was a terminal, or nothing, where the job was submitted: name files that the workers can read")
 }

@@ -188,11 +188,12 @@ Exit status 1 if a test fails.`,
 Makes the folder NAME with a job that runs, NAME.star, its test and its data, to begin with. NAME may be a path whose last
 part is the name. A folder that exists is left alone.`,
 
-	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [flags] JOB.star [job flags] [FILE ...]
+	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [--ship] [flags] JOB.star [job flags] [FILE ...]
 
 Runs a job on a cluster. Output, messages and exit status are those of a run here. The script, what it loads and its
-arguments travel to the cluster; the files that it reads must be there under the same names. The master is that of
---master, of $FLOWSH_MASTER, or of the cluster that flowsh cluster up has started. Ctrl-C ends the job.`,
+arguments travel to the cluster, and so does standard input where the job reads that; the files that it reads must be
+there under the same names, unless --ship sends them along: at most 16 MiB with standard input. -o FILE is written here.
+The master is that of --master, of $FLOWSH_MASTER, or of the cluster that flowsh cluster up has started. Ctrl-C ends the job.`,
 
 	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] [--allow-read DIR] [--allow-write DIR] | down | status
 

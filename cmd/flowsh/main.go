@@ -3,6 +3,7 @@ package main
 
 import (
 	"os"
+	"time"
 
 	"github.com/flowsh/flowsh/engine/host"
 )
@@ -24,4 +25,12 @@ func Main(args []string, h *host.Host) int {
 type cli struct {
 	host    *host.Host
 	console *console
+	loading loadBounds
+	now     time.Time // at which the job began; zero: now
+}
+
+// loadBounds bound what a script may take while it loads; zero: what the command line says.
+type loadBounds struct {
+	memory int64 // bytes
+	time   time.Duration
 }

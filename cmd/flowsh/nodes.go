@@ -18,7 +18,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/flowsh/flowsh/engine/cluster"
-	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/transport"
 	"github.com/flowsh/flowsh/gossip"
 )
@@ -322,81 +321,6 @@ func (c *cli) listNodes(nodes []cluster.Node, asJSON bool) error {
 	_ = w.Flush() // a Builder takes everything
 	return c.print(b.String())
 }
-
-// submit runs a job on a cluster; what comes out and what is said is the same as of a run here.
-func (c *cli) submit(before, rest []string) error {
-	line := new(submitLine)
-	g := newGrammar(line)
-	more, rest := g.split(rest)
-	own, before := line.take(slices.Concat(before, more))
-	if err := newGrammar(own).parse(own.words); err != nil {
-		return err
-	}
-	job, run, packed, err := c.pack(before, rest)
-	if err != nil {
-		return err
-	}
-	if job.Help {
-		return c.run(before, rest)
-	}
-	if run.Output != "" && run.Output != "-" {
-		return usagef("--output is not there yet on a cluster: write flowsh submit ... > %s", run.Output)
-	}
-	data, err := json.Marshal(packed)
-	if err != nil {
-		return err
-	}
-	ctx, stop := interruptible(c.host.Clock, os.Exit)
-	defer stop()
-	client, err := c.connect(ctx, own.Master, own.Keys)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	progress := startProgress(c.console, c.host.Clock)
-	end, err := client.Submit(ctx, cluster.Submit{Bundle: data}, c.host.Stdout, func(e host.Event) { c.clusterEvent(progress, e) })
-	progress.finish()
-	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
-		return interrupted
-	}
-	if err != nil {
-		return err
-	}
-	return c.ended(end)
-}
-
-func (c *cli) clusterEvent(p *progress, e host.Event) {
-	if w, ok := e.(cluster.WaitsForWorkers); ok {
-		c.console.warn(fmt.Sprintf("%d tasks wait, and there is no worker: flowsh worker --join adds one", w.Tasks))
-		return
-	}
-	p.event(e)
-}
-
-// ended says how a job ended on the cluster.
-func (c *cli) ended(end cluster.End) error {
-	for _, text := range end.Messages {
-		var m message
-		if err := json.Unmarshal(text, &m); err != nil {
-			return err
-		}
-		switch m.Event {
-		case "summary":
-			c.console.summary(m.Text)
-		default:
-			c.console.say(red, m)
-		}
-	}
-	if end.Status == statusDone {
-		return nil
-	}
-	return &statusError{end.Status}
-}
-
-// A statusError is the exit status of a job that has said what was wrong.
-type statusError struct{ status int }
-
-func (e *statusError) Error() string { return fmt.Sprintf("the job ended with status %d", e.status) }
 
 // keygen makes the keys of a cluster in a folder.
 func (c *cli) keygen(before, rest []string) error {

@@ -100,12 +100,16 @@ func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if c.loading.memory > 0 {
+		memory = min(memory, c.loading.memory)
+	}
 	job, err := builtins.Load(script.path, script.text, builtins.Options{
 		Host:       c.host,
 		Args:       args,
-		Now:        c.host.Clock.Now().UTC(),
+		Now:        c.began(),
 		MaxSteps:   line.MaxSteps,
 		Memory:     memory,
+		LoadTime:   c.loading.time,
 		RunFlags:   newGrammar(new(afterLine)).known,
 		EarlyFlags: newGrammar(new(loadFlags)).names(),
 		Expr:       line.Expr != nil,
@@ -123,6 +127,14 @@ func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
 		c.console.warn(warning)
 	}
 	return job, line, nil
+}
+
+// began is the time that a script sees.
+func (c *cli) began() time.Time {
+	if c.now.IsZero() {
+		return c.host.Clock.Now().UTC()
+	}
+	return c.now
 }
 
 // A script is the text of a job and its name in messages.

@@ -7,12 +7,14 @@ type submitLine struct {
 	runLine `embed:""`
 	Master  string
 	Keys    string
+	Ship    bool
 }
 
 // ownLine are the flags that are submit's alone.
 type ownLine struct {
 	Master string
 	Keys   string
+	Ship   bool // the input files go along with the job
 	words  []string
 }
 
@@ -22,12 +24,12 @@ func (submitLine) take(flags []string) (*ownLine, []string) {
 	var rest []string
 	for i := 0; i < len(flags); i++ {
 		name, _, joined := strings.Cut(flags[i], "=")
-		if name != "--master" && name != "--keys" {
+		if name != "--master" && name != "--keys" && name != "--ship" {
 			rest = append(rest, flags[i])
 			continue
 		}
 		own.words = append(own.words, flags[i])
-		if !joined && i+1 < len(flags) {
+		if !joined && name != "--ship" && i+1 < len(flags) {
 			i++
 			own.words = append(own.words, flags[i])
 		}

@@ -126,3 +126,12 @@ func (g globFS) path(name string) string {
 func (g globFS) Open(name string) (fs.File, error)          { return g.files.Open(g.path(name)) }
 func (g globFS) Stat(name string) (fs.FileInfo, error)      { return g.files.Stat(g.path(name)) }
 func (g globFS) ReadDir(name string) ([]fs.DirEntry, error) { return g.files.ReadDir(g.path(name)) }
+
+// Expand finds the files behind a path as it was written.
+func Expand(files host.FS, path string) (names []string, err error) {
+	inputs, err := resolvePaths(files, []string{path})
+	for _, in := range inputs {
+		names = append(names, in.path)
+	}
+	return names, err
+}

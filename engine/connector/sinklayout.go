@@ -185,3 +185,16 @@ func (l *layout) suffix() string {
 	}
 	return s
 }
+
+// PlainFormat is the format that a target's name asks for. It fails if the target is not a single file that is written
+// as it is.
+func PlainFormat(target string) (string, error) {
+	l, err := resolve(SinkSpec{Target: target})
+	switch {
+	case err != nil:
+		return "", err
+	case l.kind != toFile || l.Compression != "":
+		return "", fmt.Errorf("write %q: it is not a single file without compression", target)
+	}
+	return l.Format, nil
+}

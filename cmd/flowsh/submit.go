@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/flowsh/flowsh/engine/cluster"
+	"github.com/flowsh/flowsh/engine/connector"
+	"github.com/flowsh/flowsh/engine/host"
+)
+
+// submit runs a job on a cluster; what comes out and what is said is the same as of a run here.
+func (c *cli) submit(before, rest []string) error {
+	line := new(submitLine)
+	g := newGrammar(line)
+	more, rest := g.split(rest)
+	own, before := line.take(slices.Concat(before, more))
+	if err := newGrammar(own).parse(own.words); err != nil {
+		return err
+	}
+	packed, err := c.packApart(packOrder{Before: before, Rest: rest, Ship: own.Ship})
+	if err != nil {
+		return err
+	}
+	if packed.Help {
+		return c.run(before, rest)
+	}
+	c.console = newConsole(c.host, packed.Messages)
+	c.console.mask(packed.Secrets)
+	out, err := c.output(packed.Output)
+	if err != nil {
+		return err
+	}
+	defer out.drop()
+	ctx, stop := interruptible(c.host.Clock, os.Exit)
+	defer stop()
+	client, err := c.connect(ctx, own.Master, own.Keys)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	progress := startProgress(c.console, c.host.Clock)
+	end, err := client.Submit(ctx, cluster.Submit{Bundle: packed.Bundle}, out, func(e host.Event) { c.clusterEvent(progress, e) })
+	progress.finish()
+	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
+		return interrupted
+	}
+	if err == nil && end.Status == statusDone {
+		err = out.commit()
+	}
+	if err != nil {
+		return err
+	}
+	return c.ended(end)
+}
+
+// A clientOutput is where the output of a job on a cluster goes: standard output, or a file that appears whole or not
+// at all.
+type clientOutput struct {
+	io.Writer
+	fs   host.FS
+	file host.File // nil: standard output
+	path string
+}
+
+func (c *cli) output(path string) (*clientOutput, error) {
+	if path == "" || path == "-" {
+		return &clientOutput{Writer: c.host.Stdout}, nil
+	}
+	if _, err := connector.PlainFormat(path); err != nil {
+		return nil, usagef("--output: %v; a cluster's output comes here as one stream: write flowsh submit ... | gzip > FILE, or .write() in the script", err)
+	}
+	var nonce [4]byte
+	c.host.Random(nonce[:])
+	f, err := c.host.FS.Create(filepath.Join(filepath.Dir(path), ".flowsh-"+hex.EncodeToString(nonce[:])))
+	if err != nil {
+		return nil, err
+	}
+	return &clientOutput{Writer: f, fs: c.host.FS, file: f, path: path}, nil
+}
+
+// commit gives the file its name.
+func (o *clientOutput) commit() error {
+	if o.file == nil {
+		return nil
+	}
+	if err := errors.Join(o.fs.Chmod(o.file.Name(), 0o666&^o.fs.Umask()), o.file.Sync(), o.fs.Rename(o.file.Name(), o.path)); err != nil {
+		return err
+	}
+	return o.fs.SyncDir(filepath.Dir(o.path))
+}
+
+// drop closes the file, and removes it where it has no name yet.
+func (o *clientOutput) drop() {
+	if o.file != nil {
+		_ = o.file.Close()             // it was synced, or is not wanted
+		_ = o.fs.Remove(o.file.Name()) // it was renamed
+	}
+}
+
+func (c *cli) clusterEvent(p *progress, e host.Event) {
+	if w, ok := e.(cluster.WaitsForWorkers); ok {
+		c.console.warn(fmt.Sprintf("%d tasks wait, and there is no worker: flowsh worker --join adds one", w.Tasks))
+		return
+	}
+	p.event(e)
+}
+
+// ended says how a job ended on the cluster.
+func (c *cli) ended(end cluster.End) error {
+	for _, text := range end.Messages {
+		var m message
+		if err := json.Unmarshal(text, &m); err != nil {
+			return err
+		}
+		switch m.Event {
+		case "summary":
+			c.console.summary(m.Text)
+		default:
+			c.console.say(red, m)
+		}
+	}
+	if end.Status == statusDone {
+		return nil
+	}
+	return &statusError{end.Status}
+}
+
+// A statusError is the exit status of a job that has said what was wrong.
+type statusError struct{ status int }
+
+func (e *statusError) Error() string { return fmt.Sprintf("the job ended with status %d", e.status) }
