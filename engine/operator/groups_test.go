@@ -232,10 +232,15 @@ func TestFoldErrorsNameTheRecord(t *testing.T) {
 	err := p.Add(keyed(
 		record{starlark.String("a"), starlark.MakeInt(1), at(1)},
 		record{starlark.String("a"), starlark.String("x"), at(2)},
+		record{starlark.String("b"), starlark.MakeInt(2), at(3)},
 	))
 	var failed *RecordError
 	if !errors.As(err, &failed) || failed.Ordinal != at(2) || err.Error() != "want int or float, got string" {
 		t.Fatalf("got %v", err)
+	}
+	// A worker may have taken more records before the error is delivered.
+	if again := p.Add(keyed(record{starlark.String("b"), starlark.MakeInt(1), at(4)})); again != err {
+		t.Fatalf("then got %v", again)
 	}
 }
 

@@ -27,6 +27,7 @@ type Partial struct {
 	records int              // since the last flush
 	direct  int              // records that are still to be passed on uncombined
 	pause   int              // how many pass when combining does not pay next
+	failed  error            // of a record that could not be folded
 }
 
 const (
@@ -49,13 +50,17 @@ func (g *Groups) NewPartial() *Partial {
 	return &Partial{g: g, table: Table{hot: new(hotIndex)}, most: partialGroups, pause: firstPause}
 }
 
-// Add folds records. Their strings are not referred to afterwards. Errors of records are *RecordError.
+// Add folds records. Their strings are not referred to afterwards. Errors of records are *RecordError; after one,
+// which leaves groups without a state, all calls return it.
 func (p *Partial) Add(in *Keyed) error {
+	if p.failed != nil {
+		return p.failed
+	}
 	if p.direct > 0 {
 		return p.pass(in)
 	}
-	if err := p.fold(in); err != nil {
-		return err
+	if p.failed = p.fold(in); p.failed != nil {
+		return p.failed
 	}
 	p.account()
 	if !p.g.Ordered && p.full() {
