@@ -205,23 +205,23 @@ each worker; with --keys they talk encrypted. Jobs may use all files unless fold
   flowsh nodes
   flowsh cluster down`,
 
-	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--announce FILE]
+	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--announce FILE] [--config FILE]
 
 Starts the master of a cluster, at 127.0.0.1:7420 unless --listen says otherwise. Off loopback it needs keys. It says
 at which address it gossips: that is what others join. Jobs write only below the folders of --allow-write, which may be
-given several times, as may --allow-read; without them they reach no file. -j and -m are for each job that it runs.
---announce writes both addresses to a file. A whole cluster:
+given several times, as may --allow-read; without them they reach no file. -m is the memory of the node; --jobs at a time (2) share it, others wait.
+--announce writes both addresses to a file. ` + nodeSettings + `
 
-  flowsh keygen keys                                          once; then copy the files that each node needs
-  flowsh master --listen 10.0.0.1:7420 --gossip 10.0.0.1:7421 --keys keys --allow-read /data --allow-write /data/out
-  flowsh worker --join 10.0.0.1:7421 --keys keys --allow-read /data   on other machines
-  flowsh submit --master 10.0.0.1:7420 --keys keys job.star   from anywhere`,
+` + nodeSession,
 
-	"worker": `flowsh worker --join HOST:PORT[,HOST:PORT...] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--name NAME] [-j CORES] [-m SIZE]
+	"worker": `flowsh worker --join HOST:PORT[,HOST:PORT...] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--config FILE]
 
 Starts a worker, which does tasks of the jobs that a master runs. --join names where members of the cluster gossip,
 any of them: the worker finds the master through them. It may come and go while jobs run. Jobs read only below the
-folders of --allow-read, which may be given several times. -j and -m are for each job.`,
+folders of --allow-read, which may be given several times. -m is the memory of the node; --jobs at a time (2) share it,
+others wait. ` + nodeSettings + `
+
+` + nodeSession,
 
 	"nodes": `flowsh nodes [--master HOST:PORT] [--keys DIR] [--json]
 
@@ -247,3 +247,14 @@ Prints the version, the Go release and the commit that this binary was built fro
 Explains a command, or a word of the language: flowsh help reduce, flowsh help re.find. --man prints all commands as a
 man page: flowsh help --man > flowsh.1`,
 }
+
+// nodeSettings says where else the flags of a node can stand.
+const nodeSettings = `Flags can also stand in the environment, --allow-read as FLOWSH_ALLOW_READ, and in the file of
+--config or FLOWSH_CONFIG: TOML whose keys are their names, for one role in the table [master] or [worker]. The command
+line counts before the environment, and that before the file. A whole cluster:`
+
+// nodeSession is a session on several machines.
+const nodeSession = `  flowsh keygen keys                                          once; then copy the files that each node needs
+  flowsh master --listen 10.0.0.1:7420 --gossip 10.0.0.1:7421 --keys keys --allow-read /data --allow-write /data/out
+  flowsh worker --join 10.0.0.1:7421 --keys keys --allow-read /data   on other machines
+  flowsh submit --master 10.0.0.1:7420 --keys keys job.star   from anywhere`

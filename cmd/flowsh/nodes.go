@@ -34,7 +34,9 @@ type nodeFlags struct {
 	Gossip string    // address to gossip at
 	Join   string    // addresses of members' gossip, separated by commas
 	Cores  coreCount `short:"j"`
-	Mem    budget    `short:"m"`
+	Mem    budget    `short:"m"`   // of the node, for all jobs
+	Jobs   int       `default:"2"` // at a time: they share the memory
+	Config string    // TOML file with more of these flags
 	// Folders that jobs may use.
 	AllowRead, AllowWrite []string `sep:"none"`
 }
@@ -58,23 +60,26 @@ type clientLine struct {
 }
 
 // agent makes what masters and workers have in common.
-func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (cluster.Agent, error) {
+func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent cluster.Agent, end func(), err error) {
 	credentials, err := c.credentials(f.Keys, role)
 	if err != nil {
-		return cluster.Agent{}, err
+		return agent, nil, err
 	}
 	memory, err := f.Mem.resolve(machineMemory())
 	if err != nil {
-		return cluster.Agent{}, err
+		return agent, nil, err
 	}
-	flags := []string{fmt.Sprintf("--cores=%d", f.cores()), fmt.Sprintf("--mem=%d", memory)}
+	if f.Jobs < 1 || memory/int64(f.Jobs) < minMemory {
+		return agent, nil, usagef("--jobs %d: a node takes at least one job at a time, and each needs 16MiB of its --mem of %d bytes", f.Jobs, memory)
+	}
+	flags := []string{fmt.Sprintf("--cores=%d", f.cores()), fmt.Sprintf("--mem=%d", memory/int64(f.Jobs))}
 	for flag, dirs := range map[string][]string{"--allow-read": f.AllowRead, "--allow-write": f.AllowWrite} {
 		for _, dir := range dirs {
 			if err := c.isFolder(flag, dir); err != nil {
-				return cluster.Agent{}, err
+				return agent, nil, err
 			}
 			if dir, err = filepath.Abs(dir); err != nil {
-				return cluster.Agent{}, err
+				return agent, nil, err
 			}
 			flags = append(flags, flag+"="+dir)
 		}
@@ -91,10 +96,12 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (cluster.A
 		}
 		name = fmt.Sprintf("%s-%s-%d", role, hostname, os.Getpid())
 	}
+	spawner := &spawner{start: func() (*process, error) { return c.launch(flags...) }}
+	go spawner.refill()
 	return cluster.Agent{
 		Name: name, Version: versionText(), Host: c.host, Network: transport.TCP{}, Credentials: credentials,
-		Spawn: c.spawn(flags...), Log: slog.New(slog.NewTextHandler(c.host.Stderr, &slog.HandlerOptions{Level: level})),
-	}, nil
+		Spawn: spawner.spawn, Leases: cluster.NewLeases(f.Jobs), Log: slog.New(slog.NewTextHandler(c.host.Stderr, &slog.HandlerOptions{Level: level})),
+	}, spawner.close, nil
 }
 
 func (f nodeFlags) cores() int { return cmp.Or(int(f.Cores), runtime.GOMAXPROCS(0)) }
@@ -121,13 +128,18 @@ func (c *cli) credentials(dir string, role transport.Role) (*transport.Credentia
 // master runs the agent of a master until it is interrupted.
 func (c *cli) master(before, rest []string) error {
 	line := new(masterLine)
-	if err := newGrammar(line).parse(slices.Concat(before, rest)); err != nil {
-		return err
-	}
-	agent, err := c.agent(line.nodeFlags, line.messageFlags, transport.Master)
+	words, err := c.settle(newGrammar(line), slices.Concat(before, rest), transport.Master)
 	if err != nil {
 		return err
 	}
+	if err := newGrammar(line).parse(words); err != nil {
+		return err
+	}
+	agent, end, err := c.agent(line.nodeFlags, line.messageFlags, transport.Master)
+	if err != nil {
+		return err
+	}
+	defer end()
 	if err := transport.Guard(line.Listen, agent.Credentials); err != nil {
 		return usagef("%v", err)
 	}
@@ -172,16 +184,21 @@ func announce(path, addresses string) error {
 // worker runs the agent of a worker until it is interrupted.
 func (c *cli) worker(before, rest []string) error {
 	line := new(workerLine)
-	if err := newGrammar(line).parse(slices.Concat(before, rest)); err != nil {
+	words, err := c.settle(newGrammar(line), slices.Concat(before, rest), transport.Worker)
+	if err != nil {
+		return err
+	}
+	if err := newGrammar(line).parse(words); err != nil {
 		return err
 	}
 	if line.Join == "" {
 		return usagef("which cluster? Write flowsh worker --join HOST:PORT, the address at which any member gossips")
 	}
-	agent, err := c.agent(line.nodeFlags, line.messageFlags, transport.Worker)
+	agent, end, err := c.agent(line.nodeFlags, line.messageFlags, transport.Worker)
 	if err != nil {
 		return err
 	}
+	defer end()
 	bind := "127.0.0.1:0"
 	if agent.Credentials != nil {
 		bind = ":0"

@@ -12,27 +12,67 @@ import (
 	"github.com/flowsh/flowsh/engine/cluster"
 )
 
-// spawn starts this program as an executor, in a process group of its own and without this process's environment.
-func (c *cli) spawn(flags ...string) func(context.Context) (io.ReadWriteCloser, error) {
-	return func(context.Context) (io.ReadWriteCloser, error) {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
-		scratch, err := os.MkdirTemp(c.host.FS.TempDir(), "flowsh-executor-")
-		if err != nil {
-			return nil, err
-		}
-		cmd := exec.Command(self, append([]string{executorCommand, "--scratch=" + scratch}, flags...)...)
-		said := &lastWords{to: c.host.Stderr}
-		cmd.Env, cmd.Stderr = []string{}, said
-		setProcessGroup(cmd)
-		p := &process{cmd: cmd, said: said, scratch: scratch}
-		if err := p.start(); err != nil {
-			return nil, errors.Join(err, os.RemoveAll(scratch))
-		}
+// A spawner starts executors. It keeps one that has nothing to do yet, so that the next job need not wait for a process
+// to start. It is safe for concurrent use.
+type spawner struct {
+	start func() (*process, error)
+
+	mu     sync.Mutex
+	spare  *process
+	closed bool
+}
+
+// spawn gives the spare executor, or a new one, and starts the next spare.
+func (s *spawner) spawn(context.Context) (io.ReadWriteCloser, error) {
+	s.mu.Lock()
+	p := s.spare
+	s.spare = nil
+	s.mu.Unlock()
+	go s.refill()
+	if p != nil && p.alive() {
 		return p, nil
 	}
+	return s.start()
+}
+
+// refill starts a spare executor. Without one the next job starts a little later.
+func (s *spawner) refill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spare == nil && !s.closed {
+		s.spare, _ = s.start()
+	}
+}
+
+// close ends the spare executor.
+func (s *spawner) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.spare != nil {
+		_ = s.spare.Close() // it cannot fail
+	}
+}
+
+// launch starts this program as an executor, in a process group of its own and without this process's environment.
+func (c *cli) launch(flags ...string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	scratch, err := os.MkdirTemp(c.host.FS.TempDir(), "flowsh-executor-")
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, append([]string{executorCommand, "--scratch=" + scratch}, flags...)...)
+	said := &lastWords{to: c.host.Stderr}
+	cmd.Env, cmd.Stderr = []string{}, said
+	setProcessGroup(cmd)
+	p := &process{cmd: cmd, said: said, scratch: scratch}
+	if err := p.start(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(scratch))
+	}
+	return p, nil
 }
 
 // A process is an executor at the other end of two pipes. Close kills it.
@@ -59,6 +99,9 @@ func (p *process) start() error {
 	p.Reader, p.Writer, p.in = out, in, in
 	return p.cmd.Start()
 }
+
+// alive reports whether the process has said nothing yet: one that has died says why.
+func (p *process) alive() bool { return p.said.String() == "" }
 
 // Close implements io.Closer.
 func (p *process) Close() error {

@@ -23,6 +23,7 @@ type Agent struct {
 	Network     transport.Network
 	Credentials *transport.Credentials // nil: only loopback
 	Spawn       Spawner
+	Leases      *Leases // nil: as many executors as there are jobs
 	Log         *slog.Logger
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/transport"
 )
@@ -207,6 +208,15 @@ func (m *Master) run(ctx context.Context, client transport.Stream, submit *Submi
 		_, _ = io.Copy(io.Discard, client)
 		cancel()
 	}()
+	number := m.number()
+	job := fmt.Sprintf("%s-%d", m.life, number)
+	release, err := m.Leases.Take(ctx, job, func() {
+		(&frames{w: client}).event(engine.Warning{Text: "the job waits: the master has no memory and cores left until another one has ended"})
+	})
+	if err != nil {
+		return err
+	}
+	defer release()
 	conn, err := m.Spawn(ctx)
 	if err != nil {
 		return m.sorry(client, err)
@@ -223,8 +233,7 @@ func (m *Master) run(ctx context.Context, client transport.Stream, submit *Submi
 	if err != nil {
 		return m.sorry(client, err)
 	}
-	number := m.number()
-	a := assignment{Job: fmt.Sprintf("%s-%d", m.life, number), Head: true, Bundle: submit.Bundle}
+	a := assignment{Job: job, Head: true, Bundle: submit.Bundle}
 	if err := transport.WriteMessage(control, a); err != nil {
 		return m.sorry(client, err)
 	}

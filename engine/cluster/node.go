@@ -97,6 +97,11 @@ func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, key ex
 	}
 	w.executions[key] = x
 	w.mu.Unlock()
+	release, err := w.Leases.Take(ctx, key.job, func() { w.Log.Info("a job waits for memory and cores", "job", key.job) })
+	if err != nil {
+		return
+	}
+	defer release()
 	conn, err := w.Spawn(ctx)
 	if err != nil {
 		x.death = Death{Cause: Lost, Reason: "its executor does not start: " + err.Error()}
