@@ -24,6 +24,10 @@ type sortWorker struct {
 	run      *operator.SortRun
 	keys     chunk.Column
 	ordinals []chunk.Ordinal
+	// Of a sort of which only the first records come out.
+	rows  []int32 // that may
+	arena []byte
+	ends  []int
 }
 
 func newSortEnd(s *stageRun, op *Op) *sortEnd {
@@ -41,18 +45,22 @@ func newSortEnd(s *stageRun, op *Op) *sortEnd {
 
 func (e *sortEnd) work(n int, u *unit) error {
 	w := e.runs[n]
+	keys := &u.out.Column
+	if len(u.out.Columns) > 0 {
+		keys = &u.out.Columns[0]
+	}
+	byKey := e.op.Kind == OpSort || e.op.Kind == OpTakeSort
+	if byKey && e.sorter.Limit > 0 && comparesEarly(keys) {
+		return e.addFirst(w, keys, u)
+	}
 	w.ordinals = u.out.Ordinals(w.ordinals[:0])
 	w.keys.Reset()
-	switch e.op.Kind {
-	case OpSort, OpTakeSort:
-		keys := &u.out.Column
-		if len(u.out.Columns) > 0 {
-			keys = &u.out.Columns[0]
-		}
+	switch {
+	case byKey:
 		if err := e.keys.encode(keys, u, &w.keys); err != nil {
 			return err
 		}
-	case OpShuffle, OpSample:
+	case e.op.Kind == OpShuffle, e.op.Kind == OpSample:
 		for _, o := range w.ordinals {
 			w.keys.AppendString(string(binary.BigEndian.AppendUint64(nil, o.Hash(e.op.Seed))))
 		}

@@ -47,6 +47,24 @@ func (r *SortRun) Add(keys, records *chunk.Column, ords []chunk.Ordinal) error {
 	return r.trim()
 }
 
+// Bound is the key of the last record that can come out as far as is known; ok is false if any can. Records with
+// greater keys, or with Reverse smaller ones, need not be added.
+func (r *SortRun) Bound() (key string, ok bool) { return r.lastKey, r.full }
+
+// AddRows is Add of some of a column's records; keys and ords are theirs.
+func (r *SortRun) AddRows(keys, records *chunk.Column, rows []int32, ords []chunk.Ordinal) error {
+	for i, row := range rows {
+		if r.full && !r.sorter.before(keys.Strings[i], r.lastKey, ords[i], r.lastOrd) {
+			continue
+		}
+		r.seg.keys.append(keys, i)
+		r.seg.records.append(records, int(row))
+		r.seg.ords = append(r.seg.ords, ords[i])
+	}
+	r.account()
+	return r.trim()
+}
+
 func (r *SortRun) account() {
 	bytes := r.seg.size()
 	r.sorter.used.Add(bytes - r.bytes)

@@ -116,3 +116,33 @@ func negate(key []byte) {
 		key[1+i] = ^key[1+i]
 	}
 }
+
+// OrderPrefixInt is the first 8 bytes of AppendOrderInt, and zeros behind what is shorter, as a number that orders like
+// them. exact is false for what is shorter.
+func OrderPrefixInt(i int64) (prefix uint64, exact bool) {
+	switch {
+	case i > 0:
+		e := bits.Len64(uint64(i)) - 1
+		return uint64(orderOne+e)<<56 | uint64(i)<<(64-e)>>8, true
+	case i < 0:
+		e := bits.Len64(uint64(-i)) - 1
+		return uint64(2*orderZero-orderOne-e)<<56 | ^(uint64(-i)<<(64-e))>>8, true
+	}
+	return orderZero << 56, false
+}
+
+// OrderPrefixFloat is OrderPrefixInt of AppendOrderFloat.
+func OrderPrefixFloat(f float64) (prefix uint64, exact bool) {
+	number := math.Float64bits(f)
+	e := int(number>>52&0x7ff) - 1023
+	if e >= 0 && e < 64 {
+		prefix = uint64(orderOne+e)<<56 | number<<12>>8
+		if f < 0 {
+			prefix = uint64(2*orderZero)<<56 - prefix&(0xff<<56) | ^prefix&(1<<56-1)
+		}
+		return prefix, true
+	}
+	var room [24]byte // more than a float takes
+	key := AppendOrderFloat(room[:0], f)
+	return binary.BigEndian.Uint64(room[:]), len(key) >= 8
+}

@@ -2,6 +2,7 @@ package value_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"strings"
 	"testing"
@@ -250,4 +251,22 @@ func BenchmarkAppendOrder(b *testing.B) {
 	for b.Loop() {
 		key, _ = value.AppendOrder(key[:0], tuple, value.NullsError)
 	}
+}
+
+func TestOrderPrefixes(t *testing.T) {
+	check := func(t *rapid.T, v starlark.Value, prefix uint64, exact bool) {
+		key := mustOrder(t, v)
+		want := binary.BigEndian.Uint64(append(bytes.Clone(key), make([]byte, 8)...))
+		if prefix != want || exact != (len(key) >= 8) {
+			t.Fatalf("the prefix of %v is %x, %t; its key is %x", v, prefix, exact, key)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		i := rapid.OneOf(rapid.Int64(), rapid.Int64Range(-3, 3), rapid.Just[int64](math.MinInt64)).Draw(t, "int")
+		prefix, exact := value.OrderPrefixInt(i)
+		check(t, starlark.MakeInt64(i), prefix, exact)
+		f := rapid.OneOf(rapid.Float64(), rapid.Float64Range(-1e6, 1e6), rapid.SampledFrom([]float64{0, math.Inf(1), math.Inf(-1), math.NaN(), 1, -1, 0.5, 5e-324, 1 << 63, 1 << 62})).Draw(t, "float")
+		prefix, exact = value.OrderPrefixFloat(f)
+		check(t, starlark.Float(f), prefix, exact)
+	})
 }
