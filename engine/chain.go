@@ -145,6 +145,8 @@ func (r *stepRun) runner(c *kernel.Chain) kernel.Runner {
 // reducer is what a reduce or a scan folds with.
 func (s *stageRun) reducer(op *Op) (*kernel.Reducer, error) {
 	r := s.run.program.reducer(op)
+	r.Kernels = s.run.options.Kernels
+	s.reducers = append(s.reducers, r)
 	if s.Laned {
 		r.Lanes = lanesOf(s.run.graph, op.ID)
 	}
@@ -168,6 +170,7 @@ func (p *Program) reducer(op *Op) *kernel.Reducer {
 	case OpAggregate:
 		r.First = r.Initial == nil
 	default:
+		r.Emits = op.Kind == OpScan
 		if r.Initial == nil {
 			r.Initial = starlark.NewDict(0)
 		}

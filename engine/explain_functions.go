@@ -15,6 +15,7 @@ type foresight struct {
 	off     bool                  // the job runs on the interpreter alone
 	how     map[Ref]string        // "compiled", "a column", or "interpreted: " and why
 	adds    map[int]*kernel.Delta // by op: what reducers add to their states that do nothing else
+	inOrder map[int]string        // by op: why reducers do more than that
 	chains  map[int]refsOf        // by stage
 	records map[int]chunk.Column  // by stage: what it hands on, without values
 }
@@ -25,7 +26,7 @@ type refsOf struct {
 	refs  []Ref
 }
 
-// calledByState is the parameters whose functions get states, which compiled code does not know.
+// calledByState is the parameters whose functions get states.
 var calledByState = []string{"merge", "flush", "done", "trigger.f", "on_trigger"}
 
 // columnParams is the parameters whose functions give a column beside the records.
@@ -42,7 +43,7 @@ func paramsOf(op *Op) (columns, called []string) {
 
 func newForesight(p *Program, o Options) *foresight {
 	return &foresight{
-		program: p, off: o.Kernels == "off", how: map[Ref]string{}, adds: map[int]*kernel.Delta{}, chains: map[int]refsOf{}, records: map[int]chunk.Column{},
+		program: p, off: o.Kernels == "off", how: map[Ref]string{}, adds: map[int]*kernel.Delta{}, inOrder: map[int]string{}, chains: map[int]refsOf{}, records: map[int]chunk.Column{},
 		env: &kernel.Env{Seed: p.Graph.Seed, MaxSteps: o.MaxSteps, Prepare: p.Prepare},
 	}
 }
@@ -64,6 +65,7 @@ func (f *foresight) stage(s *Stage) {
 		refs = append(refs, Ref{op.ID, param})
 		chain.Columns = append(chain.Columns, f.step(op, kernel.Map, param))
 	}
+	var folds []string
 	if op := f.ending(s); op != nil {
 		columns, called := paramsOf(op)
 		for _, param := range columns {
@@ -72,9 +74,7 @@ func (f *foresight) stage(s *Stage) {
 				chain.Columns = append(chain.Columns, f.step(op, kernel.Map, param))
 			}
 		}
-		for _, param := range append([]string{"f"}, called...) {
-			f.how[Ref{op.ID, param}] = "interpreted: takes a state"
-		}
+		folds = called
 		if op.Kind == OpReduce {
 			refs = f.reducer(s, op, chain, refs)
 		}
@@ -82,7 +82,41 @@ func (f *foresight) stage(s *Stage) {
 	cast := kernel.Foresee(chain, f.env, &in)
 	f.chains[s.ID] = refsOf{chain, refs}
 	f.judge(f.chains[s.ID], cast.Refusal)
+	if folds != nil {
+		f.folds(&f.program.Graph.Ops[s.Op], cast.Record, folds)
+	}
 	f.records[s.ID] = f.result(s, cast)
+}
+
+// folds foresees the functions of an op that get its state.
+func (f *foresight) folds(op *Op, records chunk.Column, called []string) {
+	r := f.program.reducer(op)
+	r.Prints = func(chunk.Ordinal, string) {}
+	if op.Using != nil {
+		r.Using = noSide(op.Using)
+	}
+	function := func(param string) *kernel.Func { return f.program.Funcs[Ref{op.ID, param}] }
+	if r.Fn == nil {
+		return
+	}
+	refusals := kernel.ForeseeFold(r, function("trigger.f"), function("on_trigger"), f.env, &records)
+	for _, param := range append([]string{"f"}, called...) {
+		fn, ref := function(param), Ref{op.ID, param}
+		if fn == nil || f.adds[op.ID] != nil && (param == "f" || param == "merge") {
+			continue
+		}
+		how := "compiled"
+		switch refusal := refusals[fn]; {
+		case f.off:
+			how = "interpreted: --kernels=off"
+		case refusal != nil:
+			how = "interpreted: " + refusal.Error()
+		}
+		if why := f.inOrder[op.ID]; why != "" && param == "f" && !combines(op) {
+			how += ", in order because it " + why
+		}
+		f.how[ref] = how
+	}
 }
 
 // reducer finds out whether a reducer only adds to its state: then its additions are the last function of the chain,
@@ -103,7 +137,7 @@ func (f *foresight) reducer(s *Stage, op *Op, chain *kernel.Chain, refs []Ref) [
 	}
 	d, err := decompose(op, r, chain, f.env)
 	if err != nil {
-		f.how[ref] = "interpreted, in order: " + err.Error()
+		f.inOrder[op.ID] = err.Error()
 		return refs
 	}
 	chain.Delta = d

@@ -87,6 +87,8 @@ func (f *stepper) next(out *kernel.Output) (*chunk.Batch, error) {
 		f.in.Keys = columns[0]
 	}
 	ordinals := out.Ordinals(nil)
+	f.folder.Open(&out.Column, func(i int) chunk.Ordinal { return ordinals[i] })
+	defer f.folder.Close()
 	for i := range out.N {
 		if err := f.stage.reached(i, b.N); err != nil {
 			return b, err
@@ -230,7 +232,7 @@ const sizeRunning = 200 // bytes of a running with its place in the map, without
 
 // fold folds a record into a state, and releases this if a trigger fires.
 func (f *stepper) fold(b *chunk.Batch, s *running, out *kernel.Output, i int) error {
-	result, err := f.folder.Fold(s.state, &out.Column, i)
+	result, _, err := f.folder.Fold(s.state, i, i+1)
 	if err != nil {
 		return f.failed(out, i, err)
 	}

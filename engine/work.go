@@ -56,19 +56,20 @@ type ending interface {
 // it to the end.
 type stageRun struct {
 	*Stage
-	run    *stepRun
-	name   string
-	feed   feed
-	source connector.Source // nil if the stage reads other stages
-	splits []connector.Split
-	chain  kernel.Chain
-	end    ending
-	side   *collectEnd // of a stage that collects
-	gate   *gate       // of a stage that others wait for
-	task   *taskEnd    // of a stage whose task is done for another run
-	outs   []*edge
-	seq    *sequence
-	demand *Demand // nil: the engine's own
+	run      *stepRun
+	name     string
+	feed     feed
+	source   connector.Source // nil if the stage reads other stages
+	splits   []connector.Split
+	chain    kernel.Chain
+	end      ending
+	side     *collectEnd // of a stage that collects
+	gate     *gate       // of a stage that others wait for
+	task     *taskEnd    // of a stage whose task is done for another run
+	outs     []*edge
+	seq      *sequence
+	reducers []*kernel.Reducer // that the stage folds with
+	demand   *Demand           // nil: the engine's own
 
 	intake  sync.Mutex // guards feed, issued
 	issued  int64

@@ -250,6 +250,7 @@ func (s *scope) bindOne(i int, arg operand, site syntax.Node) code {
 		return put
 	}
 	if !s.writes[i] {
+		s.nameLists(arg.typ)
 		put, held := s.hold(arg)
 		v.arg = &held
 		return put
@@ -258,6 +259,7 @@ func (s *scope) bindOne(i int, arg operand, site syntax.Node) code {
 		refuseAt(site, "passes a function")
 	}
 	s.widen(v, arg.typ)
+	s.nameLists(v.typ)
 	return storeAt(s.convert(arg, v.typ, lineOf(site)), v.at)
 }
 

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"runtime/metrics"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -152,43 +150,7 @@ func long(b *chunk.Batch, n int) *chunk.Batch {
 
 // TestRandomPrograms compares the compiled code of random functions with the interpreter. FLOWSH_RANDOM=10m does so
 // for ten minutes; FLOWSH_SEED=n tries the program of seed n alone.
-func TestRandomPrograms(t *testing.T) {
-	if text := os.Getenv("FLOWSH_SEED"); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tryRandom(t, seed)
-		return
-	}
-	seed := rand.Uint64()
-	budget := 4 * time.Second
-	if testing.Short() {
-		budget = time.Second
-	}
-	if text := os.Getenv("FLOWSH_RANDOM"); text != "" {
-		var err error
-		if budget, err = time.ParseDuration(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	end := time.Now().Add(budget)
-	programs, compiled, deopts := 0, 0, int64(0)
-	for first := seed; time.Now().Before(end) && !t.Failed(); seed++ {
-		ok, n := tryRandom(t, seed)
-		if programs++; ok {
-			compiled++
-			deopts += n
-		}
-		if t.Failed() {
-			t.Logf("the first seed was %d", first)
-		}
-	}
-	if compiled < programs/4 {
-		t.Errorf("only %d of %d programs were compiled", compiled, programs)
-	}
-	t.Logf("%d programs, %d compiled, %d of %d records given up", programs, compiled, deopts, 6*compiled)
-}
+func TestRandomPrograms(t *testing.T) { randomly(t, tryRandom) }
 
 func FuzzPrograms(f *testing.F) {
 	f.Add(uint64(1))

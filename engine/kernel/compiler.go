@@ -23,6 +23,8 @@ type compiler struct {
 	nodes     int64   // of the syntax trees compiled in this pass
 	next      int     // the first free slot
 	transient int     // > 0: what is boxed is looked at and forgotten
+	keeps     bool    // what is boxed may be kept in a state: it is copied, and changes of it are written down
+	detach    bool    // so may what a record holds
 	line      int32   // of the statement being compiled
 	step      int     // of the chain, with its columns behind the steps
 }

@@ -1,6 +1,9 @@
 package kernel
 
 import (
+	"strings"
+
+	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
 )
 
@@ -234,9 +237,15 @@ func (c *compiler) box(o operand, line int32) operand {
 	case str:
 		g := o.text
 		r.value = func(f *frame) starlark.Value { return starlark.String(g(f)) }
+		if c.owning() {
+			r.value = func(f *frame) starlark.Value { return starlark.String(strings.Clone(g(f))) }
+		}
 	case byteStr:
 		g := o.text
 		r.value = func(f *frame) starlark.Value { return starlark.Bytes(g(f)) }
+		if c.owning() {
+			r.value = func(f *frame) starlark.Value { return starlark.Bytes(strings.Clone(g(f))) }
+		}
 	default:
 		c.noteBoxed(o.typ)
 		put, held := c.place(o)
@@ -257,6 +266,7 @@ func (c *compiler) noteBoxed(t *Type) {
 	case list_:
 		if e := t.elem.find(); !e.boxed {
 			e.boxed = true
+			c.settle(e)
 			c.noteBoxed(e.of())
 		}
 	case tuple, optional:
@@ -265,6 +275,9 @@ func (c *compiler) noteBoxed(t *Type) {
 		}
 	}
 }
+
+// owning says that what is boxed may be kept.
+func (c *compiler) owning() bool { return c.keeps && c.transient == 0 }
 
 // A boxer makes a starlark.Value of cells.
 type boxer func(f *frame, cells []cell) starlark.Value
@@ -284,13 +297,24 @@ func (c *compiler) boxer(t *Type, line int32, depth int) boxer {
 	case float:
 		return func(_ *frame, c []cell) starlark.Value { return starlark.Float(c[0].float()) }
 	case str:
+		if c.owning() {
+			return func(_ *frame, c []cell) starlark.Value { return starlark.String(strings.Clone(c[0].text())) }
+		}
 		return func(_ *frame, c []cell) starlark.Value { return starlark.String(c[0].text()) }
 	case byteStr:
+		if c.owning() {
+			return func(_ *frame, c []cell) starlark.Value { return starlark.Bytes(strings.Clone(c[0].text())) }
+		}
 		return func(_ *frame, c []cell) starlark.Value { return starlark.Bytes(c[0].text()) }
 	case boxedAny:
 		return func(_ *frame, c []cell) starlark.Value { return c[0].value() }
 	case row:
 		from := c.column(t.row.path)
+		if c.owning() {
+			return func(f *frame, c []cell) starlark.Value {
+				return frozen(value.Detach(f.columns[from].At(int(c[0].n))))
+			}
+		}
 		return func(f *frame, c []cell) starlark.Value { return f.columns[from].At(int(c[0].n)) }
 	case optional:
 		inner := c.boxer(t.elems[0], line, depth+1)

@@ -8,7 +8,9 @@ import (
 )
 
 // expr compiles an expression.
-func (s *scope) expr(e syntax.Expr) operand {
+func (s *scope) expr(e syntax.Expr) operand { return s.madeOf(s.anyExpr(e)) }
+
+func (s *scope) anyExpr(e syntax.Expr) operand {
 	s.visit(e)
 	switch e := e.(type) {
 	case *syntax.ParenExpr:

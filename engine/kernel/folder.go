@@ -22,19 +22,33 @@ type Reducer struct {
 	Lanes   int                                 // of the flow, 0 if it has none: a callable Initial with two parameters takes lane and Lanes
 	Merge   *Func                               // merge(earlier, later), or nil
 	Flush   *Func                               // flush(state) of a scan, done(state) of a departition, or nil
+	Emits   bool                                // Fn gives (records, next state) instead of the next state
+	Kernels string                              // as for NewRunner
 	Prints  func(at chunk.Ordinal, text string) // takes what the functions print at a record
+
+	compiled libraries
 }
 
-// A Folder folds records into states on the interpreter. It is used by one goroutine at a time.
+// A Folder folds records into states, as compiled code where it can and on the interpreter where it cannot. It is used
+// by one goroutine at a time.
 //
-// A state may hold strings that are views of a block only if it will not outlive the block: Fold copies what a
-// state could keep.
+// States are Starlark values whoever changes them; what compiled code has changed when it gives a record up is undone.
+// A state holds no views of blocks: Fold copies what a state could keep.
 type Folder struct {
 	*caller
 	r    *Reducer
 	args arguments
 	pair starlark.Tuple
 	one  starlark.Tuple
+
+	frame   *frame    // of compiled code; nil until it is needed
+	folding *callee   // of r.Fn
+	callees []*callee // of the other functions
+	own     [1]starlark.Value
+	records *chunk.Column
+	opening uint64 // how often Open was called
+	ordinal func(i int) chunk.Ordinal
+	skipped int64 // bytes that are still to be folded unverified
 
 	at     chunk.Ordinal
 	step   *Step                // the reducer, for Env.Inside
@@ -82,8 +96,64 @@ func TakesLane(fn *starlark.Function) bool {
 	return required == 2
 }
 
-// Fold folds value i of records into the state and returns the next state.
-func (f *Folder) Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
+// Open begins with the records of a column, which must not change until Close. ordinal says which each of them is.
+func (f *Folder) Open(records *chunk.Column, ordinal func(i int) chunk.Ordinal) {
+	f.records, f.ordinal = records, ordinal
+	f.opening++
+	if c := f.calleeOf(&f.folding, f.r.Fn); c != nil {
+		c.open(records)
+	}
+}
+
+// Close drops what Open began.
+func (f *Folder) Close() {
+	f.records, f.ordinal = nil, nil
+	for _, c := range f.callees {
+		if c.records != nil {
+			c.close()
+		}
+	}
+	if f.folding != nil {
+		f.folding.close()
+	}
+}
+
+// Fold folds the records from number i up to end into the state and returns the next state. Of an error, stopped is the
+// record that it is about. What a scan's function returns is not the next state: it folds one record at a time.
+func (f *Folder) Fold(state starlark.Value, i, end int) (next starlark.Value, stopped int, err error) {
+	for i < end {
+		var cause any
+		if c := f.folding; c != nil && state != nil && !c.off.Load() {
+			if f.r.Kernels == "verify" {
+				state, err = f.verified(state, i)
+				if err != nil {
+					return nil, i, err
+				}
+				i++
+				continue
+			}
+			if state, i, cause = c.fold(f.hold(state), i, end); i == end {
+				return state, i, nil
+			}
+		}
+		f.At(f.ordinal(i))
+		if state, err = f.interpret(state, i); err != nil {
+			return nil, i, err
+		}
+		f.bug(cause)
+		i++
+	}
+	return state, i, nil
+}
+
+func (f *Folder) hold(state starlark.Value) []starlark.Value {
+	f.own[0] = state
+	return f.own[:]
+}
+
+// interpret folds record i on the interpreter.
+func (f *Folder) interpret(state starlark.Value, i int) (starlark.Value, error) {
+	records := f.records
 	if state == nil {
 		return value.Copy(records.At(i)), nil
 	}
@@ -152,7 +222,7 @@ func mutable(state starlark.Value) bool {
 // Merge folds the state of later records into that of earlier ones.
 func (f *Folder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 	f.pair[0], f.pair[1] = earlier, later
-	v, err := f.invoke(f.r.Merge.Callable, f.pair)
+	v, err := f.call(f.r.Merge, f.pair)
 	if err == nil && v == starlark.None && earlier != starlark.None {
 		err = errors.New("merge returned None: did you forget a `return`?")
 	}
@@ -165,7 +235,7 @@ func (f *Folder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 // Flush is what scan's flush, or departition's done, gives for a final state.
 func (f *Folder) Flush(state starlark.Value) (starlark.Value, error) {
 	f.one[0] = state
-	v, err := f.invoke(f.r.Flush.Callable, f.one)
+	v, err := f.call(f.r.Flush, f.one)
 	if err != nil {
 		return nil, f.fail(f.r.Name+": "+f.r.Flush.Param, f.r.At, f.r.Op, err)
 	}

@@ -29,11 +29,13 @@ type frame struct {
 
 	in      *chunk.Batch
 	columns []*chunk.Column // of in, that the program reads
+	opened  *call           // whose columns they are, of a reducer
 	out     *Output
 
-	env    *Env
-	thread *starlark.Thread
-	json   *scan.JSON // nil until it is needed
+	env     *Env
+	thread  *starlark.Thread
+	journal journal
+	json    *scan.JSON // nil until it is needed
 	memory
 
 	lane    uint32   // of the record
@@ -166,6 +168,15 @@ func (f *frame) release() {
 	clear(f.lists)
 	clear(f.columns)
 	f.in, f.out, f.texts = nil, nil, nil
+}
+
+// drop drops what the records of a batch have left in the frame's memory.
+func (f *frame) drop() {
+	clear(f.columns)
+	f.opened = nil
+	clear(f.cells[:min(f.used, len(f.cells))])
+	clear(f.lists[:min(f.usedLists, len(f.lists))])
+	f.in, f.texts = nil, nil
 }
 
 // take is room for n cells, of any content.

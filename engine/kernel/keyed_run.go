@@ -111,7 +111,8 @@ func (d *Delta) Fail(r *Reducer, env *Env, row starlark.Tuple, parts []starlark.
 	case !d.Keyed && parts != nil:
 		state = d.thawed(parts)
 	}
-	_, err := folder.Fold(state, &records, 0)
+	folder.records = &records
+	_, err := folder.interpret(state, 0)
 	if err == nil {
 		err = fmt.Errorf("a bug of flowsh: %s failed on a record and then did not: run it with --kernels=off", d.Name)
 	}

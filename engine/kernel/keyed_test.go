@@ -93,11 +93,20 @@ func wordsAndNumbers() *chunk.Batch {
 // folded is what the interpreter makes of records, one after another, and its error.
 func folded(t testing.TB, r *Reducer, in *chunk.Batch) (starlark.Value, error) {
 	t.Helper()
+	r.Kernels = "off"
+	return foldAll(r, in)
+}
+
+// foldAll is what a folder makes of records, one after another, and its error.
+func foldAll(r *Reducer, in *chunk.Batch) (starlark.Value, error) {
 	folder := NewFolder(r, env())
 	state, err := folder.Initial(0)
-	for i := 0; i < in.N && err == nil; i++ {
-		state, err = folder.Fold(state, &in.Column, i)
+	if err != nil {
+		return nil, err
 	}
+	folder.Open(&in.Column, func(i int) chunk.Ordinal { return chunk.Ordinal{Position: uint64(i)} })
+	defer folder.Close()
+	state, _, err = folder.Fold(state, 0, in.N)
 	return state, err
 }
 

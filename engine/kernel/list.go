@@ -15,10 +15,54 @@ func (c *compiler) alter(e *elemType) {
 }
 
 // checkAliases refuses a program that changes what it has copied into starlark.Values.
-func (s *elemType) checkAliases(line int32) {
+func (c *compiler) checkAliases(s *elemType, line int32) {
 	if s = s.find(); s.changed && s.boxed {
+		if c.keeps {
+			c.makeValues(s)
+			return
+		}
 		refuse(line, "changes a list that it also uses as a value of unknown type")
 	}
+}
+
+// nameLists notes that a variable stands for lists of a type.
+func (c *compiler) nameLists(t *Type) {
+	if !c.keeps {
+		return
+	}
+	switch t.kind {
+	case list_:
+		if e := t.elem.find(); !e.named {
+			e.named = true
+			c.settle(e)
+			c.nameLists(e.of())
+		}
+	case tuple, optional:
+		for _, e := range t.elems {
+			c.nameLists(e)
+		}
+	}
+}
+
+// settle decides on lists that are both kept and known by a name: two Values of one list would not be the same list.
+func (c *compiler) settle(e *elemType) {
+	if c.keeps && e.named && e.boxed {
+		c.makeValues(e)
+	}
+}
+
+func (c *compiler) makeValues(e *elemType) {
+	if !e.asValue {
+		e.asValue, c.moved = true, true
+	}
+}
+
+// madeOf is the list that an expression gave, as a starlark.Value if such lists are to be.
+func (s *scope) madeOf(o operand) operand {
+	if s.keeps && o.typ.kind == list_ && o.constant == nil && !o.held && o.typ.elem.find().asValue {
+		return s.box(o, s.line)
+	}
+	return o
 }
 
 // writable gives the record up if a list may not be changed.
@@ -49,7 +93,7 @@ func (s *scope) appendTo(x, value operand, line int32) operand {
 	}
 	s.alter(elems)
 	s.grow(elems, value.typ)
-	elems.checkAliases(line)
+	s.checkAliases(elems, line)
 	put, held := s.place(s.convert(value, elems.of(), line))
 	put = some(put)
 	g, width, at := x.list, elems.of().width, held.at
@@ -67,7 +111,7 @@ func (s *scope) extend(x, y operand, line int32) code {
 	s.alter(elems)
 	q := s.through(y)
 	s.grow(elems, q.elem)
-	elems.checkAliases(line)
+	s.checkAliases(elems, line)
 	width := elems.of().width
 	from, at := s.slots(q.elem.width), s.slots(1)
 	put, held := s.place(s.convert(heldIn(q.elem, from), elems.of(), line))
@@ -140,7 +184,7 @@ func (s *scope) setElement(x, y operand, put code, value operand, line int32) co
 		elems := x.typ.elem
 		s.alter(elems)
 		s.grow(elems, value.typ)
-		elems.checkAliases(line)
+		s.checkAliases(elems, line)
 		convert, held := s.place(s.convert(value, elems.of(), line))
 		convert = some(convert)
 		g, h, width := x.list, s.ints(y, line), elems.of().width
@@ -153,12 +197,15 @@ func (s *scope) setElement(x, y operand, put code, value operand, line int32) co
 			copy(l.at(i, width), f.slots[held.at:int(held.at)+width])
 		}
 	case boxedAny:
-		g, h, v := x.value, s.box(y, line).value, s.box(value, line).value
+		s.transient++ // the journal copies a key that stays
+		h := s.box(y, line).value
+		s.transient--
+		g, v, keeps := x.value, s.box(value, line).value, s.keeps
 		return func(f *frame) {
 			put(f)
 			u := g(f)
 			k := h(f)
-			if setIndexValue(u, k, v(f)) != nil {
+			if w := v(f); keeps && !f.journal.setIndex(u, k, w) || !keeps && setIndexValue(u, k, w) != nil {
 				f.bail(frozenValue, line)
 			}
 		}
@@ -188,14 +235,14 @@ func (s *scope) augmentElement(stmt *syntax.AssignStmt, op syntax.Token) code {
 	case list_:
 		old = s.listElement(x, y, line)
 	case boxedAny:
-		old = notList(s.boxedIndex(x, y, line), line)
+		old = s.boxedIndex(x, y, line)
 	default:
 		refuse(line, "changes an element of %s", x.typ)
 	}
 	if old.typ.kind == list_ {
 		refuse(line, "changes an element with %s", stmt.Op)
 	}
-	value := s.binary(op, old, s.expr(stmt.RHS), line)
+	value := s.augmented(op, old, s.expr(stmt.RHS), line)
 	if value.typ.kind == unknown {
 		return fails
 	}

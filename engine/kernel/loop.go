@@ -392,6 +392,7 @@ func (s *scope) loopVariable(vars syntax.Expr, elem *Type) (at slot, bind code) 
 	if id, ok := unparen(vars).(*syntax.Ident); ok {
 		v, i := s.local(id)
 		s.widen(v, elem)
+		s.nameLists(v.typ)
 		s.assigned[i] = true
 		if equal(v.typ, elem) {
 			return v.at, nil
@@ -514,7 +515,28 @@ func (s *scope) listDisplay(e syntax.Expr) operand {
 		return s.dictComprehension(comp)
 	}
 	s.nodes-- // sequence visits it again
+	if s.keeps {
+		return s.collectValues(s.sequence(e, true))
+	}
 	return s.collect(s.sequence(e, true), e)
+}
+
+// collectValues makes a list of Starlark's own of a sequence.
+func (s *scope) collectValues(q sequence) operand {
+	if q.elem.kind == unknown {
+		q.elem = noneType // it has no elements
+	}
+	from, at := s.slots(q.elem.width), s.slots(1)
+	box := s.box(heldIn(q.elem, from), s.line).value
+	loop := q.each(from, func(f *frame) bool {
+		f.count(cellBytes)
+		return f.slots[at&slotMask].value().(*starlark.List).Append(box(f)) == nil
+	})
+	return operand{typ: anyType, value: func(f *frame) starlark.Value {
+		f.slots[at&slotMask].setValue(new(starlark.List))
+		loop(f)
+		return f.slots[at&slotMask].value()
+	}}
 }
 
 // collect makes a new list of a sequence.

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/flowsh/flowsh/engine/scan"
+	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
@@ -51,8 +52,10 @@ func (s *scope) native(fn *starlark.Builtin, args []operand, at syntax.Node) ope
 	case fn.Name() == "round" && len(args) == 2 && args[0].typ.kind == float:
 		t = floatType
 	}
-	s.transient++
-	defer func() { s.transient-- }()
+	if !s.keeps {
+		s.transient++
+		defer func() { s.transient-- }()
+	}
 	return s.callBoxed(fn, args, t, line)
 }
 
@@ -62,7 +65,7 @@ const maxBrackets = 1000
 // decodeJSON decodes with a decoder that knows the keys of earlier records. The result is frozen: a function that
 // changes it is the interpreter's.
 func (c *compiler) decodeJSON(x operand, line int32) operand {
-	g := c.texts(x, line)
+	g, keeps := c.texts(x, line), c.keeps
 	return operand{typ: anyType, value: func(f *frame) starlark.Value {
 		text := g(f)
 		if strings.Count(text, "[")+strings.Count(text, "{") > maxBrackets {
@@ -74,6 +77,9 @@ func (c *compiler) decodeJSON(x operand, line int32) operand {
 		v, err := f.json.Decode(text)
 		if err != nil {
 			f.bail(errorRaised, line)
+		}
+		if keeps {
+			v = value.Copy(v)
 		}
 		return v
 	}}

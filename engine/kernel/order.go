@@ -93,6 +93,7 @@ func (s *scope) ordering(fn *starlark.Builtin, e *syntax.CallExpr) operand {
 	}
 	values := s.exprs(args)
 	if len(args) == 2 && key == nil {
+		values[0], values[1] = s.certain(values[0], s.line), s.certain(values[1], s.line)
 		if o := s.lesser(values[0], values[1], sign); o.typ != nil {
 			return o
 		}

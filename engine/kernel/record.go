@@ -3,6 +3,7 @@ package kernel
 import (
 	"slices"
 
+	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
 )
 
@@ -72,6 +73,10 @@ func (c *compiler) fromColumn(t *Type, path []int, g func(*frame) int64, line in
 			}
 			return v
 		}
+		if c.detach {
+			g := o.value
+			o.value = func(f *frame) starlark.Value { return frozen(value.Detach(g(f))) }
+		}
 	case row:
 		o.int = g
 	case tuple:
@@ -115,11 +120,15 @@ func (s *scope) rowGet(x operand, name string, otherwise []operand, line int32) 
 	if field.typ.kind != boxedAny {
 		return after(s.evaluate(missing), field)
 	}
+	detach := s.detach
 	from, g, other := s.column(x.typ.row.under(at)), x.int, s.box(missing, line).value
 	return operand{typ: anyType, value: func(f *frame) starlark.Value {
 		i := int(g(f))
 		w := other(f)
 		if v := f.columns[from].At(i); v != nil {
+			if detach {
+				v = frozen(value.Detach(v))
+			}
 			return v
 		}
 		return w

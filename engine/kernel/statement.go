@@ -303,6 +303,7 @@ func (s *scope) assignTo(id *syntax.Ident, value operand) code {
 	}
 	v, i := s.local(id)
 	s.widen(v, value.typ)
+	s.nameLists(v.typ)
 	value = s.convert(value, v.typ, lineOf(id))
 	s.assigned[i] = true
 	if value.typ.width > 1 && !value.held && !value.apart {
@@ -423,18 +424,40 @@ func (s *scope) augment(stmt *syntax.AssignStmt) statement {
 	if x.typ.kind == list_ && op == syntax.PLUS {
 		return simple(s.extend(x, y, stmt.OpPos.Line))
 	}
-	if x.typ.kind == boxedAny {
-		x = notList(x, stmt.OpPos.Line)
-	}
-	return s.assignName(id, s.binary(op, x, y, stmt.OpPos.Line))
+	return s.assignName(id, s.augmented(op, x, y, stmt.OpPos.Line))
 }
 
-// notList is a boxed value that is no list: += changes a list in place.
-func notList(x operand, line int32) operand {
+// augmented is what x op= y assigns to x. Where it changes x in place, that is x itself.
+func (s *scope) augmented(op syntax.Token, x, y operand, line int32) operand {
+	if x.typ.kind != boxedAny || op != syntax.PLUS && op != syntax.PIPE {
+		return s.binary(op, x, y, line)
+	}
+	if !s.keeps || y.typ.kind == unknown {
+		return s.binary(op, notContainer(x, line), y, line)
+	}
+	g, h := x.value, s.box(y, line).value
+	return operand{typ: anyType, value: func(f *frame) starlark.Value {
+		u := g(f)
+		w := h(f)
+		if v, done := f.addInPlace(u, w, op == syntax.PIPE, line); done {
+			return v
+		}
+		v, err := starlark.Binary(op, u, w)
+		if err != nil {
+			f.bail(errorRaised, line)
+		}
+		f.count(max(starlark.Len(v), 0))
+		return v
+	}}
+}
+
+// notContainer is a boxed value that is no list or dict: += and |= change those in place.
+func notContainer(x operand, line int32) operand {
 	g := x.value
 	return operand{typ: anyType, value: func(f *frame) starlark.Value {
 		v := g(f)
-		if _, is := v.(*starlark.List); is {
+		switch v.(type) {
+		case *starlark.List, *starlark.Dict:
 			f.bail(otherType, line)
 		}
 		return v

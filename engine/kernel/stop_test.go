@@ -61,7 +61,8 @@ func TestStopReachesFolders(t *testing.T) {
 	f := NewFolder(&Reducer{Name: "reduce", Fn: fn, Initial: starlark.MakeInt(0)}, e)
 	column := new(chunk.Column)
 	column.Append(starlark.MakeInt(1))
-	_, err = f.Fold(starlark.MakeInt(0), column, 0)
+	f.Open(column, func(int) chunk.Ordinal { return chunk.Ordinal{} })
+	_, _, err = f.Fold(starlark.MakeInt(0), 0, 1)
 	var stopped *ScriptError
 	if !errors.As(err, &stopped) || !strings.HasPrefix(stopped.Position, "job.star:") || e.Blamed() != stopped {
 		t.Errorf("got %v", err)

@@ -346,7 +346,17 @@ func (c *compiler) callMethod(x operand, name string, args []operand, t *Type, l
 	g := c.box(x, line).value
 	values := make([]func(*frame) starlark.Value, len(args))
 	for i, o := range args {
+		looked := i == 0 && byView[name] && o.typ.kind < tuple
+		if looked {
+			c.transient++
+		}
 		values[i] = c.box(o, line).value
+		if looked {
+			c.transient--
+		}
+	}
+	if mutate := mutators[name]; mutate != nil && c.keeps {
+		return c.mutation(g, mutate, values, line)
 	}
 	return c.expect(func(f *frame) starlark.Value {
 		recv := g(f)
@@ -359,6 +369,22 @@ func (c *compiler) callMethod(x operand, name string, args []operand, t *Type, l
 		}
 		return callOwn(f, recv, name, tuple, line)
 	}, t, line)
+}
+
+// mutation calls a method that changes its receiver.
+func (c *compiler) mutation(recv func(*frame) starlark.Value, mutate mutator, args []func(*frame) starlark.Value, line int32) operand {
+	return operand{typ: anyType, value: func(f *frame) starlark.Value {
+		x := recv(f)
+		tuple := make(starlark.Tuple, len(args))
+		for i, g := range args {
+			tuple[i] = g(f)
+		}
+		v := mutate(f, x, tuple)
+		if v == nil {
+			f.bail(frozenValue, line)
+		}
+		return v
+	}}
 }
 
 func dictGet(f *frame, d *starlark.Dict, args starlark.Tuple, line int32) starlark.Value {

@@ -40,6 +40,8 @@ type elemType struct {
 	same    *elemType // the one that it was joined with; nil if it stands for itself
 	changed bool      // some code changes such a list after it was made
 	boxed   bool      // some code makes a starlark.Value of such a list
+	named   bool      // some variable stands for such a list
+	asValue bool      // such lists are starlark.Values from the start, because they are used under several names
 }
 
 // A rowType says where a record of the input stands: in the batch's column, or in a field of it.
@@ -211,6 +213,8 @@ func (c *compiler) unify(a, b *elemType) {
 	b.same = a
 	a.changed = a.changed || b.changed
 	a.boxed = a.boxed || b.boxed
+	a.named = a.named || b.named
+	a.asValue = a.asValue || b.asValue
 	a.typ = c.join(a.typ, b.typ)
 }
 

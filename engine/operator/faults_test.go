@@ -159,7 +159,7 @@ func TestWithoutAStoreTheShareIsALimit(t *testing.T) {
 func TestAStateThatCannotBeWrittenIsAnError(t *testing.T) {
 	f := starlark.NewBuiltin("f", nil)
 	g := tiny(NewGroups(GroupsConfig{
-		New:    func() (Aggregate, error) { return NewFold(constantFolder{f}), nil },
+		New:    func() (Aggregate, error) { return NewFold(&eachFolder{oneByOne: constantFolder{f}}), nil },
 		Memory: memory(0), Ordered: true,
 	}), 1<<10)
 	var routed Routed
@@ -177,8 +177,6 @@ func TestAStateThatCannotBeWrittenIsAnError(t *testing.T) {
 }
 
 type constantFolder struct{ v starlark.Value }
-
-func (f constantFolder) At(chunk.Ordinal) {}
 
 func (f constantFolder) Initial(uint32) (starlark.Value, error) { return f.v, nil }
 
@@ -219,7 +217,7 @@ func TestTheFirstErrorMayHaveBeenSpilled(t *testing.T) {
 	for _, keys := range [][2]int{{1, 2}, {2, 1}} {
 		for _, spillBoth := range []bool{false, true} {
 			g := tiny(NewGroups(GroupsConfig{
-				New:    func() (Aggregate, error) { return NewFold(failingFolder{}), nil },
+				New:    func() (Aggregate, error) { return NewFold(&eachFolder{oneByOne: failingFolder{}}), nil },
 				Memory: memory(0), Ordered: true,
 			}), 1<<20)
 			position := 0

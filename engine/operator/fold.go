@@ -30,31 +30,39 @@ type estimate struct {
 }
 
 func (a *foldAggregate) Fold(groups []int32, in *Keyed) error {
-	for i, g := range groups {
-		if err := a.fold(g, in, i); err != nil {
-			return &RecordError{Ordinal: in.Ordinal(i), Err: err}
+	a.folder.Open(&in.Values, in.Ordinal)
+	defer a.folder.Close()
+	for i := 0; i < len(groups); {
+		end := i + 1
+		for end < len(groups) && groups[end] == groups[i] {
+			end++
 		}
+		if stopped, err := a.fold(groups[i], in, i, end); err != nil {
+			return &RecordError{Ordinal: in.Ordinal(stopped), Err: err}
+		}
+		i = end
 	}
 	return nil
 }
 
-func (a *foldAggregate) fold(g int32, in *Keyed, i int) error {
-	o := in.Ordinal(i)
-	a.folder.At(o)
+// fold folds records of one group.
+func (a *foldAggregate) fold(g int32, in *Keyed, i, end int) (stopped int, err error) {
 	if int(g) == len(a.states) {
+		o := in.Ordinal(i)
+		a.folder.At(o)
 		state, err := a.folder.Initial(o.Lane)
 		if err != nil {
-			return err
+			return i, err
 		}
 		a.add(state)
 	}
-	state, err := a.folder.Fold(a.states[g], &in.Values, i)
+	state, stopped, err := a.folder.Fold(a.states[g], i, end)
 	if err != nil {
-		return err
+		return stopped, err
 	}
 	a.states[g] = state
-	a.grow(g)
-	return nil
+	a.grow(g, end-i)
+	return stopped, nil
 }
 
 func (a *foldAggregate) add(state starlark.Value) {
@@ -62,17 +70,15 @@ func (a *foldAggregate) add(state starlark.Value) {
 	a.sizes = append(a.sizes, estimate{next: 1})
 }
 
-// grow brings the size of a state up to date after a record.
-func (a *foldAggregate) grow(g int32) {
+// grow brings the size of a state up to date after some records.
+func (a *foldAggregate) grow(g int32, records int) {
 	e := &a.sizes[g]
-	if e.folds < 1<<30 {
-		e.folds++
-	}
+	e.folds = int32(min(int(e.folds)+records, 1<<30))
 	before := e.bytes
-	if e.folds == e.next {
+	if e.folds >= e.next {
 		a.measure(g)
 	} else {
-		e.bytes += e.grows
+		e.bytes += e.grows * int64(records)
 	}
 	a.total += e.bytes - before
 }
@@ -95,7 +101,7 @@ func (a *foldAggregate) Merge(groups []int32, in *Keyed) error {
 			}
 			a.states[g] = merged
 		}
-		a.grow(g)
+		a.grow(g, 1)
 	}
 	return nil
 }

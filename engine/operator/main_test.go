@@ -90,8 +90,8 @@ var aggregates = map[string]struct {
 	"least":    {func() Aggregate { return NewIntegers([]IntegerPart{{Kind: LeastInt}}, nil) }, false},
 	"list":     {NewList, true},
 	"take":     {func() Aggregate { return NewTake(2) }, true},
-	"fold":     {func() Aggregate { return NewFold(listFolder{}) }, true},
-	"collect":  {func() Aggregate { return NewFold(dictFolder{}) }, true},
+	"fold":     {func() Aggregate { return NewFold(&eachFolder{oneByOne: listFolder{}}) }, true},
+	"collect":  {func() Aggregate { return NewFold(&eachFolder{oneByOne: dictFolder{}}) }, true},
 }
 
 func config(name string, share int64) GroupsConfig {
@@ -102,6 +102,36 @@ func config(name string, share int64) GroupsConfig {
 	}
 }
 
+// oneByOne is what a Folder does with one record.
+type oneByOne interface {
+	Initial(lane uint32) (starlark.Value, error)
+	Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error)
+	Merge(earlier, later starlark.Value) (starlark.Value, error)
+}
+
+// eachFolder is a Folder that folds record by record.
+type eachFolder struct {
+	oneByOne
+	records *chunk.Column
+}
+
+func (f *eachFolder) At(chunk.Ordinal) {}
+
+func (f *eachFolder) Open(records *chunk.Column, _ func(int) chunk.Ordinal) { f.records = records }
+
+func (f *eachFolder) Close() { f.records = nil }
+
+func (f *eachFolder) Fold(state starlark.Value, i, end int) (starlark.Value, int, error) {
+	for ; i < end; i++ {
+		next, err := f.oneByOne.Fold(state, f.records, i)
+		if err != nil {
+			return nil, i, err
+		}
+		state = next
+	}
+	return state, i, nil
+}
+
 // listFolder folds records into tuples, which are new with each record.
 type listFolder struct{}
 
@@ -110,8 +140,6 @@ func (listFolder) Initial(uint32) (starlark.Value, error) { return starlark.Tupl
 func (listFolder) Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
 	return append(slices.Clone(state.(starlark.Tuple)), value.Detach(records.At(i))), nil
 }
-
-func (listFolder) At(chunk.Ordinal) {}
 
 func (listFolder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 	return slices.Concat(earlier.(starlark.Tuple), later.(starlark.Tuple)), nil
@@ -125,8 +153,6 @@ func (dictFolder) Initial(uint32) (starlark.Value, error) { return starlark.NewD
 func (dictFolder) Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
 	return add(state.(*starlark.Dict), value.Detach(records.At(i)), starlark.MakeInt(1))
 }
-
-func (dictFolder) At(chunk.Ordinal) {}
 
 func (dictFolder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 	for _, item := range later.(*starlark.Dict).Items() {

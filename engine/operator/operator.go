@@ -35,10 +35,14 @@ type Memory struct {
 type Folder interface {
 	// Initial is a new state for a key whose first record has a lane. It may be nil, which only Fold gets to see.
 	Initial(lane uint32) (starlark.Value, error)
-	// At says which record the calls that follow are about.
+	// At says which record the calls of Initial and Merge that follow are about.
 	At(o chunk.Ordinal)
-	// Fold folds value i of records into the state and returns the next state.
-	Fold(state starlark.Value, records *chunk.Column, i int) (starlark.Value, error)
+	// Open begins with the values of records, which must not change until Close; ordinal says which each of them is.
+	Open(records *chunk.Column, ordinal func(i int) chunk.Ordinal)
+	// Fold folds the values from i up to end into the state and returns the next state. Of an error, stopped is the
+	// value that it is about.
+	Fold(state starlark.Value, i, end int) (next starlark.Value, stopped int, err error)
+	Close()
 	// Merge folds the state of later records into that of earlier ones. It is called only if the reducer has
 	// merge=.
 	Merge(earlier, later starlark.Value) (starlark.Value, error)
