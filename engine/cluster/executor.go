@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,9 +36,14 @@ type Executor struct {
 	End func(*engine.Summary, error) End
 }
 
-// Run serves the agent at the other end of conn until that closes it.
+// Run serves the agent at the other end of conn until that closes it. The agent may take its time: nothing is sent before
+// it has said something.
 func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
-	session, err := transport.Server(conn)
+	input := bufio.NewReader(conn)
+	if _, err := input.Peek(1); err != nil {
+		return err
+	}
+	session, err := transport.Server(&peeked{conn, input})
 	if err != nil {
 		return err
 	}
@@ -67,6 +73,14 @@ func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	}
 	return x.work(ctx, session, program, options)
 }
+
+// A peeked connection has been looked at.
+type peeked struct {
+	io.ReadWriteCloser
+	input *bufio.Reader
+}
+
+func (p *peeked) Read(data []byte) (int, error) { return p.input.Read(data) }
 
 // graph is the hash of the program's graph, which must be the one that the assignment names.
 func (x *Executor) graph(a assignment, p *engine.Program, err error) (string, error) {
