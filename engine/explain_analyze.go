@@ -22,6 +22,11 @@ func (e *Explanation) Analyzed(s *Summary) {
 		case k.Compiled:
 			e.cast.judge(e.cast.chains[t.Stage], nil)
 		}
+		for _, fold := range t.Folds {
+			if refusal := fold.Kernels.Refusal; refusal != nil {
+				e.how[Ref{fold.Op, fold.Param}] = "interpreted: " + refusal.Error()
+			}
+		}
 	}
 }
 
@@ -64,6 +69,15 @@ func (t *StageTotal) finish(w io.Writer, end End) {
 	}
 	for _, line := range kernelLines(&t.Kernels) {
 		fmt.Fprintf(w, "  ! %s\n", line)
+	}
+	for i := range t.Folds {
+		fold := &t.Folds[i]
+		if fold.Kernels.Records > 0 {
+			fmt.Fprintf(w, "  %s: %s compiled\n", fold.Param, count64(fold.Kernels.Records, "call"))
+		}
+		for _, line := range kernelLines(&fold.Kernels) {
+			fmt.Fprintf(w, "  ! %s: %s\n", fold.Param, line)
+		}
 	}
 	if end != Collect && end != Keep { // what they hold is all that came
 		fmt.Fprintf(w, "  handed on %s\n", count64(t.Emitted, "record"))

@@ -16,6 +16,10 @@ func TestAnalyzedStage(t *testing.T) {
 			Deopts: []kernel.Deopts{{Reason: "an int over 64 bits", Line: 7, Count: 63}, {Reason: "many steps", Count: 1}},
 			Storms: 1, Interpreted: 800, Bugs: 2, Bug: "index out of range\n[3]",
 		},
+		Folds: []FoldTotal{
+			{Param: "f", Kernels: kernel.Report{Records: 12, Deopts: []kernel.Deopts{{Reason: "a missing key", Line: 2, Count: 1}}}},
+			{Param: "merge", Kernels: kernel.Report{Interpreted: 5}},
+		},
 	}
 	total.begin(&b)
 	b.WriteString("  filter" + total.through(0) + "\n")
@@ -26,6 +30,8 @@ func TestAnalyzedStage(t *testing.T) {
   ! 1 record given up to the interpreter: many steps
   ! too many of them: the interpreter took 800 records more
   ! a bug of flowsh: compiled code panicked 2 times and was replaced by the interpreter: index out of range [3]
+  f: 12 calls compiled
+  ! f: 1 record given up to the interpreter: a missing key, line 2
   handed on 1 record
 `
 	if b.String() != want {

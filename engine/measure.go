@@ -18,8 +18,16 @@ type StageTotal struct {
 	Bytes   int64          `json:"bytes"`   // of input
 	Counts  []kernel.Count `json:"counts"`  // per op of the stage's chain
 	Kernels kernel.Report  `json:"kernels"` // how its functions were run
+	Folds   []FoldTotal    `json:"folds,omitempty"`
 	// CPU time of the stage's workers. What others do for it, such as the collector, is not in it.
 	Reading, Functions, Ending time.Duration
+}
+
+// A FoldTotal is how a function was run that gets a state.
+type FoldTotal struct {
+	Op      int           `json:"op"`
+	Param   string        `json:"param"`
+	Kernels kernel.Report `json:"kernels"`
 }
 
 // A measure is what the workers of a stage measure. The zero value measures nothing.
@@ -99,9 +107,37 @@ func (r *stepRun) measured() {
 		} else if open.Counts != nil {
 			l.add(open) // of a run that failed
 		}
+		t.Folds = s.folds()
 		t.Stage, t.Read, t.Bytes, t.Emitted, t.Counts = s.ID, l.Read+l.Bad, l.Bytes, s.emitted.Load(), l.Counts
 		r.summary.Stages = append(r.summary.Stages, t)
 	}
+}
+
+// folds says how the functions of the stage's reducers were run.
+func (s *stageRun) folds() (all []FoldTotal) {
+	if s.Op < 0 {
+		return nil
+	}
+	op := &s.run.graph.Ops[s.Op]
+	_, called := paramsOf(op)
+	for _, param := range append([]string{"f"}, called...) {
+		fn := s.run.function(op, param)
+		if fn == nil {
+			continue
+		}
+		total := FoldTotal{Op: op.ID, Param: param}
+		known := false
+		for _, r := range s.reducers {
+			if report, ok := r.Reports()[fn]; ok {
+				total.Kernels.Add(report)
+				known = true
+			}
+		}
+		if known {
+			all = append(all, total)
+		}
+	}
+	return all
 }
 
 // StageTime is the CPU time of the workers of all stages.

@@ -136,6 +136,9 @@ func (f *Folder) Fold(state starlark.Value, i, end int) (next starlark.Value, st
 				return state, i, nil
 			}
 		}
+		if f.folding != nil && cause == nil {
+			f.folding.report.Interpreted++
+		}
 		f.At(f.ordinal(i))
 		if state, err = f.interpret(state, i); err != nil {
 			return nil, i, err

@@ -183,6 +183,9 @@ func tryRandomFold(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 			if t.Failed() || errs[0] != nil {
 				return fast.Reports()[fast.Fn].Compiled, 1
 			}
+			if value.Size(states[1]) > 1<<16 {
+				return true, 0 // it doubles with each record
+			}
 		}
 		spoil()
 		if !identical(states[0], states[1]) {

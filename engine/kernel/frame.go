@@ -35,7 +35,8 @@ type frame struct {
 	env     *Env
 	thread  *starlark.Thread
 	journal journal
-	json    *scan.JSON // nil until it is needed
+	args    [2]starlark.Value // of the method that changes something; no code of the script runs in between
+	json    *scan.JSON        // nil until it is needed
 	memory
 
 	lane    uint32   // of the record

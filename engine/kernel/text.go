@@ -373,18 +373,35 @@ func (c *compiler) callMethod(x operand, name string, args []operand, t *Type, l
 
 // mutation calls a method that changes its receiver.
 func (c *compiler) mutation(recv func(*frame) starlark.Value, mutate mutator, args []func(*frame) starlark.Value, line int32) operand {
-	return operand{typ: anyType, value: func(f *frame) starlark.Value {
-		x := recv(f)
-		tuple := make(starlark.Tuple, len(args))
-		for i, g := range args {
-			tuple[i] = g(f)
-		}
-		v := mutate(f, x, tuple)
+	change := func(f *frame, x starlark.Value, args starlark.Tuple) starlark.Value {
+		v := mutate(f, x, args)
 		if v == nil {
 			f.bail(frozenValue, line)
 		}
 		return v
-	}}
+	}
+	o := operand{typ: anyType}
+	switch len(args) {
+	case 0:
+		o.value = func(f *frame) starlark.Value { return change(f, recv(f), nil) }
+	case 1:
+		o.value = func(f *frame) starlark.Value {
+			x := recv(f)
+			f.args[0] = args[0](f)
+			return change(f, x, f.args[:1])
+		}
+	case 2:
+		o.value = func(f *frame) starlark.Value {
+			x := recv(f)
+			a := args[0](f)
+			f.args[1] = args[1](f)
+			f.args[0] = a
+			return change(f, x, f.args[:])
+		}
+	default:
+		return never()
+	}
+	return o
 }
 
 func dictGet(f *frame, d *starlark.Dict, args starlark.Tuple, line int32) starlark.Value {
