@@ -98,6 +98,7 @@ func commands() []command {
 		{"worker", (*cli).worker},
 		{"cluster", (*cli).cluster},
 		{"nodes", (*cli).nodes},
+		{"drain", (*cli).drain},
 		{"keygen", (*cli).keygen},
 		{"completion", (*cli).completion},
 		{"help", (*cli).help},

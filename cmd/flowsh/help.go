@@ -227,6 +227,11 @@ others wait. ` + nodeSettings + `
 
 Lists the master and the workers of a cluster.`,
 
+	"drain": `flowsh drain [--master HOST:PORT] [--keys DIR] NAME
+
+Has a worker finish the tasks that it has, take no more, and leave the cluster. Ctrl-C on a worker does the same, for ten
+seconds at most.`,
+
 	"keygen": `flowsh keygen DIR
 
 Makes the keys of a new cluster: an authority, and a certificate with its key for the role of master, worker and

@@ -180,7 +180,7 @@ func startWatch() (signals chan os.Signal, done chan struct{}, ctx context.Conte
 	clock, exits = handClock{timers: make(chan chan time.Time, 1)}, make(chan int, 1)
 	go func() {
 		defer close(ended)
-		watch(clock, signals, done, cancel, func(status int) { exits <- status })
+		watch(cleanUpTime, clock, signals, done, cancel, func(status int) { exits <- status })
 	}()
 	return signals, done, ctx, clock, exits, ended
 }

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/transport"
@@ -208,10 +209,45 @@ func (c *cli) worker(before, rest []string) error {
 		return err
 	}
 	defer func() { _ = members.Leave() }() // the others notice, sooner or later
-	ctx, stop := interruptible(c.host.Clock, os.Exit)
+	signalled, stop := interruptibleWithin(drainTime, c.host.Clock, os.Exit)
 	defer stop()
 	w := &cluster.WorkerAgent{Agent: agent, Slots: 1, Master: func(context.Context) (string, error) { return masterOf(members) }}
-	return w.Run(ctx)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	defer context.AfterFunc(signalled, func() {
+		agent.Log.Info("leaving when what runs here is done; once more ends it at once")
+		if w.Drain() != nil { // there is nobody to leave
+			cancel(context.Cause(signalled))
+		}
+	})()
+	if err := w.Run(ctx); !errors.Is(err, cluster.ErrDrained) {
+		return err
+	}
+	return nil
+}
+
+// drainTime is how long a worker may take to finish what it has when it is interrupted.
+const drainTime = 10 * time.Second
+
+// drain has a worker leave its cluster.
+func (c *cli) drain(before, rest []string) error {
+	line := new(clientLine)
+	g := newGrammar(line)
+	more, rest := g.split(rest)
+	if err := g.parse(slices.Concat(before, more)); err != nil {
+		return err
+	}
+	if len(rest) != 1 {
+		return usagef("write flowsh drain NAME, the name of a worker; flowsh nodes lists them")
+	}
+	ctx, stop := interruptible(c.host.Clock, os.Exit)
+	defer stop()
+	client, err := c.connect(ctx, line.Master, line.Keys)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return client.Drain(rest[0])
 }
 
 // clusterName keeps clusters of other programs apart that share a network.
@@ -332,6 +368,9 @@ func (c *cli) listNodes(nodes []cluster.Node, asJSON bool) error {
 		tasks := "-"
 		if n.Cores > 0 {
 			tasks = fmt.Sprint(n.Cores)
+		}
+		if n.Drains {
+			tasks = "leaves"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", n.Name, n.Role, tasks)
 	}

@@ -45,6 +45,11 @@ func fatalSignals() []os.Signal {
 // The second one, or three seconds without stop, ends the process through exit. stop gives the signals back, unless one
 // has come: the process is ending then, with the status that says so, and another signal must not end it with another.
 func interruptible(clock host.Clock, exit func(status int)) (ctx context.Context, stop func()) {
+	return interruptibleWithin(cleanUpTime, clock, exit)
+}
+
+// interruptibleWithin is interruptible with another time than three seconds.
+func interruptibleWithin(limit time.Duration, clock host.Clock, exit func(status int)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	done := make(chan struct{})
@@ -52,7 +57,7 @@ func interruptible(clock host.Clock, exit func(status int)) (ctx context.Context
 	signal.Notify(signals, fatalSignals()...)
 	go func() {
 		defer close(finished)
-		watch(clock, signals, done, cancel, exit)
+		watch(limit, clock, signals, done, cancel, exit)
 	}()
 	return ctx, func() {
 		if context.Cause(ctx) == nil {
@@ -65,7 +70,7 @@ func interruptible(clock host.Clock, exit func(status int)) (ctx context.Context
 }
 
 // watch waits for the first signal, cancels, and then for the second.
-func watch(clock host.Clock, signals <-chan os.Signal, done <-chan struct{}, cancel context.CancelCauseFunc, exit func(int)) {
+func watch(limit time.Duration, clock host.Clock, signals <-chan os.Signal, done <-chan struct{}, cancel context.CancelCauseFunc, exit func(int)) {
 	var first *interruption
 	select {
 	case <-done:
@@ -78,7 +83,7 @@ func watch(clock host.Clock, signals <-chan os.Signal, done <-chan struct{}, can
 	case <-done:
 	case s := <-signals:
 		exit((&interruption{s.(syscall.Signal)}).status())
-	case <-clock.After(cleanUpTime):
+	case <-clock.After(limit):
 		exit(first.status())
 	}
 }

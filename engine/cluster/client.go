@@ -43,6 +43,26 @@ func (c *Client) Nodes() (nodes []Node, err error) {
 	return nodes, err
 }
 
+// Drain has a worker finish what it has, take no more, and leave. It does not wait for that.
+func (c *Client) Drain(worker string) error {
+	stream, err := c.session.Open()
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	if err := transport.WriteMessage(stream, request{Op: "drain", Worker: worker}); err != nil {
+		return err
+	}
+	var answer welcome
+	if err := transport.ReadMessage(stream, &answer); err != nil {
+		return err
+	}
+	if answer.Error != "" {
+		return &RefusedError{answer.Error}
+	}
+	return nil
+}
+
 // Submit runs a job on the cluster: its output goes to out as it comes, its events to emit. It returns when the job
 // has ended; ctx ends the job. An error is the connection's: nobody knows how the job ended.
 func (c *Client) Submit(ctx context.Context, job Submit, out io.Writer, emit func(host.Event)) (end End, err error) {

@@ -212,6 +212,10 @@ func (c *crew) follow(ctx context.Context, orders io.Reader) error {
 				member, stops[o.Name] = context.WithCancel(ctx)
 				go c.join(member, o)
 			}
+		case "drain":
+			if stop := stops[o.Name]; stop != nil {
+				go c.drain(ctx, o.Name, stop)
+			}
 		case "lose":
 			if stop := stops[o.Name]; stop != nil {
 				stop()
@@ -219,6 +223,15 @@ func (c *crew) follow(ctx context.Context, orders io.Reader) error {
 			}
 			c.job.Lose(o.Name, Death{Cause: Lost, Reason: ErrLost.Error()})
 		}
+	}
+}
+
+// drain ends the executor of a worker when the job needs nothing of it any more.
+func (c *crew) drain(ctx context.Context, name string, stop context.CancelFunc) {
+	select {
+	case <-c.job.Drain(name):
+		stop()
+	case <-ctx.Done():
 	}
 }
 

@@ -44,6 +44,7 @@ type Job struct {
 	changed   sync.Cond
 	scheduler Scheduler
 	workers   map[string]*jobWorker
+	draining  map[string]chan struct{}
 	groups    []*taskGroup
 	quiet     time.Time // when there were workers last, or it was said that there are none
 }
@@ -55,7 +56,7 @@ type jobWorker struct {
 
 // NewJob makes a job without workers. store is the caller's to close, after Close.
 func NewJob(h *host.Host, store spill.Store) *Job {
-	j := &Job{host: h, store: store, workers: map[string]*jobWorker{}, quiet: h.Clock.Now()}
+	j := &Job{host: h, store: store, workers: map[string]*jobWorker{}, draining: map[string]chan struct{}{}, quiet: h.Clock.Now()}
 	j.changed.L = &j.mu
 	j.ctx, j.stop = context.WithCancel(context.Background())
 	j.done.Go(j.tick)
@@ -168,7 +169,26 @@ func (j *Job) step(e Event) {
 			j.groups[c.Task.Group].err = &DeathError{c.Err, c.Cause}
 		}
 	}
+	for name, done := range j.draining {
+		if !j.scheduler.Needs(name) {
+			delete(j.draining, name)
+			close(done)
+		}
+	}
 	j.changed.Broadcast()
+}
+
+// Drain gives a worker no more tasks. The channel is closed when nothing is needed of it any more.
+func (j *Job) Drain(name string) <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	done := j.draining[name]
+	if done == nil {
+		done = make(chan struct{})
+		j.draining[name] = done
+		j.step(WorkerDrained{name})
+	}
+	return done
 }
 
 // start has a worker do a task.

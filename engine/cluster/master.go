@@ -34,6 +34,7 @@ type member struct {
 	name    string
 	slots   int
 	session *transport.Session
+	leaves  bool // it gets no more tasks
 }
 
 // A head is a job that runs.
@@ -120,7 +121,7 @@ func (m *Master) enter(s *transport.Session, h hello) error {
 	if m.workers[h.Name] != nil {
 		return fmt.Errorf("there is a worker with the name %s already", h.Name)
 	}
-	m.workers[h.Name] = &member{h.Name, h.Slots, s}
+	m.workers[h.Name] = &member{name: h.Name, slots: h.Slots, session: s}
 	return nil
 }
 
@@ -128,12 +129,39 @@ func (m *Master) enter(s *transport.Session, h hello) error {
 func (m *Master) worker(s *transport.Session, h hello) {
 	m.Log.Info("worker joined", "name", h.Name, "cores", h.Slots)
 	m.tell(order{Op: "join", Name: h.Name, Slots: h.Slots})
-	<-s.Done()
+	_ = s.Serve(context.Background(), func(_ context.Context, _ transport.Stream) { _ = m.drain(h.Name) }) // all that it can ask for
 	m.mu.Lock()
 	delete(m.workers, h.Name)
 	m.mu.Unlock()
 	m.Log.Info("worker lost", "name", h.Name)
 	m.tell(order{Op: "lose", Name: h.Name})
+}
+
+// drain has a worker finish what it has, and leave.
+func (m *Master) drain(name string) error {
+	m.mu.Lock()
+	w := m.workers[name]
+	if w != nil {
+		w.leaves = true
+	}
+	m.mu.Unlock()
+	if w == nil {
+		return fmt.Errorf("no worker has the name %s", name)
+	}
+	m.Log.Info("worker drains", "name", name)
+	m.tell(order{Op: "drain", Name: name})
+	stream, err := w.session.Open()
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	err = transport.WriteMessage(stream, request{Op: "drain"})
+	select {
+	case <-w.session.Done(): // it has heard, and gone at once
+		return nil
+	default:
+		return err
+	}
 }
 
 // tell gives an order to the heads of all jobs.
@@ -173,6 +201,8 @@ type Node struct {
 	Name  string `json:"name"`
 	Role  string `json:"role"`
 	Cores int    `json:"cores"`
+	// Drains says that it finishes what it has, and leaves.
+	Drains bool `json:"drains,omitempty"`
 }
 
 // client does what a client asks for.
@@ -191,9 +221,15 @@ func (m *Master) request(ctx context.Context, stream transport.Stream) error {
 	case r.Op == "nodes":
 		nodes := []Node{{Name: m.Name, Role: string(transport.Master)}}
 		for _, w := range m.members() {
-			nodes = append(nodes, Node{w.name, string(transport.Worker), w.slots})
+			nodes = append(nodes, Node{w.name, string(transport.Worker), w.slots, w.leaves})
 		}
 		return transport.WriteMessage(stream, nodes)
+	case r.Op == "drain":
+		var answer welcome
+		if err := m.drain(r.Worker); err != nil {
+			answer.Error = err.Error()
+		}
+		return transport.WriteMessage(stream, answer)
 	case r.Op == "submit" && r.Submit != nil:
 		return m.run(ctx, stream, r.Submit)
 	}
@@ -254,6 +290,9 @@ func (m *Master) begin(number int, h *head) {
 	m.heads[number] = h
 	m.mu.Unlock()
 	for _, w := range m.members() {
+		if w.leaves {
+			continue
+		}
 		h.tell(order{Op: "join", Name: w.name, Slots: w.slots})
 	}
 }

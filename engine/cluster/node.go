@@ -19,6 +19,10 @@ type WorkerAgent struct {
 
 	mu         sync.Mutex
 	executions map[executionKey]*execution // the last of each
+	session    *transport.Session          // to the master; nil: none
+	joined     int                         // times
+	running    int                         // executors, and those that wait for a lease
+	leaves     bool                        // no more are started
 }
 
 // An executionKey names an executor at a worker.
@@ -30,26 +34,41 @@ type execution struct {
 	death Death
 }
 
-// redialAfter is how long a worker waits before it dials a lost master again.
-const redialAfter = time.Second
+// A worker that has no master tries again after redialFirst, and then after twice as long each time up to redialAfter.
+const (
+	redialFirst = 50 * time.Millisecond
+	redialAfter = time.Second
+)
+
+// ErrDrained is what Run returns when the worker has left the cluster as it was told to.
+var ErrDrained = errors.New("the worker was drained")
 
 // Run serves the master until ctx is done; it dials again whenever the connection is lost. The error is a
-// *RefusedError if the master does not want this worker.
+// *RefusedError if the master does not want this worker, and ErrDrained when it has left.
 func (w *WorkerAgent) Run(ctx context.Context) error {
+	wait := redialFirst
 	for {
+		before := w.sessions()
 		err := w.serve(ctx)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if w.left() {
+			return ErrDrained
 		}
 		if errors.As(err, new(*RefusedError)) {
 			return err
 		}
 		w.Log.Warn("no master", "reason", err.Error())
+		if w.sessions() != before {
+			wait = redialFirst
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-w.Host.Clock.After(redialAfter):
+		case <-w.Host.Clock.After(wait):
 		}
+		wait = min(2*wait, redialAfter)
 	}
 }
 
@@ -70,7 +89,76 @@ func (w *WorkerAgent) serve(ctx context.Context) error {
 		return err
 	}
 	w.Log.Info("joined", "master", address)
+	w.mu.Lock()
+	w.session = s
+	w.joined++
+	w.mu.Unlock()
 	return s.Serve(ctx, w.request)
+}
+
+// Drain asks the master for no more tasks; Run ends when what the worker has is done. It fails where there is no master.
+func (w *WorkerAgent) Drain() error {
+	w.mu.Lock()
+	s := w.session
+	w.mu.Unlock()
+	if s == nil {
+		return errors.New("no master")
+	}
+	stream, err := s.Open()
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	return transport.WriteMessage(stream, request{Op: "drain"})
+}
+
+// leave ends the connection to the master as soon as nothing runs any more.
+func (w *WorkerAgent) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leaves = true
+	w.leaveIfIdle()
+}
+
+func (w *WorkerAgent) leaveIfIdle() {
+	if w.leaves && w.running == 0 && w.session != nil {
+		_ = w.session.Close() // Run sees that it has ended
+	}
+}
+
+// sessions is how often the worker has joined.
+func (w *WorkerAgent) sessions() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.joined
+}
+
+func (w *WorkerAgent) left() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.leaves && w.running == 0
+}
+
+// enter counts an executor; it reports false if no more are started.
+func (w *WorkerAgent) enter(key executionKey, x *execution) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.leaves {
+		return false
+	}
+	if w.executions == nil {
+		w.executions = map[executionKey]*execution{}
+	}
+	w.executions[key] = x
+	w.running++
+	return true
+}
+
+func (w *WorkerAgent) exit() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running--
+	w.leaveIfIdle()
 }
 
 // request does what the head of a job asks for.
@@ -82,6 +170,8 @@ func (w *WorkerAgent) request(ctx context.Context, head transport.Stream) {
 	switch r.Op {
 	case "execute":
 		w.execute(ctx, head, executionKey{r.Job, r.Part})
+	case "drain":
+		w.leave()
 	case "death":
 		w.tellDeath(head, executionKey{r.Job, r.Part})
 	}
@@ -91,12 +181,10 @@ func (w *WorkerAgent) request(ctx context.Context, head transport.Stream) {
 func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, key executionKey) {
 	x := &execution{done: make(chan struct{})}
 	defer close(x.done)
-	w.mu.Lock()
-	if w.executions == nil {
-		w.executions = map[executionKey]*execution{}
+	if !w.enter(key, x) {
+		return
 	}
-	w.executions[key] = x
-	w.mu.Unlock()
+	defer w.exit()
 	release, err := w.Leases.Take(ctx, key.job, func() { w.Log.Info("a job waits for memory and cores", "job", key.job) })
 	if err != nil {
 		return

@@ -30,6 +30,8 @@ type (
 		Worker string
 		Slots  int
 	}
+	// WorkerDrained says that a worker is to get no more tasks.
+	WorkerDrained struct{ Worker string }
 	// WorkerLost says that a worker, with all that it has done, is gone, and how.
 	WorkerLost struct {
 		Worker string
@@ -177,6 +179,10 @@ func (s *Scheduler) Step(now time.Time, e Event) []Command {
 		s.close(e.Group)
 	case WorkerJoined:
 		s.join(e)
+	case WorkerDrained:
+		if w := s.worker(e.Worker); w != nil {
+			w.slots = 0
+		}
 	case WorkerLost:
 		s.lose(e)
 	case TaskDone:
@@ -206,6 +212,18 @@ func (s *Scheduler) Waiting() (n int) {
 		}
 	}
 	return n
+}
+
+// Needs reports whether a worker does a task, or has done one whose output is still to be fetched.
+func (s *Scheduler) Needs(worker string) bool {
+	if w := s.worker(worker); w == nil {
+		return false
+	} else if w.busy > 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.groups, func(g *group) bool {
+		return !g.closed && slices.ContainsFunc(g.tasks, func(t task) bool { return t.state == accepted && t.accepted.worker == worker })
+	})
 }
 
 func (s *Scheduler) add(e TasksAdded) {

@@ -28,7 +28,7 @@ type welcome struct {
 
 // A request is the first message of a stream to a master or a worker.
 type request struct {
-	Op     string  `json:"op"` // submit, nodes; execute, of a worker; worker, of a head to its master
+	Op     string  `json:"op"` // submit, nodes, drain; execute, death and drain, of a worker
 	Submit *Submit `json:"submit,omitempty"`
 	Worker string  `json:"worker,omitempty"` // whom the stream is for
 	Job    string  `json:"job,omitempty"`
@@ -56,7 +56,7 @@ type assigned struct {
 
 // An order is what a head's agent tells it while the job runs.
 type order struct {
-	Op    string `json:"op"` // join, lose
+	Op    string `json:"op"` // join, drain, lose
 	Name  string `json:"name,omitempty"`
 	Slots int    `json:"slots,omitempty"`
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestWorkersComeAndGo kills, drains, interrupts and adds workers of a cluster of real processes under a job.
+func TestWorkersComeAndGo(t *testing.T) {
+	c := startCluster(t, 3, "-m256MiB", "-j1")
+	args, want := c.work(24, 1000, 400)
+	for _, name := range []string{"worker-1", "worker-2", "worker-3"} {
+		c.until(name, true)
+	}
+
+	job := c.submit(args...)
+	c.signal(2, syscall.SIGKILL)
+	c.flowsh("drain", "worker-1")
+	job.gives(t, want)
+	c.until("worker-1", false)
+	c.until("worker-2", false)
+	c.fails(3, "no worker has the name worker-1", "drain", "worker-1")
+	c.fails(2, "flowsh drain NAME", "drain")
+	c.fails(3, "the master refuses: there is a worker with the name worker-3 already", "worker", "--join", c.state.Gossip, "--name", "worker-3")
+	c.submit(args...).gives(t, want)
+
+	job = c.submit(args...)
+	c.signal(3, syscall.SIGINT)
+	job2 := c.submit(args...)
+	added := c.worker("worker-9")
+	job.gives(t, want)
+	job2.gives(t, want)
+	c.until("worker-3", false)
+
+	if err := added.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := added.Wait(); err != nil {
+		t.Errorf("a worker that was told to leave ends with %v", err)
+	}
+}
+
+// TestChaos kills a random worker with kill -9 every 3 s while jobs run on 3 to 5 of them, under 20 seeds.
+func TestChaos(t *testing.T) {
+	if os.Getenv("FLOWSH_CHAOS") == "" {
+		t.Skip("make chaos runs it: it takes an hour")
+	}
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { chaos(t, seed) })
+	}
+}
+
+func chaos(t *testing.T, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 0))
+	n := 3 + r.IntN(3)
+	c := startCluster(t, 1, "-m256MiB", "-j1")
+	workers := map[string]*exec.Cmd{}
+	for i := range n {
+		name := fmt.Sprintf("chaos-%d", i)
+		workers[name] = c.worker(name)
+	}
+	c.until("worker-1", true)
+	c.flowsh("drain", "worker-1")
+	args, want := c.work(300, 4000, 1500)
+	for name := range workers {
+		c.until(name, true)
+	}
+	began := time.Now()
+	c.submit(args...).gives(t, want)
+	undisturbed := time.Since(began)
+
+	ended := make(chan struct{})
+	began = time.Now()
+	job := c.submit(args...)
+	go func() {
+		defer close(ended)
+		job.gives(t, want)
+	}()
+	for kills := 0; ; kills++ {
+		select {
+		case <-ended:
+			t.Logf("seed %d: %d workers, %d kills, %v undisturbed, %v with kills", seed, n, kills, undisturbed, time.Since(began))
+			return
+		case <-time.After(3 * time.Second):
+		}
+		victim := fmt.Sprintf("chaos-%d", r.IntN(n))
+		_ = workers[victim].Process.Kill() // it has not ended by itself
+		_ = workers[victim].Wait()
+		workers[victim] = c.worker(victim)
+	}
+}
