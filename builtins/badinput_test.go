@@ -44,6 +44,11 @@ var badInput = []struct {
 	{"a key that is a list", `job = lines("in").count(by = lambda l: l.split() if len(l) > 3 else l)`, around("7", "long"), `count: .*use a tuple`, ""},
 	{"a sort key of another type", `job = lines("in").sort(lambda l: int(l) if l != "x" else l).take(1)`, around("7", "x"), `keys do not compare`, ""},
 	{"a reducer that fails", `job = lines("in").reduce(0, lambda n, l: n + 100 // int(l))`, around("7", "0"), `job.star:1:\d+: reduce: floored division by zero\n  record: "0"\n  from:   in, byte 400\n`, ""},
+	{"a reducer that fails with half of its changes made", "def f(acc, l):\n    acc.append(l)\n    acc[0] = 100 // int(l)\n    return acc\njob = lines('in').reduce([], f)", around("7", "0"), `job.star:3:18: reduce: floored division by zero\n  record: "0"\n  from:   in, byte 400\n`, ""},
+	{"a reducer of other types in the middle", "def f(acc, l):\n    acc['seen'] = acc.get('seen', 0) + 1\n    acc.setdefault(l, []).append(int(l) << 61)\n    return acc\njob = lines('in').reduce({}, f).map(lambda k, v: v if k == 'seen' else (k, len(v), v[-1]))", around("1", "70"), "", "70\t1\t161409010644958576640"},
+	{"a scan of other types in the middle", "def f(acc, l):\n    acc = acc + (float(l) if '.' in l else int(l))\n    return ([acc] if '.' in l else [], acc)\njob = lines('in').scan(0, f, flush = lambda acc: [acc])", around("7", "1.5"), "", "3501.5"},
+	{"a merge that fails", "job = lines('in').map(int).reduce(0, lambda n, x: n + x if x != 5 else None, merge = lambda a, b: a + b)", around("7", "5"), "did you forget `return n`", ""},
+	{"a trigger that fails", "job = lines('in').trigger(every = 100).reduce([], lambda acc, l: acc + [int(l)], on_trigger = lambda acc: ([100 // acc[-1]], []))", around("7", "x"), `int: invalid literal with base 10: x\n  record: "x"\n  from:   in, byte 400\n`, ""},
 	{"a width that changes", `job = lines("in").map(lambda l: tuple(l.split(","))).map(lambda a, b: b + a).uniq()`, around("a,b", "a,b,c"), `map takes 2 fields \(a, b\); this record is a tuple of 3: \("a", "b", "c"\)`, ""},
 	{"columns that are missing", `job = csv("in", columns = ["a", "b"], header = False).map(lambda r: r["b"]).uniq()`, around("a,b", "a"), `in.*201`, ""},
 	{"lines that are no UTF-8", `job = lines("in").map(lambda l: (l.upper(), len(l), l[:1], l.split("é"), l == l[:1] + l[1:])).map(repr).uniq().count()`, around("aé", "\xff\xfeé\xc3"), "", "2"},
@@ -131,6 +136,7 @@ func TestLargeRecords(t *testing.T) {
 			fmt.Sprintf("3\t2\t1\tb\t-1\t4\n%d\t2\t1\tz\t-1\t%d\n1\t1\t1\tc\t-1\t2\n%d\t1\t%d\tx\t%d\t%d\n0\t0\t1\t\t-1\t1\n", most, most+1, 2*many+1, many+1, 2*many, 2*many+2),
 		},
 		{`job = lines("in").flat_map(lambda l: l.split()).count(by = len).sort()`, fmt.Sprintf("1\t4\n%d\t1\n%d\t1\n", 2*many+1, most-2)},
+		{`job = lines("in").reduce(("", 0, ""), lambda acc, l: (max(acc[0], l[-2:]), acc[1] + len(l), max(acc[2], l)[:3]))`, fmt.Sprintf("c\t%d\tyyy\n", most+2*many+1+4)},
 		{`job = lines("in").map(lambda l: l.split(",")).map(lambda p: sum([int(x) for x in p[:-1]]))`, fmt.Sprintf("0\n0\n0\n%d\n0\n", 7*many)},
 	} {
 		for _, o := range []engine.Options{{Cores: 2}, {Cores: 2, Kernels: "verify"}, {Cores: 2, Poison: true, BlockSize: 1 << 16}} {

@@ -118,6 +118,16 @@ var exactCases = []struct {
 	{"a union of dicts", "def f(x):\n    d = {'a': x} | {'b': 1, 'a': 2}\n    e = {'a': 1}\n    e |= {'c': x}\n    return (d, e)", "[7]", `({"a": 2, "b": 1}, {"a": 1, "c": 7})`, false},
 	{"sets", "def f(x):\n    s = set([x, 2, 1.0])\n    return (sorted(list(s)), 2 in s, len(s), s | set([9]), s & set([2]), s == set([2, x]))", "[1]", `([1, 2], True, 2, set([1, 2, 9]), set([2]), True)`, false},
 	{"a loop goes through what its display was", "def f(a):\n    r, w = [], ''\n    for w in [a, 'x', a]:\n        a = w + '!'\n        r.append(a)\n    for a in ('y', a):\n        r.append(a)\n    t = (a, 'z')\n    for w in t:\n        t = w\n        r.append(w)\n    for a, w in [(w, a), (a, w)]:\n        r.append(a + w)\n    return r", "['b']", `["b!", "x!", "b!", "y", "b!", "b!", "z", "zb!", "b!z"]`, false},
+	{"JSON keeps floats floats and sorts keys", "def f(x): return (json.encode({'b': x, 'a': 1}), json.encode([x, 1e16, -0.0, 0.5]))", "[1.0]", `("{\"a\":1,\"b\":1.0}", "[1.0,1e+16,-0.0,0.5]")`, false},
+	{"JSON of half a character", "def f(s): return json.encode(s[:1])", "['\\u00e9']", `"\"\\ufffd\""`, false},
+	{"JSON with a key twice", "def f(s): return json.decode(s)", "['{\"a\":1,\"b\":2,\"a\":3}']", `{"a": 3, "b": 2}`, false},
+	{"numbers of JSON", "def f(s): return json.decode(s)", "['1e2', '-0', '-0.0', '123456789012345678901', '9007199254740993']", "100.0 0 -0.0 123456789012345678901 9007199254740993", false},
+	{"texts of JSON", "def f(s): return json.decode(s)", `['"a\tb"', '"\\ud800"', '"\\ud83d\\ude00"']`, `"a\tb" "�" "😀"`, false},
+	{"a number of JSON that is too large", "def f(s): return json.decode(s)", "['1E400']", "!invalid number", false},
+	{"a number of JSON that begins with 0", "def f(s): return json.decode(s)", "['01']", "!", false},
+	{"text behind JSON", "def f(s): return json.decode(s)['a']", "['{\"a\": 1} x']", "!unexpected character", false},
+	{"a member of JSON that is missing", "def f(s): return json.decode(s)['b']", "['{\"a\": 1}']", "!not in dict", false},
+	{"a member of JSON that may be missing", "def f(s): return json.decode(s).get('b')", "['{\"a\": 1}', '{\"b\": 2}']", "None 2", false},
 	{"fail", "def f(x):\n    if x > 1:\n        fail('too much', x)\n    return x", "[1, 2]", "!too much 2", false},
 }
 

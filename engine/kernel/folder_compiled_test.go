@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -45,6 +46,15 @@ func TestCompiledFolds(t *testing.T) {
 		"changed while looped over": {
 			"def f(acc, x):\n    for k in acc:\n        acc[k + 'x'] = 1\n    acc[x] = 1\n    return acc\ninitial = {}", "['a', 'b']", "during iteration", 1,
 		},
+		"what a state looks like": {
+			"def f(acc, x):\n    acc[x] = acc.get(x, 0) + 1\n    return {'s': str(acc), 'j': json.encode(acc), 'k': sorted(acc), 't': type(acc)} if x == 'end' else acc\ninitial = {}",
+			"['b', 'a', 'b', 'end']", `{"s": "{\"b\": 2, \"a\": 1, \"end\": 1}", "j": "{\"a\":1,\"b\":2,\"end\":1}", "k": ["a", "b", "end"], "t": "dict"}`, 0,
+		},
+		"equal keys":        {"def f(acc, x):\n    acc[x] = acc.get(x, 0) + 1\n    return acc\ninitial = {}", "[-0.0, 0.0, 0, 1, 1.0, True, float('nan'), float('nan')]", "{-0.0: 3, 1: 2, True: 1, nan: 2}", 0},
+		"floats in order":   {"def f(acc, x): return acc + x\ninitial = 0.0", "[1e300, 1.0, -1e300, 0.1]", "0.1", 0},
+		"types by turns":    {"def f(acc, x):\n    acc.append(x * 2)\n    return acc\ninitial = []", "[1, 'a', 1.5, None or 2]", `[2, "aa", 3.0, 4]`, 0},
+		"a state by turns":  {"def f(acc, x): return x\ninitial = None", "[1, 'a', 1.5, (1, 2), [3]]", "[3]", 0},
+		"a state of bignum": {"def f(acc, x): return acc * x\ninitial = 1", "[1 << 40] * 4 + [-1]", "-1461501637330902918203684832716283019655932542976", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := records(t, c.records)
@@ -139,6 +149,27 @@ func TestFoldPanics(t *testing.T) {
 		case err != nil || v.String() != "6" || l.report().Bugs != 3 || l.report().Bug != "a bug":
 			t.Errorf("got %v, %v, %+v", v, err, l.report())
 		}
+	}
+}
+
+// TestConcurrentFolders folds with one reducer in several goroutines.
+func TestConcurrentFolders(t *testing.T) {
+	r := reducerOf(t, "def f(acc, k, n):\n    acc.setdefault(k, []).append(n << 32)\n    return acc\ninitial = {}")
+	in := records(t, "[('a', 1), ('b', 1 << 40), ('a', 2), ('c', 'x' if False else 4)]")
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 50 {
+				v, err := foldAll(r, in)
+				if err != nil || v.String() != `{"a": [4294967296, 8589934592], "b": [4722366482869645213696], "c": [17179869184]}` {
+					t.Errorf("%v, %v", v, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if report := r.Reports()[r.Fn]; report.Records != 600 || report.Bugs > 0 {
+		t.Errorf("%+v", report)
 	}
 }
 

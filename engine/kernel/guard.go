@@ -42,5 +42,11 @@ func (c *caller) locate(fn starlark.Callable, args starlark.Tuple, cause any, st
 		defer func() { _ = recover() }() // the same panic, should the trap not close
 		_, _ = starlark.Call(again.thread, fn, args, nil)
 	}()
-	return &starlark.EvalError{Msg: err.Error(), CallStack: again.trap.calls}
+	return &panicError{&starlark.EvalError{Msg: err.Error(), CallStack: again.trap.calls}}
 }
+
+// A panicError is ErrPanic with the calls that led to it.
+type panicError struct{ at *starlark.EvalError }
+
+func (e *panicError) Error() string   { return e.at.Msg }
+func (e *panicError) Unwrap() []error { return []error{e.at, ErrPanic} }
