@@ -53,6 +53,12 @@ func (e *sortEnd) work(n int, u *unit) error {
 	if byKey && e.sorter.Limit > 0 && comparesEarly(keys) {
 		return e.addFirst(w, keys, u)
 	}
+	if e.op.Kind == OpSort && e.sorter.Limit == 0 && len(u.out.Columns) == 0 && keys.Kind == chunk.String {
+		if ok, err := w.run.AddTexts(keys.Strings); ok || err != nil {
+			u.ready = classesOf(keys, u)
+			return err
+		}
+	}
 	w.ordinals = u.out.Ordinals(w.ordinals[:0])
 	w.keys.Reset()
 	switch {

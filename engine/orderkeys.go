@@ -57,6 +57,15 @@ func (c *keyClasses) see(class value.Class, u *unit, i int) {
 	c.joined, c.broken = joined, !ok
 }
 
+// classesOf is what a unit's keys compare with, which are of one class.
+func classesOf(keys *chunk.Column, u *unit) *keyClasses {
+	classes := &keyClasses{}
+	if keys.N > 0 {
+		classes.see(value.ClassOf(keys.At(0)), u, 0)
+	}
+	return classes
+}
+
 // encode fills a column with the order-preserving keys of a unit, and notes what they compare with.
 func (o *orderKeys) encode(keys *chunk.Column, u *unit, into *chunk.Column) error {
 	var arena []byte

@@ -36,11 +36,7 @@ func comparesEarly(keys *chunk.Column) bool {
 
 // addFirst adds a unit's records to a sort of which only the first ones come out.
 func (e *sortEnd) addFirst(w *sortWorker, keys *chunk.Column, u *unit) error {
-	classes := &keyClasses{}
-	if keys.N > 0 {
-		classes.see(value.ClassOf(keys.At(0)), u, 0)
-	}
-	u.ready = classes
+	u.ready = classesOf(keys, u)
 	for lo := 0; lo < keys.N; lo += boundRows {
 		hi := min(lo+boundRows, keys.N)
 		w.rows = w.rows[:0]

@@ -7,55 +7,92 @@ import (
 	"unsafe"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
 )
 
-// A segment is a piece of a sort in memory: records with their keys and ordinals.
+// A segment is a piece of a sort in memory: records with their keys and ordinals. Where the records are the texts that
+// their keys are made of, there is nothing but keys: it does not show which of two equal ones comes first.
 type segment struct {
-	keys     rows // strings, or empty
-	records  rows
-	ords     []chunk.Ordinal
-	prefixes []uint64 // of the keys, once sorted
-	bytes    int64    // as counted by the sorter
+	keys    texts // or none: the order is that of the ordinals
+	records rows
+	ords    []chunk.Ordinal
+	alone   bool  // there is nothing but keys
+	bytes   int64 // as counted by the sorter
+}
+
+func (s *segment) len() int {
+	if s.alone {
+		return s.keys.len()
+	}
+	return len(s.ords)
 }
 
 func (s *segment) size() int64 {
-	return s.keys.size() + s.records.size() + int64(int(unsafe.Sizeof(chunk.Ordinal{}))*cap(s.ords)+8*cap(s.prefixes))
+	return s.keys.size() + s.records.size() + int64(int(unsafe.Sizeof(chunk.Ordinal{}))*cap(s.ords))
 }
 
 func (s *segment) key(i int) string {
-	if s.keys.N == 0 {
+	if s.keys.len() == 0 {
 		return ""
 	}
-	return s.keys.Strings[i]
+	return s.keys.at(i)
 }
 
-// A sortItem is a record on its way through a sort: part of its key, and its index.
+func (s *segment) ordinal(i int) chunk.Ordinal {
+	if s.alone {
+		return chunk.Ordinal{}
+	}
+	return s.ords[i]
+}
+
+// appendRecord appends record i to a column. Texts are views of the segment.
+func (s *segment) appendRecord(to *chunk.Column, i int) {
+	if s.alone {
+		to.AppendString(value.OrderedString(s.keys.at(i)))
+		return
+	}
+	to.AppendFrom(&s.records.Column, i)
+}
+
+// recordSize is the size of record i.
+func (s *segment) recordSize(i int) int64 {
+	if s.alone {
+		return int64(len(s.keys.at(i)))
+	}
+	return sizeAt(&s.records.Column, i)
+}
+
+// A sortItem is a record on its way through a sort: part of its key, and where it stands.
 type sortItem struct {
 	prefix uint64
-	index  int32
+	index  uint64
 }
 
 // sort puts the records in order: those with equal keys by ordinal.
 func (s *segment) sort(reverse bool) {
-	order := inOrder(s.ords)
-	if s.keys.N > 0 {
+	var order []int32
+	if !s.alone {
+		order = inOrder(s.ords)
+	}
+	if s.keys.len() > 0 {
 		order = s.orderByKey(order, reverse)
 	}
 	if order != nil {
 		s.arrange(order)
 	}
-	s.prefixes = make([]uint64, s.keys.N)
-	for i, k := range s.keys.Strings {
-		s.prefixes[i] = prefixOf(k)
-	}
 }
 
 // arrange moves the records, so that a merge reads memory in order.
 func (s *segment) arrange(order []int32) {
-	var keys, records chunk.Column
-	gatherColumn(&keys, &s.keys.Column, order)
+	if s.keys.len() > 0 {
+		s.keys = s.keys.arrange(order)
+	}
+	if s.alone {
+		return
+	}
+	var records chunk.Column
 	gatherColumn(&records, &s.records.Column, order)
-	s.keys.Column, s.records.Column = keys, records
+	s.records.Column = records
 	s.ords = gather(nil, s.ords, order)
 }
 
@@ -63,38 +100,38 @@ func (s *segment) arrange(order []int32) {
 // sorts by 8 bytes of the keys, after what all keys begin with, by counting, and compares only keys that are
 // equal in those.
 func (s *segment) orderByKey(order []int32, reverse bool) []int32 {
+	n := s.len()
 	if order == nil {
-		order = make([]int32, len(s.ords))
+		order = make([]int32, n)
 		for i := range order {
 			order[i] = int32(i)
 		}
 	}
-	skip := commonPrefix(s.keys.Strings)
-	items := make([]sortItem, len(order))
+	skip := s.keys.common()
+	items := make([]sortItem, 2*n)
 	for at, i := range order {
-		p := prefixOf(s.keys.Strings[i][skip:])
+		p := s.keys.prefix(int(i), skip)
 		if reverse {
 			p = ^p
 		}
-		items[at] = sortItem{p, i}
+		items[at] = sortItem{p, uint64(i)}
 	}
-	items = sortByPrefix(items)
-	s.sortTies(items, skip, reverse)
-	for at := range items {
-		order[at] = items[at].index
-	}
-	return order
-}
-
-// sortTies orders items of equal prefixes by the rest of their keys; those with equal keys stay as they are.
-func (s *segment) sortTies(items []sortItem, skip int, reverse bool) {
-	compare := func(x, y sortItem) int {
-		c := strings.Compare(s.keys.Strings[x.index][skip:], s.keys.Strings[y.index][skip:])
+	sorted := sortByPrefix(items[:n], items[n:])
+	sortTies(sorted, func(x, y sortItem) int {
+		c := strings.Compare(s.keys.at(int(x.index))[skip:], s.keys.at(int(y.index))[skip:])
 		if reverse {
 			return -c
 		}
 		return c
+	})
+	for at := range sorted {
+		order[at] = int32(sorted[at].index)
 	}
+	return order
+}
+
+// sortTies sorts items of equal prefixes; those that compare equal stay as they are.
+func sortTies(items []sortItem, compare func(x, y sortItem) int) {
 	for lo := 0; lo < len(items); {
 		hi := lo + 1
 		for hi < len(items) && items[hi].prefix == items[lo].prefix {
@@ -105,22 +142,6 @@ func (s *segment) sortTies(items []sortItem, skip int, reverse bool) {
 		}
 		lo = hi
 	}
-}
-
-// commonPrefix is the number of bytes that all keys begin with.
-func commonPrefix(keys []string) int {
-	common := keys[0]
-	for _, k := range keys[1:] {
-		if strings.HasPrefix(k, common) {
-			continue
-		}
-		n := 0
-		for n < len(common) && n < len(k) && common[n] == k[n] {
-			n++
-		}
-		common = common[:n]
-	}
-	return len(common)
 }
 
 // prefixOf is the first 8 bytes of a key as a number that orders like them.
@@ -138,8 +159,8 @@ func prefixOf(key string) (p uint64) {
 // leastRadix is the number of items from which on counting is faster than comparing.
 const leastRadix = 256
 
-// sortByPrefix sorts by prefix and keeps the order of equal ones. It may return another slice.
-func sortByPrefix(items []sortItem) []sortItem {
+// sortByPrefix sorts by prefix and keeps the order of equal ones. It gives items or spare, which is as long.
+func sortByPrefix(items, spare []sortItem) []sortItem {
 	if len(items) < leastRadix {
 		slices.SortStableFunc(items, func(x, y sortItem) int { return cmp.Compare(x.prefix, y.prefix) })
 		return items
@@ -150,7 +171,6 @@ func sortByPrefix(items []sortItem) []sortItem {
 			counts[d][byte(items[i].prefix>>(8*d))]++
 		}
 	}
-	spare := make([]sortItem, len(items))
 	for d := range counts {
 		if counts[d][byte(items[0].prefix>>(8*d))] == int32(len(items)) {
 			continue

@@ -6,26 +6,16 @@ import (
 	"github.com/flowsh/flowsh/engine/chunk"
 )
 
-// A sortCursor goes through a sorted run, in memory or spilled.
+// A sortCursor goes through a sorted run that was spilled.
 type sortCursor struct {
-	keys     []string // nil: order by ordinal alone
-	prefixes []uint64 // of keys; nil: take them from there
-	records  *chunk.Column
-	ords     []chunk.Ordinal
-	at       int
-	prefix   uint64 // of the head's key
+	keys    []string // nil: order by ordinal alone
+	records *chunk.Column
+	ords    []chunk.Ordinal
+	at      int
+	prefix  uint64 // of the head's key
 
-	scratch *scratch // nil: in memory
-	frames  []frame  // still to be read
-}
-
-func newSegmentCursor(s *segment) *sortCursor {
-	c := &sortCursor{records: &s.records.Column, ords: s.ords}
-	if s.keys.N > 0 {
-		c.keys, c.prefixes = s.keys.Strings, s.prefixes
-	}
-	c.look()
-	return c
+	scratch *scratch
+	frames  []frame // still to be read
 }
 
 func (c *sortCursor) done() bool { return c.at >= len(c.ords) }
@@ -40,11 +30,7 @@ func (c *sortCursor) key() string {
 
 // look takes the prefix of a new head.
 func (c *sortCursor) look() {
-	switch {
-	case c.keys == nil || c.done():
-	case c.prefixes != nil:
-		c.prefix = c.prefixes[c.at]
-	default:
+	if c.keys != nil && !c.done() {
 		c.prefix = prefixOf(c.keys[c.at])
 	}
 }
@@ -107,19 +93,42 @@ type sortWriter struct {
 	frames  []frame
 }
 
+// append adds the head of a cursor.
 func (w *sortWriter) append(c *sortCursor) error {
 	i := c.at
-	bytes := 32 + int64(len(c.key())) + sizeAt(c.records, i)
-	if w.bytes+bytes > w.scratch.frameBytes() || len(w.ords) == frameRows {
-		if err := w.flush(); err != nil {
-			return err
-		}
+	if err := w.begin(int64(len(c.key())) + sizeAt(c.records, i)); err != nil {
+		return err
 	}
 	if c.keys != nil {
 		w.keys.AppendString(c.keys[i])
 	}
 	w.records.AppendFrom(c.records, i)
 	w.ords = append(w.ords, c.ords[i])
+	return nil
+}
+
+// appendRecord adds record i of a segment.
+func (w *sortWriter) appendRecord(seg *segment, i int) error {
+	key := seg.key(i)
+	if err := w.begin(int64(len(key)) + seg.recordSize(i)); err != nil {
+		return err
+	}
+	if seg.keys.len() > 0 {
+		w.keys.AppendString(key)
+	}
+	seg.appendRecord(&w.records, i)
+	w.ords = append(w.ords, seg.ordinal(i))
+	return nil
+}
+
+// begin makes room for a record of so many bytes.
+func (w *sortWriter) begin(bytes int64) error {
+	bytes += 32
+	if w.bytes+bytes > w.scratch.frameBytes() || len(w.ords) == frameRows {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
 	w.bytes += bytes
 	return nil
 }

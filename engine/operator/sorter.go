@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -51,6 +52,12 @@ func (s *Sorter) segmentBytes() int64 {
 	return min(mostSegment, s.scratch.Share/(2*max(4, s.workers.Load())))
 }
 
+// goroutines is how many sort at a time: as many as added records.
+func (s *Sorter) goroutines() int { return int(max(1, s.workers.Load())) }
+
+// errEnough ends a merge whose limit is reached.
+var errEnough = errors.New("sort: enough")
+
 // before is the order of the Sorter.
 func (s *Sorter) before(xKey, yKey string, x, y chunk.Ordinal) bool {
 	if xKey == yKey {
@@ -78,7 +85,12 @@ func (s *Sorter) spill() error {
 	if s.scratch.Store == nil {
 		return &LimitError{What: "sorting", Bytes: s.used.Load(), Share: s.scratch.Share, Hint: "give the job more memory with --mem"}
 	}
-	run, err := s.writeRun(s.memoryCursors())
+	w := sortWriter{scratch: s.scratch}
+	err := s.ranges(s.goroutines()).each(context.Background(), s.goroutines(), s.Limit, w.appendRecord)
+	if err != nil {
+		return err
+	}
+	run, err := w.finish()
 	if err != nil {
 		return err
 	}
@@ -92,13 +104,6 @@ func (s *Sorter) releaseSegments() {
 		s.used.Add(-seg.bytes)
 	}
 	s.segments = nil
-}
-
-func (s *Sorter) memoryCursors() (cursors []*sortCursor) {
-	for _, seg := range s.segments {
-		cursors = append(cursors, newSegmentCursor(seg))
-	}
-	return cursors
 }
 
 // writeRun merges cursors into a spilled run.
@@ -136,6 +141,13 @@ func (s *Sorter) merge(cursors []*sortCursor, visit func(c *sortCursor) error) e
 func (s *Sorter) Emit(ctx context.Context, out func(records *chunk.Column, ords []chunk.Ordinal) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.runs) == 0 {
+		if err := s.ranges(s.goroutines()).emit(ctx, s.goroutines(), s.Limit, out); err != nil {
+			return err
+		}
+		s.releaseSegments()
+		return nil
+	}
 	cursors, err := s.cursors(ctx)
 	if err != nil {
 		return err
@@ -144,19 +156,16 @@ func (s *Sorter) Emit(ctx context.Context, out func(records *chunk.Column, ords 
 	if err := s.merge(cursors, e.append); err != nil {
 		return err
 	}
-	s.releaseSegments()
 	if err := e.flush(); err != nil {
 		return err
 	}
 	return s.dropRest(cursors)
 }
 
-// cursors gives what is left to merge, at most mostRuns spilled runs.
+// cursors gives what is left to merge, at most mostRuns spilled runs. What is in memory becomes one of them.
 func (s *Sorter) cursors(ctx context.Context) ([]*sortCursor, error) {
-	if len(s.runs) > 0 && s.used.Load() > s.scratch.Share/2 {
-		if err := s.spill(); err != nil {
-			return nil, err
-		}
+	if err := s.spill(); err != nil {
+		return nil, err
 	}
 	for len(s.runs) > mostRuns {
 		if err := ctx.Err(); err != nil {
@@ -166,8 +175,7 @@ func (s *Sorter) cursors(ctx context.Context) ([]*sortCursor, error) {
 			return nil, err
 		}
 	}
-	spilled, err := s.open(s.runs)
-	return append(s.memoryCursors(), spilled...), err
+	return s.open(s.runs)
 }
 
 // mergeRuns makes one run of the first mostRuns.
@@ -222,9 +230,7 @@ func (e *sortEmitter) append(c *sortCursor) error {
 	i := c.at
 	e.records.AppendFrom(c.records, i)
 	e.ords = append(e.ords, c.ords[i])
-	if c.scratch != nil {
-		e.bytes += sizeAt(c.records, i)
-	}
+	e.bytes += sizeAt(c.records, i)
 	if len(e.ords) < emitRows && e.bytes < e.limit {
 		return nil
 	}

@@ -1,9 +1,11 @@
 package operator
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
 )
 
 // A SortRun takes the records of one worker on their way into a Sorter. It is used by one goroutine at a time.
@@ -37,14 +39,48 @@ func (r *SortRun) Add(keys, records *chunk.Column, ords []chunk.Ordinal) error {
 		if r.full && !r.sorter.before(key, r.lastKey, ords[i], r.lastOrd) {
 			continue
 		}
+		if err := r.begin(false); err != nil {
+			return err
+		}
 		if keys.N > 0 {
-			r.seg.keys.append(keys, i)
+			r.seg.keys.append(key)
 		}
 		r.seg.records.append(records, i)
 		r.seg.ords = append(r.seg.ords, ords[i])
 	}
 	r.account()
 	return r.trim()
+}
+
+// begin makes room for a record in a segment that does, or does not, hold keys alone.
+func (r *SortRun) begin(alone bool) error {
+	if r.seg.len() > 0 && (r.seg.alone != alone || len(r.seg.keys.bytes) >= mostTextBytes) {
+		if err := r.Flush(); err != nil {
+			return err
+		}
+	}
+	r.seg.alone = alone
+	return nil
+}
+
+// AddTexts is Add of records that are texts, whose keys are their own order keys, to a sorter without a limit. It
+// reports false, and has added nothing, if a text has an order key that does not hold it as it stands.
+func (r *SortRun) AddTexts(records []string) (ok bool, err error) {
+	if err := r.begin(true); err != nil {
+		return false, err
+	}
+	keys := &r.seg.keys
+	bytesBefore, before := len(keys.bytes), len(keys.ends)
+	for _, text := range records {
+		keys.bytes = value.AppendOrderString(keys.bytes, text)
+		keys.ends = append(keys.ends, uint32(len(keys.bytes)))
+	}
+	if plain := bytes.Count(keys.bytes[bytesBefore:], []byte{0}) == len(records); !plain || len(keys.bytes) > 4*mostTextBytes-1 {
+		keys.bytes, keys.ends = keys.bytes[:bytesBefore], keys.ends[:before]
+		return false, nil
+	}
+	r.account()
+	return true, r.trim()
 }
 
 // Bound is the key of the last record that can come out as far as is known; ok is false if any can. Records with
@@ -57,7 +93,10 @@ func (r *SortRun) AddRows(keys, records *chunk.Column, rows []int32, ords []chun
 		if r.full && !r.sorter.before(keys.Strings[i], r.lastKey, ords[i], r.lastOrd) {
 			continue
 		}
-		r.seg.keys.append(keys, i)
+		if err := r.begin(false); err != nil {
+			return err
+		}
+		r.seg.keys.append(keys.Strings[i])
 		r.seg.records.append(records, int(row))
 		r.seg.ords = append(r.seg.ords, ords[i])
 	}
@@ -73,7 +112,7 @@ func (r *SortRun) account() {
 
 // trim selects the best records, or hands the segment over, if it is large enough.
 func (r *SortRun) trim() error {
-	n, limit := int64(len(r.seg.ords)), r.sorter.Limit
+	n, limit := int64(r.seg.len()), r.sorter.Limit
 	most := r.sorter.segmentBytes()
 	if r.bytes < most && (limit == 0 || n < max(leastSelect, 2*limit)) {
 		return nil
@@ -92,8 +131,8 @@ func (r *SortRun) selectBest(n int64) {
 	r.seg.sort(r.sorter.Reverse)
 	var best segment
 	for i := range int(n) {
-		if r.seg.keys.N > 0 {
-			best.keys.append(&r.seg.keys.Column, i)
+		if r.seg.keys.len() > 0 {
+			best.keys.append(r.seg.keys.at(i))
 		}
 		best.records.append(&r.seg.records.Column, i)
 		best.ords = append(best.ords, r.seg.ords[i])
@@ -107,7 +146,7 @@ func (r *SortRun) selectBest(n int64) {
 // Flush sorts what is held and hands it to the Sorter. It must be called before Emit; the SortRun can be used
 // again.
 func (r *SortRun) Flush() error {
-	if len(r.seg.ords) == 0 {
+	if r.seg.len() == 0 {
 		return nil
 	}
 	seg := r.seg

@@ -66,6 +66,9 @@ func AppendOrderString(dst []byte, s string) []byte {
 	return appendOrderText(append(dst, orderString), s)
 }
 
+// OrderedString is the part of a string's order key that is the string. The string holds no 0x00.
+func OrderedString(key string) string { return key[1 : len(key)-2] }
+
 // BeginOrderTuple and EndOrderTuple stand around the order keys of the elements of a tuple, for callers that have
 // the elements and not the tuple. They do not look whether the key is too long for AppendOrder.
 func BeginOrderTuple(dst []byte) []byte { return append(dst, orderTuple) }

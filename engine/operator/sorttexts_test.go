@@ -1,0 +1,117 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
+	"go.starlark.net/starlark"
+	"pgregory.net/rapid"
+)
+
+// TestTextsAreSortedHoweverTheySpill sorts texts that are their own keys, among them some that are added with keys
+// because they hold a 0x00.
+func TestTextsAreSortedHoweverTheySpill(t *testing.T) {
+	texts := rapid.OneOf(
+		rapid.StringN(0, 3, 30),
+		rapid.SampledFrom([]string{"", "same", "same", "same prefix a", "same prefix b", "same prefix that is long", "\x00", "a\x00b", "\xff\xff", "\x01"}),
+	)
+	rapid.Check(t, func(t *rapid.T) {
+		reverse := rapid.Bool().Draw(t, "reverse")
+		s := NewSorter(SorterConfig{Reverse: reverse, Memory: memory(0)})
+		s.scratch.Share = rapid.SampledFrom([]int64{1 << 10, 20 << 10, 1 << 30}).Draw(t, "share")
+		runs := []*SortRun{s.NewRun(), s.NewRun()}
+		var want []string
+		for range rapid.IntRange(0, 20).Draw(t, "batches") {
+			batch := rapid.SliceOfN(texts, 0, 60).Draw(t, "batch")
+			want = append(want, batch...)
+			run := runs[rapid.IntRange(0, 1).Draw(t, "run")]
+			ok, err := run.AddTexts(batch)
+			if err == nil && !ok {
+				var keys, records chunk.Column
+				ords := make([]chunk.Ordinal, len(batch))
+				for _, text := range batch {
+					keys.AppendString(string(value.AppendOrderString(nil, text)))
+					records.AppendString(text)
+				}
+				err = run.Add(&keys, &records, ords)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, r := range runs {
+			if err := r.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		slices.Sort(want)
+		if reverse {
+			slices.Reverse(want)
+		}
+		var got []string
+		if err := s.Emit(context.Background(), func(records *chunk.Column, _ []chunk.Ordinal) error {
+			got = append(got, records.Strings...)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+		if n := s.scratch.Store.Bytes(); n != 0 {
+			t.Fatalf("%d bytes left in the store", n)
+		}
+	})
+}
+
+// TestRangesAreSorted sorts more records than a range has, with keys that are in many of them.
+func TestRangesAreSorted(t *testing.T) {
+	for _, keys := range []int{1, 3, 1 << 30} {
+		for _, limit := range []int64{0, rangeRows + 5} {
+			s := NewSorter(SorterConfig{Limit: limit, Memory: memory(1 << 30)})
+			var all []sortable
+			for i := range 5 * rangeRows {
+				all = append(all, sortable{fmt.Sprintf("key%09d", i*7919%1000003%keys), starlark.MakeInt(i), at(i)})
+			}
+			runs := []*SortRun{s.NewRun(), s.NewRun(), s.NewRun()}
+			for i, part := range slices.Collect(slices.Chunk(all, 10_000)) {
+				addSortables(t, runs[i%len(runs)], part, false)
+			}
+			for _, r := range runs {
+				if err := r.Flush(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got, want := sorted(t, s), wantSorted(all, false, false, limit); got != want {
+				t.Errorf("%d keys, limit %d: not sorted", keys, limit)
+			}
+		}
+	}
+}
+
+func TestPrefixesOfTexts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var all texts
+		plain := rapid.SliceOfN(rapid.StringN(0, 12, 30), 1, 20).Draw(t, "texts")
+		for _, text := range plain {
+			all.append("abc" + text)
+		}
+		skip := rapid.IntRange(0, 3).Draw(t, "skip")
+		for i, text := range plain {
+			if got, want := all.prefix(i, skip), prefixOf(("abc" + text)[skip:]); got != want {
+				t.Fatalf("prefix of %q behind %d is %x, want %x", text, skip, got, want)
+			}
+		}
+		want := len("abc" + plain[0])
+		for _, text := range plain {
+			want = min(want, commonBytes("abc"+plain[0], "abc"+text))
+		}
+		if got := all.common(); got != want {
+			t.Fatalf("%q have %d bytes in common, not %d", plain, want, got)
+		}
+	})
+}
