@@ -62,10 +62,11 @@ func isLimit(err error) bool {
 		errors.Is(err, chunk.ErrTooLarge) || errors.Is(err, engine.ErrTimeout) || isA[*operator.LimitError](err)
 }
 
-// isMachine reports whether the machine failed. A file that is not there, or is a folder, is the data's fault.
+// isMachine reports whether the machine failed. A file that is not there, or is a folder, is the data's fault. What an
+// executor died of is the machine's if it is no limit: nothing is known that the script has done wrong.
 func isMachine(err error) bool {
 	if errors.Is(err, spill.ErrFull) || errors.Is(err, host.ErrNotGranted) || errors.Is(err, transport.ErrClosed) || errors.Is(err, transport.ErrFrame) || isA[*unreachableError](err) ||
-		isA[*cluster.RefusedError](err) {
+		isA[*cluster.RefusedError](err) || isA[*cluster.DeathError](err) {
 		return true
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR) {

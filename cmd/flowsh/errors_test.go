@@ -10,6 +10,7 @@ import (
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
@@ -35,6 +36,9 @@ func TestExitStatus(t *testing.T) {
 		{path(syscall.ENOSPC), 3},
 		{fmt.Errorf("spill: %w", spill.ErrFull), 3},
 		{&engine.NotYetError{}, 2},
+		{fmt.Errorf("a task could not be done: %w", &cluster.DeathError{Cause: cluster.Lost}), 3},
+		{&cluster.DeathError{Cause: cluster.Died}, 3},
+		{fmt.Errorf("a task could not be done: %w", &cluster.DeathError{Cause: cluster.OutOfMemory}), 4},
 		{&operator.LimitError{}, 4},
 		{fmt.Errorf("spill: %w", chunk.ErrTooLarge), 4},
 		{&connector.ReadError{File: "x", Err: connector.ErrTooLong}, 4},
