@@ -167,8 +167,12 @@ func (m *rowMarks) plain(text string, most, width int, delim byte) (n int) {
 // take appends n records, of which the first begins at an offset, and returns the offset behind them.
 func (m *rowMarks) take(text string, at, n int, r *RowRun) (next int) {
 	marks := m.at[m.next : m.next+n*r.Width]
+	room := n
+	if bytes := int(marks[len(marks)-1]) + 1 - at; cap(r.Starts)-len(r.Starts) < n {
+		room += (len(text) - at) / (bytes/n + 1) // all that follow, if they are like these
+	}
 	for j, f := range r.Pick {
-		fields := slices.Grow(r.Fields[j], n)
+		fields := slices.Grow(r.Fields[j], room)
 		from := at
 		if f > 0 {
 			from = int(marks[f-1]) + 1
@@ -186,7 +190,7 @@ func (m *rowMarks) take(text string, at, n int, r *RowRun) (next int) {
 		}
 		r.Fields[j] = fields
 	}
-	starts := append(slices.Grow(r.Starts, n), uint32(at))
+	starts := append(slices.Grow(r.Starts, room), uint32(at))
 	last := r.Width - 1
 	for ; last+r.Width < len(marks); last += r.Width {
 		starts = append(starts, marks[last]+1)
