@@ -11,6 +11,7 @@ import (
 
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/cluster"
+	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/transport"
 	"github.com/flowsh/flowsh/spill"
 )
@@ -47,7 +48,7 @@ func runOn(ctx context.Context, p *engine.Program, o engine.Options) (*engine.Su
 	}
 	store := spill.NewMem()
 	defer store.Close()
-	job := cluster.NewJob(o.Host, store)
+	job := cluster.NewJob(o.Host, store, nil)
 	defer job.Close()
 	for i, w := range runners {
 		if i == 0 && workers.dies > 0 {
@@ -113,8 +114,15 @@ func submitTo(ctx context.Context, c *inMemory, p *engine.Program, o engine.Opti
 			return near, nil
 		}
 	}
-	agent := cluster.Agent{Name: "master", Version: "1", Host: o.Host, Network: network, Spawn: spawn(0), Log: slog.New(slog.DiscardHandler)}
-	running.Go(func() { _ = cluster.NewMaster(agent).Serve(ctx, listener) }) // it ends with ctx
+	own := *o.Host
+	own.FS = host.NewMemFS()
+	agent := cluster.Agent{Name: "master", Version: "1", Host: &own, Network: network, Spawn: spawn(0), Log: slog.New(slog.DiscardHandler)}
+	master, err := cluster.NewMaster(cluster.MasterConfig{Agent: agent, End: func(err error) cluster.End { failed = err; return cluster.End{} }})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	running.Go(func() { _ = master.Serve(ctx, listener) }) // it ends with ctx
 	address := listener.Addr().String()
 	for i := range c.workers {
 		own := agent
@@ -130,7 +138,7 @@ func submitTo(ctx context.Context, c *inMemory, p *engine.Program, o engine.Opti
 		return nil, err
 	}
 	defer client.Close()
-	if _, err := client.Submit(ctx, cluster.Submit{}, o.Host.Stdout, o.Host.Send); err != nil {
+	if _, _, err := client.Submit(ctx, cluster.Submit{}, o.Host.Stdout, o.Host.Send); err != nil {
 		return nil, err
 	}
 	return summary, failed

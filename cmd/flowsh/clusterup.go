@@ -113,7 +113,7 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	}
 	address := filepath.Join(line.dir, "master.address")
 	_ = os.Remove(address) // of an earlier cluster
-	if err := c.background(line, state, "master", append(slices.Clone(flags), "--listen", "127.0.0.1:0", "--announce", address)...); err != nil {
+	if err := c.background(line, state, "master", append(slices.Clone(flags), "--listen", "127.0.0.1:0", "--announce", address, "--state", filepath.Join(line.dir, "state"))...); err != nil {
 		return err
 	}
 	text, err := c.appears(address)

@@ -14,6 +14,7 @@ import (
 	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/spill"
 )
 
 // executorLine are the flags with which an agent starts an executor.
@@ -58,6 +59,9 @@ func (c *cli) executor(flags []string) error {
 			os.Exit(statusLimit)
 		},
 		Host: &h,
+		Keep: func(dir string) (spill.Store, error) {
+			return spill.OpenBadger(c.host, dir, &spill.BadgerOptions{Keep: true})
+		},
 		Load: func(data []byte) (*engine.Program, engine.Options, error) {
 			var options engine.Options
 			var b *bundle

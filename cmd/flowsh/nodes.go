@@ -21,6 +21,7 @@ import (
 	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/transport"
 	"github.com/flowsh/flowsh/gossip"
+	"github.com/flowsh/flowsh/spill"
 )
 
 const (
@@ -47,6 +48,7 @@ type masterLine struct {
 	nodeFlags    `embed:""`
 	Listen       string `default:"127.0.0.1:7420"`
 	Announce     string // file that gets the addresses
+	State        string // folder of the queue of jobs; "": the queue ends with the master
 }
 
 type workerLine struct {
@@ -160,9 +162,38 @@ func (c *cli) master(before, rest []string) error {
 			return err
 		}
 	}
+	state, release, err := c.masterState(line.State)
+	if err != nil {
+		return err
+	}
+	defer release()
+	m, err := cluster.NewMaster(cluster.MasterConfig{
+		Agent: agent, Dir: state, Parallel: line.Jobs,
+		End: func(err error) cluster.End { return c.ending(nil, err) },
+	})
+	if err != nil {
+		return err
+	}
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
-	return cluster.NewMaster(agent).Serve(ctx, listener)
+	return m.Serve(ctx, listener)
+}
+
+// masterState is the folder of a master's state, which no other master may use: one that goes with this process if none
+// is named.
+func (c *cli) masterState(dir string) (state string, release func(), err error) {
+	if dir == "" {
+		dir, err = os.MkdirTemp(c.host.FS.TempDir(), "flowsh-master-")
+		return dir, func() { _ = os.RemoveAll(dir) }, err // the system empties its folder
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", nil, err
+	}
+	unlock, err := spill.Lock(dir)
+	if errors.Is(err, spill.ErrInUse) {
+		err = usagef("--state %s: another master runs with this folder; a cluster has one master", dir)
+	}
+	return dir, unlock, err
 }
 
 // sameHost is an address at the same host with any port.

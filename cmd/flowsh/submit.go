@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/connector"
@@ -47,8 +48,11 @@ func (c *cli) submit(before, rest []string) error {
 	}
 	defer client.Close()
 	progress := startProgress(c.console, c.host.Clock)
-	end, err := client.Submit(ctx, cluster.Submit{Bundle: packed.Bundle}, out, func(e host.Event) { c.clusterEvent(progress, e) })
+	job, end, err := client.Submit(ctx, own.job(packed.Bundle, rest), out, func(e host.Event) { c.clusterEvent(progress, e) })
 	progress.finish()
+	if err == nil && own.Detach && job.ID != "" {
+		return c.print(job.ID)
+	}
 	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
 		return interrupted
 	}
@@ -59,6 +63,18 @@ func (c *cli) submit(before, rest []string) error {
 		return err
 	}
 	return c.ended(end)
+}
+
+// job is what the master gets.
+func (o *ownLine) job(bundle []byte, rest []string) cluster.Submit {
+	s := cluster.Submit{Bundle: bundle, Name: "-e", Detached: o.Detach, Anyway: o.Anyway}
+	if len(rest) > 0 {
+		s.Name = filepath.Base(rest[0])
+	}
+	if o.After != "" {
+		s.After = strings.Split(o.After, ",")
+	}
+	return s
 }
 
 // A clientOutput is where the output of a job on a cluster goes: standard output, or a file that appears whole or not

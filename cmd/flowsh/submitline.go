@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // submitLine are the flags of submit; those of run may stand beside its own.
 type submitLine struct {
@@ -8,13 +11,19 @@ type submitLine struct {
 	Master  string
 	Keys    string
 	Ship    bool
+	Detach  bool
+	After   string
+	Anyway  bool
 }
 
 // ownLine are the flags that are submit's alone.
 type ownLine struct {
 	Master string
 	Keys   string
-	Ship   bool // the input files go along with the job
+	Ship   bool   // the input files go along with the job
+	Detach bool   // the job goes on without this process
+	After  string // jobs, separated by commas
+	Anyway bool   // even if those fail
 	words  []string
 }
 
@@ -24,12 +33,13 @@ func (submitLine) take(flags []string) (*ownLine, []string) {
 	var rest []string
 	for i := 0; i < len(flags); i++ {
 		name, _, joined := strings.Cut(flags[i], "=")
-		if name != "--master" && name != "--keys" && name != "--ship" {
+		valued := slices.Contains([]string{"--master", "--keys", "--after"}, name)
+		if !valued && !slices.Contains([]string{"--ship", "--detach", "--anyway"}, name) {
 			rest = append(rest, flags[i])
 			continue
 		}
 		own.words = append(own.words, flags[i])
-		if !joined && name != "--ship" && i+1 < len(flags) {
+		if !joined && valued && i+1 < len(flags) {
 			i++
 			own.words = append(own.words, flags[i])
 		}

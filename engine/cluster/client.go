@@ -3,7 +3,10 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"time"
 
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/host"
@@ -11,23 +14,38 @@ import (
 )
 
 // A Client talks to a master.
-type Client struct{ session *transport.Session }
+type Client struct {
+	agent   Agent
+	address string
+	session *transport.Session
+}
 
-// Connect dials a master. The Agent needs a Version and a Network, and Credentials off loopback.
+// Connect dials a master. The Agent needs a Version, a Network and a Host, and Credentials off loopback.
 func Connect(ctx context.Context, a Agent, address string) (*Client, error) {
-	s, err := transport.Dial(ctx, a.Network, address, a.Credentials, transport.Master)
+	c := &Client{agent: a, address: address}
+	return c, c.dial(ctx)
+}
+
+func (c *Client) dial(ctx context.Context) error {
+	s, err := transport.Dial(ctx, c.agent.Network, c.address, c.agent.Credentials, transport.Master)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := a.greet(s, transport.User, 0); err != nil {
+	if err := c.agent.greet(s, transport.User, 0); err != nil {
 		_ = s.Close() // the error says why
-		return nil, err
+		return err
 	}
-	return &Client{s}, nil
+	c.session = s
+	return nil
 }
 
 // Close ends the connection, and the jobs that it waits for.
-func (c *Client) Close() error { return c.session.Close() }
+func (c *Client) Close() error {
+	if c.session == nil {
+		return nil
+	}
+	return c.session.Close()
+}
 
 // Nodes lists the master and the workers.
 func (c *Client) Nodes() (nodes []Node, err error) {
@@ -63,43 +81,182 @@ func (c *Client) Drain(worker string) error {
 	return nil
 }
 
-// Submit runs a job on the cluster: its output goes to out as it comes, its events to emit. It returns when the job
-// has ended; ctx ends the job. An error is the connection's: nobody knows how the job ended.
-func (c *Client) Submit(ctx context.Context, job Submit, out io.Writer, emit func(host.Event)) (end End, err error) {
+// Jobs lists the jobs of the master's queue.
+func (c *Client) Jobs() (jobs []JobInfo, err error) {
 	stream, err := c.session.Open()
 	if err != nil {
-		return end, err
+		return nil, err
+	}
+	defer stream.Close()
+	if err := transport.WriteMessage(stream, request{Op: "jobs"}); err != nil {
+		return nil, err
+	}
+	err = transport.ReadMessage(stream, &jobs)
+	return jobs, err
+}
+
+// Cancel ends a job, Forget removes one that has ended with what it has put out. Their End says whether that was done.
+func (c *Client) Cancel(ctx context.Context, id string) (End, error) {
+	return c.ask(ctx, request{Op: "cancel", Job: id}, new(JobInfo))
+}
+
+// Forget: see Cancel.
+func (c *Client) Forget(ctx context.Context, id string) (End, error) {
+	return c.ask(ctx, request{Op: "forget", Job: id}, new(JobInfo))
+}
+
+// Retry submits again what a job was made of, for nobody to wait for.
+func (c *Client) Retry(ctx context.Context, id string) (job JobInfo, end End, err error) {
+	end, err = c.ask(ctx, request{Op: "retry", Job: id}, &job)
+	return job, end, err
+}
+
+func (c *Client) ask(ctx context.Context, r request, job *JobInfo) (End, error) {
+	return (&conversation{client: c, out: io.Discard, emit: func(host.Event) {}, job: job}).hold(ctx, r)
+}
+
+// Attach gives what a detached job has put out so far to out, and what it puts out until it ends, as Submit does.
+func (c *Client) Attach(ctx context.Context, id string, out io.Writer, emit func(host.Event)) (End, error) {
+	return (&conversation{client: c, out: out, emit: emit, job: &JobInfo{ID: id}}).through(ctx, request{Op: "attach", Job: id})
+}
+
+// Submit runs a job on the cluster: its output goes to out as it comes, its events to emit. It returns when the job
+// has ended; ctx ends the job. A master that goes away meanwhile is waited for, and the job goes on when it is back.
+// For a detached job it returns when the master has it. An error is the connection's: nobody knows how the job ended.
+func (c *Client) Submit(ctx context.Context, s Submit, out io.Writer, emit func(host.Event)) (job JobInfo, end End, err error) {
+	k := &conversation{client: c, out: out, emit: emit, job: &job, detached: s.Detached}
+	end, err = k.through(ctx, request{Op: "submit", Submit: &s})
+	return job, end, err
+}
+
+// A conversation is about one job. It may go through several connections.
+type conversation struct {
+	client   *Client
+	out      io.Writer
+	emit     func(host.Event)
+	job      *JobInfo
+	detached bool
+
+	// What was passed on already, and how much of it the connection at hand has said.
+	written, said     int64
+	printed, repeated int
+}
+
+const (
+	redialFor   = time.Minute
+	redialEvery = time.Second
+)
+
+// through holds a conversation until the job has ended, and dials again if the connection is lost after the master had
+// the job.
+func (k *conversation) through(ctx context.Context, r request) (End, error) {
+	for {
+		end, err := k.hold(ctx, r)
+		var broken *brokenError
+		if !errors.As(err, &broken) || k.job.ID == "" {
+			return end, err
+		}
+		k.emit(engine.Warning{Text: fmt.Sprintf("the master is gone (%v); waiting for it", broken.error)})
+		if err := k.redial(ctx); err != nil {
+			return End{}, err
+		}
+		k.said, k.repeated = 0, 0
+		r = request{Op: "attach", Job: k.job.ID}
+	}
+}
+
+// A brokenError is of a connection.
+type brokenError struct{ error }
+
+func (e *brokenError) Unwrap() error { return e.error }
+
+func (k *conversation) redial(ctx context.Context) error {
+	clock := k.client.agent.Host.Clock
+	until := clock.Now().Add(redialFor)
+	_ = k.client.Close() // it is broken
+	for {
+		err := k.client.dial(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.As(err, new(*RefusedError)) || clock.Now().After(until):
+			return err
+		}
+		select {
+		case <-clock.After(redialEvery):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// hold makes a request and takes what comes until the job has ended.
+func (k *conversation) hold(ctx context.Context, r request) (end End, err error) {
+	stream, err := k.client.session.Open()
+	if err != nil {
+		return end, &brokenError{err}
 	}
 	defer stream.Close()
 	stop := context.AfterFunc(ctx, func() { _ = stream.Close() })
 	defer stop()
-	if err := transport.WriteMessage(stream, request{Op: "submit", Submit: &job}); err != nil {
-		return end, err
+	if err := transport.WriteMessage(stream, r); err != nil {
+		return end, &brokenError{err}
 	}
 	var buf []byte
 	for {
 		if buf, err = transport.ReadFrame(stream, buf); err != nil {
 			if ctx.Err() != nil {
-				err = context.Cause(ctx)
+				return end, context.Cause(ctx)
 			}
-			return end, err
+			return end, &brokenError{err}
 		}
 		if len(buf) == 0 {
 			return end, transport.ErrFrame
 		}
 		switch buf[0] {
+		case frameJob:
+			if err := json.Unmarshal(buf[1:], k.job); err != nil {
+				return end, err
+			}
+			if k.detached {
+				return end, nil
+			}
 		case frameOutput:
-			if _, err := out.Write(buf[1:]); err != nil {
+			if err := k.write(buf[1:]); err != nil {
 				return end, err
 			}
 		case frameEvent:
-			if e := eventOf(buf[1:]); e != nil {
-				emit(e)
-			}
+			k.event(eventOf(buf[1:]))
 		case frameEnd:
 			return end, json.Unmarshal(buf[1:], &end)
 		}
 	}
+}
+
+// write passes output on that was not passed on before: a job that runs again puts out the same bytes.
+func (k *conversation) write(data []byte) error {
+	fresh := data[min(int64(len(data)), max(0, k.written-k.said)):]
+	k.said += int64(len(data))
+	k.written = max(k.written, k.said)
+	if len(fresh) == 0 {
+		return nil
+	}
+	_, err := k.out.Write(fresh)
+	return err
+}
+
+func (k *conversation) event(e host.Event) {
+	switch e.(type) {
+	case nil:
+		return
+	case engine.Printed:
+		if k.repeated++; k.repeated <= k.printed {
+			return
+		}
+		k.printed = k.repeated
+	}
+	k.emit(e)
 }
 
 // eventOf is the event that a frame holds; nil for one that this version does not know.

@@ -14,6 +14,7 @@ import (
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/transport"
+	"github.com/flowsh/flowsh/spill"
 )
 
 // A Loader makes a program of a bundle: a script with all that decides what it does.
@@ -30,6 +31,8 @@ type End struct {
 type Executor struct {
 	Host *host.Host
 	Load Loader
+	// Keep opens the store in which what tasks gave outlives the head of a job; nil: nothing does.
+	Keep func(dir string) (spill.Store, error)
 	// Die ends the process, because a function of the script cannot be stopped.
 	Die func(reason error)
 	// End words the end of a job.
@@ -126,7 +129,14 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	o.Host = &h
 	store := engine.NewStore(o)
 	defer func() { _ = store.Close() }() // the agent removes what is left
-	job := NewJob(&h, store)
+	kept, err := x.keep(a.Keep)
+	if err != nil {
+		return err
+	}
+	if kept != nil {
+		defer func() { _ = kept.Close() }() // it survives the end of this process anyhow
+	}
+	job := NewJob(&h, store, kept)
 	defer job.Close()
 	crew := &crew{session: s, job: job, id: a.Job, bundle: a.Bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
 	go func() { cancel(crew.follow(ctx, control)) }()
@@ -137,6 +147,25 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	}
 	return context.Cause(ctx)
 }
+
+// keep opens the store of a job that may have had a head before, which may still be ending.
+func (x *Executor) keep(dir string) (store spill.Store, err error) {
+	if dir == "" || x.Keep == nil {
+		return nil, nil
+	}
+	for range mostReopens {
+		if store, err = x.Keep(dir); !errors.Is(err, spill.ErrInUse) {
+			break
+		}
+		<-x.Host.Clock.After(reopenAfter)
+	}
+	return store, err
+}
+
+const (
+	mostReopens = 50
+	reopenAfter = 200 * time.Millisecond
+)
 
 // frames writes what a head has to say. It is safe for concurrent use.
 type frames struct {
@@ -165,6 +194,13 @@ func (f *frames) send(kind byte, data []byte) error {
 	defer f.mu.Unlock()
 	f.buf = append(append(f.buf[:0], kind), data...)
 	return transport.WriteFrame(f.w, f.buf)
+}
+
+// forward sends a frame as it is.
+func (f *frames) forward(frame []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return transport.WriteFrame(f.w, frame)
 }
 
 func (f *frames) json(kind byte, v any) error {

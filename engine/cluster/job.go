@@ -36,6 +36,7 @@ var ErrLost = errors.New("the worker is lost")
 type Job struct {
 	host  *host.Host
 	store spill.Store // of what was fetched and not yet consumed
+	kept  spill.Store // of what was fetched, for a head that runs the job again; nil: nothing is kept
 	ctx   context.Context
 	stop  context.CancelFunc
 	done  sync.WaitGroup
@@ -54,9 +55,10 @@ type jobWorker struct {
 	running map[Attempt]context.CancelFunc
 }
 
-// NewJob makes a job without workers. store is the caller's to close, after Close.
-func NewJob(h *host.Host, store spill.Store) *Job {
-	j := &Job{host: h, store: store, workers: map[string]*jobWorker{}, draining: map[string]chan struct{}{}, quiet: h.Clock.Now()}
+// NewJob makes a job without workers. What tasks give goes through store. If kept is not nil it goes there instead and
+// stays, and what is there already is not asked of workers again. Both are the caller's to close, after Close.
+func NewJob(h *host.Host, store, kept spill.Store) *Job {
+	j := &Job{host: h, store: store, kept: kept, workers: map[string]*jobWorker{}, draining: map[string]chan struct{}{}, quiet: h.Clock.Now()}
 	j.changed.L = &j.mu
 	j.ctx, j.stop = context.WithCancel(context.Background())
 	j.done.Go(j.tick)
@@ -254,14 +256,15 @@ func (j *Job) Start(_ context.Context, tasks []engine.Task) (engine.Pieces, erro
 		outputs: map[Attempt]Output{}, accepted: make([]*acceptedAttempt, len(tasks)),
 	}
 	j.groups = append(j.groups, g)
-	j.step(TasksAdded{g.number, len(tasks)})
-	g.fetcher.Go(func() { g.fetch(ctx) })
+	kept := g.recall()
+	j.step(TasksAdded{g.number, len(tasks), kept})
+	g.fetcher.Go(func() { g.fetch(ctx, kept) })
 	return g, nil
 }
 
-// fetch fetches what the tasks give, one task after another, each from one attempt.
-func (g *taskGroup) fetch(ctx context.Context) {
-	for i := range g.tasks {
+// fetch fetches what the tasks from number first on give, one task after another, each from one attempt.
+func (g *taskGroup) fetch(ctx context.Context, first int) {
+	for i := first; i < len(g.tasks); i++ {
 		for done := false; !done; {
 			a, w, ok := g.wait(i)
 			if !ok {
@@ -298,9 +301,9 @@ func (g *taskGroup) fetchTask(ctx context.Context, i int, a *acceptedAttempt, w 
 	hash := xxh3.New()
 	from := Attempt{TaskKey{g.number, i}, a.number}
 	err = w.Fetch(ctx, from, a.output, func(piece []byte) error {
-		id := "fetched/" + from.piece(len(ids))
+		id := g.pieceID(i, from, len(ids))
 		_, _ = hash.Write(piece) // a hash takes everything
-		if err := g.job.store.Put(id, piece); err != nil {
+		if err := g.store().Put(id, piece); err != nil {
 			return &storeError{err}
 		}
 		ids = append(ids, id)
@@ -309,9 +312,12 @@ func (g *taskGroup) fetchTask(ctx context.Context, i int, a *acceptedAttempt, w 
 	if err == nil && (len(ids) != a.output.Pieces || hash.Sum64() != a.output.Hash) {
 		err = fmt.Errorf("%d pieces came instead of %d, or they are corrupt", len(ids), a.output.Pieces)
 	}
+	if err == nil {
+		err = g.keep(i, a.output)
+	}
 	if err != nil {
 		for _, id := range ids {
-			_ = g.job.store.Delete(id) // what is left over goes with the store
+			_ = g.store().Delete(id) // what is left over goes with the store
 		}
 	}
 	return ids, err
@@ -360,6 +366,9 @@ func (g *taskGroup) Next(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if j.kept != nil {
+		return j.kept.Get(id, nil)
+	}
 	piece, err := j.store.Get(id, nil)
 	return piece, errors.Join(err, j.store.Delete(id))
 }
@@ -398,6 +407,9 @@ func (g *taskGroup) Close() error {
 	j.mu.Unlock()
 	g.cancel()
 	g.fetcher.Wait()
+	if j.kept != nil {
+		return nil
+	}
 	for _, id := range fetched {
 		if err := j.store.Delete(id); err != nil {
 			return err

@@ -3,17 +3,14 @@ package cluster
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"slices"
 	"strings"
 	"sync"
 
-	"github.com/flowsh/flowsh/engine"
-	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/transport"
 )
 
@@ -22,11 +19,27 @@ import (
 type Master struct {
 	Agent
 
+	dir      string // of its state
+	parallel int    // jobs that run at a time
+	end      func(error) End
+	journal  Journal
+	running  sync.WaitGroup // jobs
+
 	mu      sync.Mutex
+	ctx     context.Context // of Serve; nil before
 	workers map[string]*member
-	heads   map[int]*head
-	jobs    int    // so far
-	life    string // of this master, random: two masters never name a job the same
+	heads   map[string]*head // by job
+	queue   queue
+	entries map[string]*entry // of the jobs in the queue
+	life    string            // of this master, random: what one began another does not confuse with its own
+}
+
+// A MasterConfig is what a master needs beside what all agents do.
+type MasterConfig struct {
+	Agent
+	Dir      string          // folder of the queue, of what jobs put out and of what they keep; it must exist
+	Parallel int             // jobs that run at a time; 0: one
+	End      func(error) End // words the end of a job for a reason that is the cluster's
 }
 
 // A member is a worker that is connected.
@@ -43,18 +56,27 @@ type head struct {
 	control io.Writer
 }
 
-// NewMaster makes a master without workers.
-func NewMaster(a Agent) *Master {
+// NewMaster makes a master without workers. Jobs that an earlier one has left in the folder go on: what nobody waits for
+// at once, the others when their clients come back.
+func NewMaster(c MasterConfig) (*Master, error) {
 	var life [6]byte
-	a.Host.Random(life[:])
-	return &Master{Agent: a, workers: map[string]*member{}, heads: map[int]*head{}, life: hex.EncodeToString(life[:])}
+	c.Host.Random(life[:])
+	m := &Master{
+		Agent: c.Agent, dir: c.Dir, parallel: max(c.Parallel, 1), end: c.End,
+		workers: map[string]*member{}, heads: map[string]*head{}, entries: map[string]*entry{}, life: hex.EncodeToString(life[:]),
+	}
+	return m, m.restore()
 }
 
-// Serve serves workers and clients until ctx is done; jobs that still run are ended.
+// Serve serves workers and clients until ctx is done. Jobs that still run are stopped; they go on when a master is made
+// with the same folder. It may be called once.
 func (m *Master) Serve(ctx context.Context, l net.Listener) error {
 	if err := transport.Guard(l.Addr().String(), m.Credentials); err != nil {
 		return err
 	}
+	defer m.journal.Close()
+	defer m.running.Wait()
+	m.begin(ctx)
 	return accept(ctx, l, func(conn net.Conn) {
 		s, role, err := transport.Serve(ctx, conn, m.Credentials, transport.Worker, transport.User)
 		if err != nil {
@@ -167,10 +189,7 @@ func (m *Master) drain(name string) error {
 // tell gives an order to the heads of all jobs.
 func (m *Master) tell(o order) {
 	m.mu.Lock()
-	var all []*head
-	for _, h := range m.heads {
-		all = append(all, h)
-	}
+	all := slices.Collect(maps.Values(m.heads))
 	m.mu.Unlock()
 	for _, h := range all {
 		h.tell(o)
@@ -231,124 +250,10 @@ func (m *Master) request(ctx context.Context, stream transport.Stream) error {
 		}
 		return transport.WriteMessage(stream, answer)
 	case r.Op == "submit" && r.Submit != nil:
-		return m.run(ctx, stream, r.Submit)
+		return m.submit(ctx, stream, r.Submit)
 	}
-	return fmt.Errorf("%q is no request", r.Op)
+	return m.jobRequest(ctx, stream, r)
 }
-
-// run runs a job in a head of its own until it is done, or the client has gone.
-func (m *Master) run(ctx context.Context, client transport.Stream, submit *Submit) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() { // a client says nothing more; its end is the job's
-		_, _ = io.Copy(io.Discard, client)
-		cancel()
-	}()
-	number := m.number()
-	job := fmt.Sprintf("%s-%d", m.life, number)
-	release, err := m.Leases.Take(ctx, job, func() {
-		(&frames{w: client}).event(engine.Warning{Text: "the job waits: the master has no memory and cores left until another one has ended"})
-	})
-	if err != nil {
-		return err
-	}
-	defer release()
-	conn, err := m.Spawn(ctx)
-	if err != nil {
-		return m.sorry(client, err)
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	s, err := transport.Client(conn)
-	if err != nil {
-		return m.sorry(client, err)
-	}
-	defer s.Close()
-	control, err := s.Open()
-	if err != nil {
-		return m.sorry(client, err)
-	}
-	a := assignment{Job: job, Head: true, Bundle: submit.Bundle}
-	if err := transport.WriteMessage(control, a); err != nil {
-		return m.sorry(client, err)
-	}
-	var answer assigned
-	if err := transport.ReadMessage(control, &answer); err != nil {
-		return m.sorry(client, headDied("while it loaded the script", deathOf(conn)))
-	}
-	m.begin(number, &head{control: control})
-	defer m.end(number)
-	go func() { _ = s.Serve(ctx, m.connect) }() // until the head has gone
-	return m.forward(client, control, conn)
-}
-
-// begin adds the head of a job, and tells it the workers that it can have. It is told of one that joins meanwhile
-// twice.
-func (m *Master) begin(number int, h *head) {
-	m.mu.Lock()
-	m.heads[number] = h
-	m.mu.Unlock()
-	for _, w := range m.members() {
-		if w.leaves {
-			continue
-		}
-		h.tell(order{Op: "join", Name: w.name, Slots: w.slots})
-	}
-}
-
-// number is that of a new job.
-func (m *Master) number() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.jobs++
-	return m.jobs
-}
-
-func (m *Master) end(number int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.heads, number)
-}
-
-// forward sends what a head says to the client, up to its last frame.
-func (m *Master) forward(client io.Writer, control io.Reader, conn io.Closer) error {
-	var buf []byte
-	for {
-		var err error
-		if buf, err = transport.ReadFrame(control, buf); err != nil || len(buf) == 0 {
-			return m.sorry(client, headDied("", deathOf(conn)))
-		}
-		if err := transport.WriteFrame(client, buf); err != nil {
-			return err
-		}
-		if buf[0] == frameEnd {
-			return nil
-		}
-	}
-}
-
-// headDied says that the head of a job has died, and when.
-func headDied(when string, d Death) error {
-	return &DeathError{strings.TrimSpace("the head of the job has died "+when) + ": " + d.Reason, d.Cause}
-}
-
-// sorry ends a job for a reason that is the cluster's, or that killed its head.
-func (m *Master) sorry(client io.Writer, err error) error {
-	status := statusMachine
-	if errors.Is(err, kernel.ErrLimit) {
-		status = statusLimit
-	}
-	text, _ := json.Marshal(map[string]any{"event": "error", "text": "flowsh: " + err.Error(), "status": status}) // strings
-	_ = (&frames{w: client}).json(frameEnd, End{Status: status, Messages: []json.RawMessage{text}})               // the client may be gone
-	return err
-}
-
-// Exit statuses of jobs that end without a word of their own.
-const (
-	statusMachine = 3
-	statusLimit   = 4
-)
 
 // connect brings the head of a job together with an executor of a worker that it asks for.
 func (m *Master) connect(_ context.Context, head transport.Stream) {

@@ -21,8 +21,9 @@ type Event any
 
 // What can happen.
 type (
-	// TasksAdded says that the job asks for the tasks 0 to N-1 of a group.
-	TasksAdded struct{ Group, N int }
+	// TasksAdded says that the job asks for the tasks 0 to N-1 of a group, and that what the first Kept of them give is
+	// there already.
+	TasksAdded struct{ Group, N, Kept int }
 	// GroupClosed says that nobody wants the tasks of a group any more.
 	GroupClosed struct{ Group int }
 	// WorkerJoined says that a worker can do so many tasks at a time.
@@ -230,7 +231,11 @@ func (s *Scheduler) add(e TasksAdded) {
 	for len(s.groups) <= e.Group {
 		s.groups = append(s.groups, &group{closed: true})
 	}
-	s.groups[e.Group] = &group{tasks: make([]task, e.N)}
+	g := &group{tasks: make([]task, e.N), consumed: e.Kept}
+	for i := range e.Kept {
+		g.tasks[i].state = consumed
+	}
+	s.groups[e.Group] = g
 }
 
 func (s *Scheduler) task(k TaskKey) *task {

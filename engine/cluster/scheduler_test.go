@@ -122,7 +122,7 @@ func simulate(t *testing.T, seed uint64, tasks int) *simulation {
 		T: t, r: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(0, 0), slots: map[string]int{},
 		attempts: map[StartTask]bool{}, accepted: make([]*Accept, tasks+1),
 	}
-	sim.step(TasksAdded{0, tasks})
+	sim.step(TasksAdded{0, tasks, 0})
 	for range 300 {
 		if sim.happen(4); sim.next == tasks || sim.failed {
 			return sim
@@ -161,7 +161,7 @@ func TestSchedulerUnderFaults(t *testing.T) {
 func TestOneTaskAtATime(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 2})
+	s.Step(now, TasksAdded{0, 2, 0})
 	want := []Command{StartTask{"w", TaskKey{0, 0}, 1, Death{}}}
 	if got := s.Step(now, WorkerJoined{"w", 1}); !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v", got)
@@ -179,7 +179,7 @@ func TestOneTaskAtATime(t *testing.T) {
 func TestStragglersGetASecondAttempt(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 4})
+	s.Step(now, TasksAdded{0, 4, 0})
 	s.Step(now, WorkerJoined{"slow", 1})
 	for i := 1; i < 4; i++ {
 		if i == 1 {
@@ -208,7 +208,7 @@ func TestStragglersGetASecondAttempt(t *testing.T) {
 func TestATaskThatIsLostTooOften(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 1})
+	s.Step(now, TasksAdded{0, 1, 0})
 	var got []Command
 	for i := range mostLosses {
 		s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
@@ -223,7 +223,7 @@ func TestATaskThatKills(t *testing.T) {
 	var s Scheduler
 	death := Death{Cause: OutOfMemory, Reason: "out of memory"}
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 1})
+	s.Step(now, TasksAdded{0, 1, 0})
 	var got []Command
 	for i := range mostDeaths {
 		got = s.Step(now, WorkerJoined{fmt.Sprint(i), 1})

@@ -28,7 +28,7 @@ type welcome struct {
 
 // A request is the first message of a stream to a master or a worker.
 type request struct {
-	Op     string  `json:"op"` // submit, nodes, drain; execute, death and drain, of a worker
+	Op     string  `json:"op"` // submit, attach, jobs, cancel, retry, forget, nodes, drain; execute, death and drain, of a worker
 	Submit *Submit `json:"submit,omitempty"`
 	Worker string  `json:"worker,omitempty"` // whom the stream is for
 	Job    string  `json:"job,omitempty"`
@@ -37,7 +37,11 @@ type request struct {
 
 // A Submit asks a master to run a job.
 type Submit struct {
-	Bundle []byte `json:"bundle"`
+	Bundle   []byte   `json:"bundle"`
+	Name     string   `json:"name"`               // of the script, for people
+	Detached bool     `json:"detached,omitempty"` // the client does not wait
+	After    []string `json:"after,omitempty"`    // jobs that end before this one begins
+	Anyway   bool     `json:"anyway,omitempty"`   // even if they fail
 }
 
 // An assignment tells an executor, first of all, what it is to be.
@@ -45,6 +49,7 @@ type assignment struct {
 	Job    string `json:"job"`
 	Head   bool   `json:"head"` // it runs the job and gives tasks to others; otherwise it does tasks
 	Bundle []byte `json:"bundle"`
+	Keep   string `json:"keep,omitempty"`  // folder for what outlives a head; "": nothing does
 	Graph  string `json:"graph,omitempty"` // hash of the graph that the bundle must give; "": any
 }
 
@@ -66,6 +71,7 @@ const (
 	frameOutput byte = 'o' // bytes of the job's output
 	frameEvent  byte = 'e' // an event as JSON
 	frameEnd    byte = 'd' // an End as JSON, the last frame
+	frameJob    byte = 'j' // the JobInfo of what was submitted as JSON, the first frame
 )
 
 // A wireEvent is an event as JSON.

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/flowsh/flowsh/engine/cluster"
+	"github.com/flowsh/flowsh/engine/host"
+)
+
+// asClient runs f with a connection to a master; words are what follows the flags.
+func (c *cli) asClient(before, rest []string, f func(ctx context.Context, client *cluster.Client, words []string) error) error {
+	line := new(clientLine)
+	g := newGrammar(line)
+	more, words := g.split(rest)
+	if err := g.parse(slices.Concat(before, more)); err != nil {
+		return err
+	}
+	c.console = newConsole(c.host, line.messageFlags)
+	ctx, stop := interruptible(c.host.Clock, os.Exit)
+	defer stop()
+	client, err := c.connect(ctx, line.Master, line.Keys)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	err = f(ctx, client, words)
+	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
+		return interrupted
+	}
+	return err
+}
+
+// jobs lists the jobs of a master's queue.
+func (c *cli) jobs(before, rest []string) error {
+	return c.asClient(before, rest, func(_ context.Context, client *cluster.Client, words []string) error {
+		jobs, err := client.Jobs()
+		if err != nil {
+			return err
+		}
+		if len(words) > 0 {
+			jobs = slices.DeleteFunc(jobs, func(j cluster.JobInfo) bool { return !slices.Contains(words, j.ID) })
+		}
+		return c.listJobs(jobs)
+	})
+}
+
+func (c *cli) listJobs(jobs []cluster.JobInfo) error {
+	var b strings.Builder
+	if c.console.flags.JSON {
+		for _, j := range jobs {
+			text, err := json.Marshal(j)
+			if err != nil {
+				return err
+			}
+			b.Write(append(text, '\n'))
+		}
+		return c.print(b.String())
+	}
+	if len(jobs) == 0 {
+		return c.print("there are no jobs; flowsh submit adds one")
+	}
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tSTATE\tSCRIPT\tSUBMITTED\tTOOK\tSTATUS")
+	for _, j := range jobs {
+		status := ""
+		if j.State.Over() {
+			status = strings.TrimSpace(fmt.Sprint(j.Status, " ", j.Reason))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", j.ID, j.State, j.Name, j.Submitted.Format(time.DateTime), took(j, c.host.Clock.Now()), status)
+	}
+	_ = w.Flush() // a Builder takes everything
+	return c.print(b.String())
+}
+
+// took is how long a job has run, so far.
+func took(j cluster.JobInfo, now time.Time) string {
+	switch {
+	case j.Began.IsZero():
+		return ""
+	case j.Ended.IsZero():
+		return now.Sub(j.Began).Round(time.Second).String()
+	}
+	return j.Ended.Sub(j.Began).Round(time.Millisecond).String()
+}
+
+// oneJob runs f on the job that the command line names.
+func (c *cli) oneJob(command string, before, rest []string, f func(ctx context.Context, client *cluster.Client, id string) error) error {
+	return c.asClient(before, rest, func(ctx context.Context, client *cluster.Client, words []string) error {
+		if len(words) != 1 {
+			return usagef("which job? flowsh %s JOB; flowsh jobs lists them", command)
+		}
+		return f(ctx, client, words[0])
+	})
+}
+
+// result prints what a detached job has put out, and waits for its end.
+func (c *cli) result(before, rest []string) error {
+	return c.oneJob("result", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
+		progress := startProgress(c.console, c.host.Clock)
+		end, err := client.Attach(ctx, id, c.host.Stdout, func(e host.Event) { c.clusterEvent(progress, e) })
+		progress.finish()
+		if err != nil {
+			return err
+		}
+		return c.ended(end)
+	})
+}
+
+// cancel ends a job.
+func (c *cli) cancel(before, rest []string) error {
+	return c.oneJob("cancel", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
+		end, err := client.Cancel(ctx, id)
+		if err != nil {
+			return err
+		}
+		return c.ended(end)
+	})
+}
+
+// forget removes a job that has ended, with its output.
+func (c *cli) forget(before, rest []string) error {
+	return c.oneJob("forget", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
+		end, err := client.Forget(ctx, id)
+		if err != nil {
+			return err
+		}
+		return c.ended(end)
+	})
+}
+
+// retry submits a job again.
+func (c *cli) retry(before, rest []string) error {
+	return c.oneJob("retry", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
+		job, end, err := client.Retry(ctx, id)
+		if err == nil {
+			err = c.ended(end)
+		}
+		if err != nil {
+			return err
+		}
+		return c.print(job.ID)
+	})
+}

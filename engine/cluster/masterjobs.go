@@ -1,0 +1,558 @@
+package cluster
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/transport"
+)
+
+// An entry is a job in the queue of a master that lives.
+type entry struct {
+	info *JobInfo
+	log  *jobLog                 // of a job that nobody waits for
+	out  *frames                 // where what the job says goes; nil: its client has not come back yet
+	stop context.CancelCauseFunc // of the attempt that runs; nil: none does
+	over chan struct{}           // closed when the job is over
+}
+
+// claimTime is how long a job waits for its client after a restart of the master.
+const claimTime = time.Minute
+
+// Why jobs end that do not end by themselves.
+var (
+	errJobCancelled = errors.New("the job was cancelled")
+	errClientGone   = errors.New("whoever submitted the job has gone")
+)
+
+// UnknownJobError says that a master has no such job.
+type UnknownJobError struct{ ID string }
+
+func (e *UnknownJobError) Error() string {
+	return "there is no job " + e.ID + "; flowsh jobs lists them"
+}
+
+func (m *Master) folder(id string) string { return filepath.Join(m.dir, "jobs", id) }
+
+// restore brings back the queue that an earlier master has left.
+func (m *Master) restore() error {
+	if err := m.Host.FS.MkdirAll(filepath.Join(m.dir, "jobs")); err != nil {
+		return err
+	}
+	j, err := OpenJournal(m.Host, filepath.Join(m.dir, "journal"), func(data []byte) error {
+		var r jobRecord
+		if err := json.Unmarshal(data, &r); err != nil {
+			return err
+		}
+		return m.queue.apply(r)
+	})
+	if err != nil {
+		return err
+	}
+	m.journal = j
+	for _, info := range m.queue.jobs {
+		e := &entry{info: info, over: make(chan struct{})}
+		m.entries[info.ID] = e
+		if info.Detached {
+			e.log = newJobLog(m.Host, filepath.Join(m.folder(info.ID), "output"))
+		}
+		switch {
+		case info.State.Over():
+			close(e.over)
+			if e.log != nil {
+				e.log.complete()
+			}
+		default:
+			info.State = Queued // it begins again; what it has kept is not done again
+			info.unclaimed = !info.Detached
+		}
+	}
+	records, err := m.queue.snapshot()
+	if err == nil {
+		err = j.Rewrite(records)
+	}
+	return errors.Join(err, m.sweep())
+}
+
+// sweep removes the folders of jobs that are not in the queue.
+func (m *Master) sweep() error {
+	folders, err := m.Host.FS.ReadDir(filepath.Join(m.dir, "jobs"))
+	for _, f := range folders {
+		if m.entries[f.Name()] == nil {
+			err = errors.Join(err, m.Host.FS.RemoveAll(m.folder(f.Name())))
+		}
+	}
+	return err
+}
+
+// begin begins the jobs that can begin, and gives up those whose clients do not come back.
+func (m *Master) begin(ctx context.Context) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ctx = ctx
+	m.schedule()
+	for _, e := range m.entries {
+		if e.info.unclaimed {
+			m.running.Go(func() { m.awaitClient(ctx, e) })
+		}
+	}
+}
+
+func (m *Master) awaitClient(ctx context.Context, e *entry) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-e.over:
+		return
+	case <-m.Host.Clock.After(claimTime):
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e.info.unclaimed {
+		m.cancel(e, errClientGone)
+	}
+}
+
+// record writes down what happens to a job, and lets it happen. The lock is held.
+func (m *Master) record(r jobRecord) error {
+	data, err := json.Marshal(r)
+	if err == nil {
+		err = m.journal.Append(data)
+	}
+	if err != nil {
+		m.Log.Error("the queue stands still", "reason", err.Error())
+		return err
+	}
+	return m.queue.apply(r)
+}
+
+// add adds a job to the queue, claimed by nobody yet unless it is detached.
+func (m *Master) add(s *Submit) (*entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range s.After {
+		if m.queue.find(id) == nil {
+			return nil, &UnknownJobError{id}
+		}
+	}
+	number := m.queue.number + 1
+	sum := sha256.Sum256(s.Bundle)
+	info := &JobInfo{
+		ID: fmt.Sprint("job-", number), Name: s.Name, State: Queued, Bundle: hex.EncodeToString(sum[:]),
+		Detached: s.Detached, After: s.After, Anyway: s.Anyway, Submitted: m.Host.Clock.Now().UTC(),
+	}
+	if err := m.saveBundle(info.ID, s.Bundle); err != nil {
+		return nil, err
+	}
+	if err := m.record(jobRecord{Op: "submitted", Job: info, Number: number}); err != nil {
+		return nil, err
+	}
+	e := &entry{info: m.queue.find(info.ID), over: make(chan struct{})}
+	e.info.unclaimed = !s.Detached
+	if s.Detached {
+		e.log = newJobLog(m.Host, filepath.Join(m.folder(info.ID), "output"))
+	}
+	m.entries[info.ID] = e
+	return e, nil
+}
+
+func (m *Master) saveBundle(id string, bundle []byte) error {
+	if err := m.Host.FS.MkdirAll(m.folder(id)); err != nil {
+		return err
+	}
+	f, err := m.Host.FS.Create(filepath.Join(m.folder(id), "bundle"))
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(bundle)
+	return errors.Join(err, f.Sync(), f.Close(), m.Host.FS.SyncDir(m.folder(id)), m.Host.FS.SyncDir(filepath.Join(m.dir, "jobs")))
+}
+
+// submit adds a job, and waits for its end unless it is detached.
+func (m *Master) submit(ctx context.Context, client transport.Stream, s *Submit) error {
+	e, err := m.add(s)
+	if err != nil {
+		return m.sorry(&frames{w: client}, err)
+	}
+	out := &frames{w: client}
+	m.mu.Lock()
+	info := *e.info
+	m.mu.Unlock()
+	if err := out.json(frameJob, info); err != nil && !s.Detached {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.cancel(e, errClientGone)
+		return err
+	}
+	if s.Detached {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.schedule()
+		return nil
+	}
+	return m.claim(ctx, e, client, out)
+}
+
+// claim gives what a job says to a client, and waits until the job is over. A client that goes ends the job.
+func (m *Master) claim(ctx context.Context, e *entry, client io.Reader, out *frames) error {
+	m.mu.Lock()
+	if !e.info.unclaimed {
+		m.mu.Unlock()
+		return m.sorry(out, fmt.Errorf("%s: its output goes to whoever submitted it", e.info.ID))
+	}
+	e.info.unclaimed, e.out = false, out
+	m.schedule()
+	waits := e.info.State == Queued
+	m.mu.Unlock()
+	if waits {
+		out.event(engine.Warning{Text: "the job waits until others have ended: flowsh jobs lists them"})
+	}
+	gone := make(chan struct{})
+	go func() { // a client says nothing more; its end is the job's
+		defer close(gone)
+		_, _ = io.Copy(io.Discard, client)
+	}()
+	select {
+	case <-e.over:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-gone:
+	}
+	m.mu.Lock()
+	if ctx.Err() == nil {
+		m.cancel(e, errClientGone)
+	}
+	m.mu.Unlock()
+	select {
+	case <-e.over:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// schedule begins the jobs whose turn has come. The lock is held.
+func (m *Master) schedule() {
+	if m.ctx == nil || m.ctx.Err() != nil {
+		return
+	}
+	for {
+		j, failed := m.queue.doomed()
+		if j == nil {
+			break
+		}
+		if m.finish(m.entries[j.ID], Cancelled, 1, fmt.Sprintf("%s, which it comes after, has failed", failed.ID)) != nil {
+			return
+		}
+	}
+	for {
+		j := m.queue.next(m.parallel)
+		if j == nil {
+			return
+		}
+		if m.record(jobRecord{Op: "began", ID: j.ID, At: m.Host.Clock.Now().UTC()}) != nil {
+			return
+		}
+		e := m.entries[j.ID]
+		ctx, stop := context.WithCancelCause(m.ctx)
+		e.stop = stop
+		m.running.Go(func() {
+			defer stop(nil)
+			m.attempt(ctx, e)
+		})
+	}
+}
+
+// cancel ends a job. The lock is held.
+func (m *Master) cancel(e *entry, why error) {
+	switch {
+	case e.info.State.Over():
+	case e.stop != nil:
+		e.stop(why)
+	default:
+		_ = m.finish(e, Cancelled, 1, why.Error()) // a journal that fails has been logged
+		m.schedule()
+	}
+}
+
+// finish notes the end of a job. The lock is held.
+func (m *Master) finish(e *entry, state JobState, status int, reason string) error {
+	if e.stop == nil { // it has never begun, so that nobody has said why it ends
+		out := e.out
+		if e.log != nil {
+			out = &frames{w: e.log}
+		}
+		if out != nil {
+			_ = m.sorry(out, errors.New(reason)) // the client may be gone
+		}
+	}
+	err := m.record(jobRecord{Op: "ended", ID: e.info.ID, State: state, Status: status, Reason: reason, At: m.Host.Clock.Now().UTC()})
+	if err != nil {
+		return err
+	}
+	e.stop = nil
+	if e.log != nil {
+		e.log.complete()
+	}
+	_ = m.Host.FS.RemoveAll(filepath.Join(m.folder(e.info.ID), "kept")) // the sweep of the next master removes it, too
+	close(e.over)
+	for _, id := range m.queue.surplus() {
+		if err := m.forget(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget removes a job that is over. The lock is held.
+func (m *Master) forget(id string) error {
+	if err := m.record(jobRecord{Op: "forgotten", ID: id}); err != nil {
+		return err
+	}
+	delete(m.entries, id)
+	return m.Host.FS.RemoveAll(m.folder(id))
+}
+
+// attempt runs a job to its end, unless the master is stopped before.
+func (m *Master) attempt(ctx context.Context, e *entry) {
+	out := e.out
+	if e.log != nil {
+		out = &frames{w: e.log}
+		if err := e.log.begin(); err != nil {
+			m.Log.Error("the output of a job cannot be kept", "job", e.info.ID, "reason", err.Error())
+			e.stop(err)
+		}
+	}
+	status, err := m.run(ctx, e, out)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ctx.Err() != nil {
+		return // it goes on with the next master
+	}
+	state, reason := outcome(e.info, status), ""
+	cause := context.Cause(ctx)
+	if errors.Is(err, errClientGone) {
+		cause = err
+	}
+	if err != nil && cause != nil {
+		state, status, reason = Cancelled, 1, cause.Error()
+		_ = m.sorry(out, cause) // the client may be gone
+	}
+	_ = m.finish(e, state, status, reason) // a journal that fails has been logged
+	m.schedule()
+}
+
+// run runs a job in a head of its own until it is done, and gives its exit status. An error says that the head did not
+// end it.
+func (m *Master) run(ctx context.Context, e *entry, out *frames) (status int, err error) {
+	bundle, err := readAll(m.Host, filepath.Join(m.folder(e.info.ID), "bundle"))
+	if err != nil {
+		return m.failed(ctx, out, err)
+	}
+	conn, err := m.Spawn(ctx)
+	if err != nil {
+		return m.failed(ctx, out, err)
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	s, err := transport.Client(conn)
+	if err != nil {
+		return m.failed(ctx, out, err)
+	}
+	defer s.Close()
+	control, err := s.Open()
+	if err != nil {
+		return m.failed(ctx, out, err)
+	}
+	keep, err := filepath.Abs(filepath.Join(m.folder(e.info.ID), "kept"))
+	if err != nil {
+		return m.failed(ctx, out, err)
+	}
+	a := assignment{Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, Keep: keep}
+	if err := transport.WriteMessage(control, a); err != nil {
+		return m.failed(ctx, out, err)
+	}
+	var answer assigned
+	if err := transport.ReadMessage(control, &answer); err != nil {
+		return m.failed(ctx, out, headDied("while it loaded the script", deathOf(conn)))
+	}
+	m.lead(e.info.ID, &head{control: control})
+	defer m.unlead(e.info.ID)
+	go func() { _ = s.Serve(ctx, m.connect) }() // until the head has gone
+	return m.forward(ctx, out, control, conn)
+}
+
+// lead adds the head of a job, and tells it the workers that it can have. It is told of one that joins meanwhile
+// twice.
+func (m *Master) lead(id string, h *head) {
+	m.mu.Lock()
+	m.heads[id] = h
+	m.mu.Unlock()
+	for _, w := range m.members() {
+		if w.leaves {
+			continue
+		}
+		h.tell(order{Op: "join", Name: w.name, Slots: w.slots})
+	}
+}
+
+func (m *Master) unlead(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.heads, id)
+}
+
+// forward sends on what a head says, up to its last frame, which says how the job has ended.
+func (m *Master) forward(ctx context.Context, out *frames, control io.Reader, conn io.Closer) (status int, err error) {
+	var buf []byte
+	for {
+		if buf, err = transport.ReadFrame(control, buf); err != nil || len(buf) == 0 {
+			return m.failed(ctx, out, headDied("", deathOf(conn)))
+		}
+		var end End
+		if buf[0] == frameEnd && json.Unmarshal(buf[1:], &end) != nil {
+			return m.failed(ctx, out, headDied("", deathOf(conn)))
+		}
+		switch err := out.forward(buf); {
+		case errors.Is(err, kernel.ErrLimit):
+			return m.failed(ctx, out, err)
+		case err != nil:
+			return 1, errClientGone
+		}
+		if buf[0] == frameEnd {
+			return end.Status, nil
+		}
+	}
+}
+
+// headDied says that the head of a job has died, and when.
+func headDied(when string, d Death) error {
+	return &DeathError{strings.TrimSpace("the head of the job has died "+when) + ": " + d.Reason, d.Cause}
+}
+
+// failed ends a job for a reason that is the cluster's, or that killed its head, unless it is to end anyhow.
+func (m *Master) failed(ctx context.Context, out *frames, err error) (status int, reason error) {
+	if ctx.Err() != nil {
+		return 1, err
+	}
+	m.Log.Warn("a job failed", "reason", err.Error())
+	end := m.end(err)
+	_ = out.json(frameEnd, end) // the client may be gone
+	return end.Status, err
+}
+
+// sorry says that a request cannot be met.
+func (m *Master) sorry(out *frames, err error) error {
+	return errors.Join(err, out.json(frameEnd, m.end(err)))
+}
+
+// jobRequest does what a client asks for of a job in the queue.
+func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r request) error {
+	if r.Op == "jobs" {
+		m.mu.Lock()
+		jobs := make([]JobInfo, len(m.queue.jobs))
+		for i, j := range m.queue.jobs {
+			jobs[i] = *j
+		}
+		m.mu.Unlock()
+		return transport.WriteMessage(client, jobs)
+	}
+	m.mu.Lock()
+	e := m.entries[r.Job]
+	m.mu.Unlock()
+	out := &frames{w: client}
+	if e == nil {
+		return m.sorry(out, &UnknownJobError{r.Job})
+	}
+	switch r.Op {
+	case "attach":
+		return m.attach(ctx, e, client, out)
+	case "cancel":
+		m.mu.Lock()
+		over := e.info.State
+		m.cancel(e, errJobCancelled)
+		m.mu.Unlock()
+		if over.Over() {
+			return m.sorry(out, fmt.Errorf("%s has ended already: %s", r.Job, over))
+		}
+		return out.json(frameEnd, End{})
+	case "retry":
+		return m.retry(client, e)
+	case "forget":
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if !e.info.State.Over() {
+			return m.sorry(out, fmt.Errorf("%s has not ended: flowsh cancel %s", r.Job, r.Job))
+		}
+		if err := m.forget(r.Job); err != nil {
+			return m.sorry(out, err)
+		}
+		return out.json(frameEnd, End{})
+	}
+	return fmt.Errorf("%q is no request", r.Op)
+}
+
+// attach gives a client what a job has said so far, and what it says until it ends.
+func (m *Master) attach(ctx context.Context, e *entry, client io.Reader, out *frames) error {
+	if e.log == nil {
+		m.mu.Lock()
+		state, unclaimed := e.info.State, e.info.unclaimed
+		m.mu.Unlock()
+		if unclaimed && !state.Over() {
+			return m.claim(ctx, e, client, out)
+		}
+		return m.sorry(out, fmt.Errorf("%s: its output went to whoever submitted it; flowsh submit --detach keeps it", e.info.ID))
+	}
+	r, err := e.log.reader(ctx)
+	if err != nil {
+		return m.sorry(out, err)
+	}
+	defer r.Close()
+	go func() { // a client that goes is no reason for the job to end
+		_, _ = io.Copy(io.Discard, client)
+		r.stop()
+	}()
+	var buf []byte
+	for {
+		if buf, err = transport.ReadFrame(r, buf); err != nil {
+			if ctx.Err() != nil || r.stopped() {
+				return nil
+			}
+			return m.sorry(out, fmt.Errorf("the output of %s is damaged: %w", e.info.ID, err))
+		}
+		if err := out.forward(buf); err != nil {
+			return nil // the client has gone
+		}
+		if len(buf) > 0 && buf[0] == frameEnd {
+			return nil
+		}
+	}
+}
+
+// retry submits what a job was made of again.
+func (m *Master) retry(client io.Writer, e *entry) error {
+	out := &frames{w: client}
+	bundle, err := readAll(m.Host, filepath.Join(m.folder(e.info.ID), "bundle"))
+	if err != nil {
+		return m.sorry(out, err)
+	}
+	again, err := m.add(&Submit{Bundle: bundle, Name: e.info.Name, Detached: true})
+	if err != nil {
+		return m.sorry(out, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.schedule()
+	return errors.Join(out.json(frameJob, again.info), out.json(frameEnd, End{}))
+}
