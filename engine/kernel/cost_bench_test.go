@@ -82,3 +82,45 @@ func BenchmarkFallback(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFoldFallback is what reducers cost that compiled code does not take, beside nothing but a loop of
+// starlark.Call ("bare").
+func BenchmarkFoldFallback(b *testing.B) {
+	for _, c := range []struct{ name, src string }{
+		{"refused", "def f(acc, x):\n    if not x:\n        print(x)\n    return acc + x\ninitial = 0"},
+		{"deopt", "def f(acc, x): return acc + ((x << 62) >> 62)\ninitial = 0"},
+	} {
+		r := reducerOf(b, c.src)
+		in := new(chunk.Batch)
+		for i := range 1024 {
+			in.Append(starlark.MakeInt(2 + i))
+		}
+		measured := func(name string, run func() error) {
+			b.Run(c.name+"/"+name, func(b *testing.B) {
+				before := host.ProcessTime()
+				for b.Loop() {
+					if err := run(); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(host.ProcessTime()-before)/float64(b.N*in.N), "cpu-ns/record")
+			})
+		}
+		thread, args := new(starlark.Thread), make(starlark.Tuple, 2)
+		measured("bare", func() (err error) {
+			args[0] = starlark.MakeInt(0)
+			for i := range in.N {
+				args[1] = in.At(i)
+				if args[0], err = starlark.Call(thread, r.Fn.Callable, args, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for _, kernels := range []string{"off", "on"} {
+			r := reducerOf(b, c.src)
+			r.Kernels = kernels
+			measured(kernels, func() error { _, err := foldAll(r, in); return err })
+		}
+	}
+}

@@ -52,7 +52,7 @@ type Folder struct {
 
 	at     chunk.Ordinal
 	step   *Step                // the reducer, for Env.Inside
-	inside atomic.Pointer[Step] // step, while a function runs
+	inside atomic.Pointer[Step] // step, while a function runs or records are open
 }
 
 // NewFolder makes a folder for one goroutine.
@@ -100,21 +100,23 @@ func TakesLane(fn *starlark.Function) bool {
 func (f *Folder) Open(records *chunk.Column, ordinal func(i int) chunk.Ordinal) {
 	f.records, f.ordinal = records, ordinal
 	f.opening++
-	if c := f.calleeOf(&f.folding, f.r.Fn); c != nil {
+	if c := f.calleeOf(&f.folding, f.r.Fn); c != nil && c.frame != nil {
 		c.open(records)
 	}
+	f.inside.Store(f.step)
 }
 
 // Close drops what Open began.
 func (f *Folder) Close() {
 	f.records, f.ordinal = nil, nil
+	f.inside.Store(nil)
 	for _, c := range f.callees {
 		if c.records != nil {
 			c.close()
 		}
 	}
-	if f.folding != nil {
-		f.folding.close()
+	if c := f.folding; c != nil && c.frame != nil {
+		c.close()
 	}
 }
 
@@ -122,29 +124,44 @@ func (f *Folder) Close() {
 // record that it is about. What a scan's function returns is not the next state: it folds one record at a time.
 func (f *Folder) Fold(state starlark.Value, i, end int) (next starlark.Value, stopped int, err error) {
 	for i < end {
-		var cause any
-		if c := f.folding; c != nil && state != nil && !c.off.Load() {
-			if f.r.Kernels == "verify" {
-				state, err = f.verified(state, i)
-				if err != nil {
-					return nil, i, err
-				}
-				i++
-				continue
-			}
-			if state, i, cause = c.fold(f.hold(state), i, end); i == end {
-				return state, i, nil
-			}
+		c := f.folding
+		if c == nil || state == nil || c.off.Load() {
+			return f.interpretAll(state, i, end)
 		}
-		if f.folding != nil && cause == nil {
-			f.folding.report.Interpreted++
+		if f.r.Kernels == "verify" {
+			if state, err = f.verified(state, i); err != nil {
+				return nil, i, err
+			}
+			i++
+			continue
+		}
+		var cause any
+		if state, i, cause = c.fold(f.hold(state), i, end); i == end {
+			break
+		}
+		if cause == nil {
+			c.report.Interpreted++
 		}
 		f.At(f.ordinal(i))
 		if state, err = f.interpret(state, i); err != nil {
 			return nil, i, err
 		}
-		f.bug(cause)
+		c.bug(cause)
 		i++
+	}
+	return state, i, nil
+}
+
+// interpretAll folds records on the interpreter.
+func (f *Folder) interpretAll(state starlark.Value, i, end int) (next starlark.Value, stopped int, err error) {
+	if f.folding != nil {
+		f.folding.report.Interpreted += int64(end - i)
+	}
+	for ; i < end; i++ {
+		f.At(f.ordinal(i))
+		if state, err = f.interpret(state, i); err != nil {
+			return nil, i, err
+		}
 	}
 	return state, i, nil
 }
@@ -256,12 +273,14 @@ func (f *Folder) invoke(fn starlark.Callable, args starlark.Tuple) (v starlark.V
 		return nil, *stop
 	}
 	f.begin()
-	f.inside.Store(f.step)
 	f.random.drawn = 0
+	if f.records == nil {
+		f.inside.Store(f.step)
+		defer f.inside.Store(nil)
+	}
 	if err = f.watched(f.r.Op); err == nil {
 		v, err = f.guarded(fn, args)
 	}
-	f.inside.Store(nil)
 	if len(f.prints) > 0 {
 		for _, text := range f.prints {
 			f.r.Prints(f.at, text)

@@ -14,11 +14,12 @@ func (f *Folder) calleeOf(at **callee, fn *Func) *callee {
 	if *at != nil || f.r.Kernels == "off" || fn.Source == nil {
 		return *at
 	}
-	if f.frame == nil {
+	l := f.r.compiled.of(fn, f.r.Using, f.env, fn == f.r.Fn && !f.r.Emits)
+	if f.frame == nil && !l.off.Load() {
 		f.frame = &frame{env: f.env, thread: f.thread}
-		f.frame.forget()
+		f.frame.memory.forget()
 	}
-	*at = f.r.compiled.of(fn, f.r.Using, f.env, fn == f.r.Fn && !f.r.Emits).callee(f.frame)
+	*at = l.callee(f.frame)
 	return *at
 }
 
@@ -59,12 +60,6 @@ func (c *callee) bug(cause any) {
 	if _, guard := cause.(*deopt); !guard && cause != nil {
 		c.report.Bugs++
 		c.report.Bug = fmt.Sprint(cause)
-	}
-}
-
-func (f *Folder) bug(cause any) {
-	if cause != nil {
-		f.folding.bug(cause)
 	}
 }
 

@@ -21,7 +21,7 @@ func (f *Folder) Call(fn *Func, what string, args starlark.Tuple) (starlark.Valu
 func (f *Folder) CallWith(fn *Func, what string, state starlark.Value, records *chunk.Column, i int) (starlark.Value, error) {
 	v, cause, ok := starlark.Value(nil), any(nil), false
 	c := f.calleeFor(fn)
-	if c != nil && f.r.Kernels != "verify" {
+	if c != nil && c.frame != nil && f.r.Kernels != "verify" {
 		if c.records != records || c.opening != f.opening {
 			c.open(records)
 			c.opening = f.opening
