@@ -35,7 +35,10 @@ func (s *scope) builtin(fn *starlark.Builtin, e *syntax.CallExpr) operand {
 	if fn.Name() == "attempt" && !universal(fn) {
 		return s.attempt(fn, e)
 	}
-	return s.builtinOf(fn, s.arguments(e), e)
+	if !positionalArgs(e.Args) {
+		return s.callNamed(fn, e)
+	}
+	return s.builtinOf(fn, s.exprs(e.Args), e)
 }
 
 // universal says that a builtin is Starlark's own.

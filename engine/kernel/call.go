@@ -3,6 +3,7 @@ package kernel
 import (
 	"slices"
 
+	"go.starlark.net/lib/time"
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
 	"go.starlark.net/starlarkstruct"
@@ -68,8 +69,9 @@ func (s *scope) attribute(e *syntax.DotExpr) operand {
 	}
 	g, name, line := x.value, e.Name.Name, s.line
 	return operand{typ: anyType, value: func(f *frame) starlark.Value {
-		if st, ok := g(f).(*starlarkstruct.Struct); ok {
-			if v, err := st.Attr(name); err == nil && v != nil {
+		switch x := g(f).(type) {
+		case *starlarkstruct.Struct, time.Time, time.Duration:
+			if v, err := x.(starlark.HasAttrs).Attr(name); err == nil && v != nil {
 				return v
 			}
 		}

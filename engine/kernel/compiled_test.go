@@ -148,6 +148,8 @@ var compiledFunctions = []struct {
 	{"bigger than 64 bits", "def f(x): return x * x", Map, "[1, 1 << 40, 2]", 1},
 	{"overflow", "def f(x): return (x + 1, )", Map, "[(1 << 63) - 1, 5]", 1},
 	{"negation", "def f(x): return -x", Map, "[-(1 << 63), 5]", 1},
+	{"arguments of builtins by name", "def f(s): return (dict(a = s, b = [s]), int(s, base = 16), [p for p in enumerate(s.split('1'), start = 1)])", Map, "['f1', 'g', '']", 2},
+	{"an argument of a builtin that it does not have", "def f(s): return int(s, radix = 16)", Map, "['f1']", 1},
 	{"a sum of a loop that overflows", "def f(x):\n    for i in range(70):\n        x += x\n    return x", Map, "[0, 1]", 1},
 }
 

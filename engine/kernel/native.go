@@ -21,6 +21,56 @@ var natives = map[string]*Type{
 	"atan": floatType, "atan2": floatType, "cos": floatType, "hypot": floatType, "sin": floatType, "tan": floatType,
 	"degrees": floatType, "radians": floatType, "acosh": floatType, "asinh": floatType, "atanh": floatType,
 	"cosh": floatType, "sinh": floatType, "tanh": floatType, "log": floatType, "gamma": floatType,
+	"time.floor": anyType, "time.from_timestamp": anyType, "time.now": anyType, "time.parse_time": anyType,
+	"parse_duration": anyType, "is_valid_timezone": boolType, "struct": anyType,
+}
+
+// callNamed leaves a call with arguments by name to a pure builtin.
+func (s *scope) callNamed(fn *starlark.Builtin, e *syntax.CallExpr) operand {
+	line := lineOf(e)
+	t, known := natives[fn.Name()]
+	if universal(fn) {
+		t, known = pureBuiltins[fn.Name()]
+	}
+	if !known {
+		refuse(line, "uses %s", fn.Name())
+	}
+	if t.kind != boxedAny { // what gives a scalar keeps nothing of its arguments
+		s.transient++
+		defer func() { s.transient-- }()
+	}
+	var values []func(*frame) starlark.Value
+	var names []starlark.String // of the last arguments
+	for i, a := range e.Args {
+		if named, ok := a.(*syntax.BinaryExpr); ok && named.Op == syntax.EQ {
+			names = append(names, starlark.String(named.X.(*syntax.Ident).Name))
+			a = named.Y
+		} else if !positionalArgs(e.Args[i : i+1]) {
+			refuseAt(e, "passes arguments with a star")
+		}
+		o := s.expr(a)
+		if o.typ.kind == unknown {
+			return never()
+		}
+		values = append(values, s.box(o, line).value)
+	}
+	plain := len(values) - len(names)
+	return s.expect(func(f *frame) starlark.Value {
+		args, kwargs := make(starlark.Tuple, plain), make([]starlark.Tuple, len(names))
+		for i, g := range values {
+			if i < plain {
+				args[i] = g(f)
+			} else {
+				kwargs[i-plain] = starlark.Tuple{names[i-plain], g(f)}
+			}
+		}
+		v, err := starlark.Call(f.thread, fn, args, kwargs)
+		if err != nil {
+			f.bail(errorRaised, line)
+		}
+		f.count(max(starlark.Len(v), 0))
+		return v
+	}, t, line)
 }
 
 // native compiles a call of a builtin that is not Starlark's own.

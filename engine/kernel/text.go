@@ -5,6 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
@@ -32,7 +33,7 @@ func (s *scope) method(x operand, name string, args []operand, e *syntax.CallExp
 			return s.rowGet(x, k, args[1:], line)
 		}
 	case boxedAny:
-		if _, ok := textResults[name]; ok && name != "index" && name != "count" {
+		if _, ok := textResults[name]; ok && name != "index" && name != "count" && name != "format" {
 			return s.textMethod(operand{typ: strType, text: s.texts(x, line)}, name, args, e)
 		}
 	}
@@ -326,7 +327,7 @@ var pureMethods = map[string]bool{
 	"append": true, "extend": true, "insert": true, "remove": true, "index": true, "clear": true, "popitem": true,
 	"union": true, "intersection": true, "difference": true, "add": true, "discard": true, "elems": true,
 	"issubset": true, "issuperset": true, "symmetric_difference": true, "count": true, "codepoints": true,
-	"elem_ords": true, "codepoint_ords": true,
+	"elem_ords": true, "codepoint_ords": true, "in_location": true,
 }
 
 // boxedMethod leaves a method call to the value's own method.
@@ -422,7 +423,7 @@ func dictGet(f *frame, d *starlark.Dict, args starlark.Tuple, line int32) starla
 
 func callOwn(f *frame, recv starlark.Value, name string, args starlark.Tuple, line int32) starlark.Value {
 	switch recv.(type) {
-	case starlark.String, starlark.Bytes, *starlark.List, *starlark.Dict, *starlark.Set:
+	case starlark.String, starlark.Bytes, *starlark.List, *starlark.Dict, *starlark.Set, time.Time, time.Duration:
 	default:
 		f.bail(otherType, line)
 	}
