@@ -1,9 +1,17 @@
 package cluster
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"time"
+
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/spill"
+	"github.com/zeebo/xxh3"
 )
 
 // mostTasks is how many tasks a stage has at most.
@@ -48,6 +56,52 @@ func scheduleAll(tb testing.TB, tasks, workers int) {
 		for consumed < tasks && done[consumed] {
 			step(Consumed{TaskKey{0, consumed}})
 			consumed++
+		}
+	}
+}
+
+// An echo is a worker whose tasks give one small piece at once.
+type echo struct{}
+
+var echoed = []byte("a piece")
+
+func (echo) Do(context.Context, Attempt, engine.Task) (Output, error) {
+	return Output{Pieces: 1, Bytes: int64(len(echoed)), Hash: xxh3.Hash(echoed)}, nil
+}
+
+func (echo) Fetch(_ context.Context, _ Attempt, _ Output, get func([]byte) error) error {
+	return get(echoed)
+}
+
+func (echo) Release(Attempt) {}
+
+// BenchmarkJob has workers do tasks that take no time: what is left is the control of a job.
+func BenchmarkJob(b *testing.B) {
+	for b.Loop() {
+		doAll(b, mostTasks, 8)
+	}
+	b.ReportMetric(float64(b.N)*mostTasks/b.Elapsed().Seconds(), "tasks/s")
+}
+
+func doAll(tb testing.TB, tasks, workers int) {
+	store := spill.NewMem()
+	defer store.Close()
+	job := NewJob(host.NewMemory(), store, nil)
+	defer job.Close()
+	for i := range workers {
+		job.Join(fmt.Sprint(i), 2, echo{})
+	}
+	pieces, err := job.Start(context.Background(), make([]engine.Task, tasks))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer pieces.Close()
+	for n := 0; ; n++ {
+		switch _, err := pieces.Next(context.Background()); {
+		case errors.Is(err, io.EOF) && n == tasks:
+			return
+		case err != nil:
+			tb.Fatalf("after %d pieces: %v", n, err)
 		}
 	}
 }
