@@ -142,12 +142,12 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	if err != nil {
 		return errors.Join(err, state.kill())
 	}
-	return c.print(fmt.Sprintf("A master and %d workers run on this machine.\n\n"+
+	return c.print(fmt.Sprintf("A master and %s run on this machine.\n\n"+
 		"  flowsh submit JOB.star                     run a job on them\n"+
 		"  flowsh nodes                               list them\n"+
 		"  flowsh worker --join %s       add a worker\n"+
 		"  flowsh cluster down                        end them\n\n"+
-		"Elsewhere on this machine: export FLOWSH_MASTER=%s", line.Workers, state.Gossip, state.Master))
+		"Elsewhere on this machine: export FLOWSH_MASTER=%s", counted(line.Workers, "worker"), state.Gossip, state.Master))
 }
 
 // grants are the flags that say what jobs may use: all files, unless the command line names folders, for whoever runs

@@ -42,7 +42,7 @@ func exitStatus(err error) int {
 		return statusClosedOutput
 	case isLimit(err):
 		return statusLimit
-	case isA[*usageError](err), isA[*builtins.LoadError](err), isA[*engine.NotYetError](err):
+	case isA[*usageError](err), isA[*builtins.LoadError](err), isA[*engine.NotYetError](err), isA[*cluster.UnknownJobError](err):
 		return statusUsage
 	case isMachine(err):
 		return statusMachine

@@ -94,6 +94,7 @@ Commands:
   master               start the master of a cluster
   worker --join ADDR   start a worker of it
   nodes                list the members of a cluster
+  jobs                 list the jobs of a cluster; result, cancel, retry, forget JOB
   keygen DIR           make the keys of a cluster
   completion SHELL     a script that completes commands and flags: bash, zsh or fish
   version              what this binary was built from
@@ -188,12 +189,16 @@ Exit status 1 if a test fails.`,
 Makes the folder NAME with a job that runs, NAME.star, its test and its data, to begin with. NAME may be a path whose last
 part is the name. A folder that exists is left alone.`,
 
-	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [--ship] [flags] JOB.star [job flags] [FILE ...]
+	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [--ship] [--detach] [--after JOB,...] [--anyway] [flags] JOB.star [job flags] [FILE ...]
 
 Runs a job on a cluster. Output, messages and exit status are those of a run here. The script, what it loads and its
 arguments travel to the cluster, and so does standard input where the job reads that; the files that it reads must be
 there under the same names, unless --ship sends them along: at most 16 MiB with standard input. -o FILE is written here.
-The master is that of --master, of $FLOWSH_MASTER, or of the cluster that flowsh cluster up has started. Ctrl-C ends the job.`,
+The master is that of --master, of $FLOWSH_MASTER, or of the cluster that flowsh cluster up has started. Ctrl-C ends the job.
+
+Jobs begin in their order; --after names jobs that end before this one begins, which it does not if one of them fails,
+unless --anyway is given. With --detach the name of the job is printed, and it goes on without this process: flowsh jobs
+lists it, flowsh result prints what it puts out. A master that is killed goes on with its jobs when it is back.`,
 
 	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] [--allow-read DIR] [--allow-write DIR] | down | status
 
@@ -205,12 +210,13 @@ each worker; with --keys they talk encrypted. Jobs may use all files unless fold
   flowsh nodes
   flowsh cluster down`,
 
-	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--announce FILE] [--config FILE]
+	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--announce FILE] [--state DIR] [--config FILE]
 
 Starts the master of a cluster, at 127.0.0.1:7420 unless --listen says otherwise. Off loopback it needs keys. It says
 at which address it gossips: that is what others join. Jobs write only below the folders of --allow-write, which may be
 given several times, as may --allow-read; without them they reach no file. -m is the memory of the node; --jobs at a time (2) share it, others wait.
---announce writes both addresses to a file. ` + nodeSettings + `
+--announce writes both addresses to a file. --state DIR keeps the queue of jobs, what they put out and what their tasks
+gave, so that a master that was killed goes on where it was when it is started again; without it the queue ends with it. ` + nodeSettings + `
 
 ` + nodeSession,
 
@@ -222,6 +228,29 @@ folders of --allow-read, which may be given several times. -m is the memory of t
 others wait. ` + nodeSettings + `
 
 ` + nodeSession,
+
+	"jobs": `flowsh jobs [--master HOST:PORT] [--keys DIR] [--json] [JOB ...]
+
+Lists the jobs of a cluster in the order in which they were submitted: queued, running, complete, complete_with_retries
+(it was begun more than once, because the master was), failed, cancelled. The last 1000 that have ended are remembered.`,
+
+	"result": `flowsh result [--master HOST:PORT] [--keys DIR] JOB
+
+Prints what a job that was submitted with --detach puts out, from its beginning, waits for its end, and ends with its
+exit status. Ctrl-C ends this process, and not the job. The master keeps at most 1 GiB of output of a job: write more
+to files.`,
+
+	"cancel": `flowsh cancel [--master HOST:PORT] [--keys DIR] JOB
+
+Ends a job that waits or runs.`,
+
+	"retry": `flowsh retry [--master HOST:PORT] [--keys DIR] JOB
+
+Submits a job again, with the script and the arguments that it had, as --detach does, and prints its new name.`,
+
+	"forget": `flowsh forget [--master HOST:PORT] [--keys DIR] JOB
+
+Removes a job that has ended, with its output.`,
 
 	"nodes": `flowsh nodes [--master HOST:PORT] [--keys DIR] [--json]
 

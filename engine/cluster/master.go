@@ -21,7 +21,7 @@ type Master struct {
 
 	dir      string // of its state
 	parallel int    // jobs that run at a time
-	end      func(error) End
+	word     func(error) End
 	journal  Journal
 	running  sync.WaitGroup // jobs
 
@@ -62,7 +62,7 @@ func NewMaster(c MasterConfig) (*Master, error) {
 	var life [6]byte
 	c.Host.Random(life[:])
 	m := &Master{
-		Agent: c.Agent, dir: c.Dir, parallel: max(c.Parallel, 1), end: c.End,
+		Agent: c.Agent, dir: c.Dir, parallel: max(c.Parallel, 1), word: c.End,
 		workers: map[string]*member{}, heads: map[string]*head{}, entries: map[string]*entry{}, life: hex.EncodeToString(life[:]),
 	}
 	return m, m.restore()

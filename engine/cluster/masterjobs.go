@@ -285,21 +285,28 @@ func (m *Master) cancel(e *entry, why error) {
 	}
 }
 
-// finish notes the end of a job. The lock is held.
+// finish notes the end of a job that has never begun, and says why. The lock is held.
 func (m *Master) finish(e *entry, state JobState, status int, reason string) error {
-	if e.stop == nil { // it has never begun, so that nobody has said why it ends
-		out := e.out
-		if e.log != nil {
-			out = &frames{w: e.log}
-		}
-		if out != nil {
-			_ = m.sorry(out, errors.New(reason)) // the client may be gone
-		}
-	}
-	err := m.record(jobRecord{Op: "ended", ID: e.info.ID, State: state, Status: status, Reason: reason, At: m.Host.Clock.Now().UTC()})
-	if err != nil {
+	if err := m.end(e, state, status, reason); err != nil {
 		return err
 	}
+	out := e.out
+	if e.log != nil {
+		out = &frames{w: e.log}
+	}
+	if out != nil {
+		_ = m.sorry(out, errors.New(reason)) // the client may be gone
+	}
+	return m.settle(e)
+}
+
+// end notes the end of a job. The lock is held.
+func (m *Master) end(e *entry, state JobState, status int, reason string) error {
+	return m.record(jobRecord{Op: "ended", ID: e.info.ID, State: state, Status: status, Reason: reason, At: m.Host.Clock.Now().UTC()})
+}
+
+// settle lets go of a job that has said all. The lock is held.
+func (m *Master) settle(e *entry) error {
 	e.stop = nil
 	if e.log != nil {
 		e.log.complete()
@@ -323,7 +330,8 @@ func (m *Master) forget(id string) error {
 	return m.Host.FS.RemoveAll(m.folder(id))
 }
 
-// attempt runs a job to its end, unless the master is stopped before.
+// attempt runs a job to its end, unless the master is stopped before. Who asks when the job has said its last word hears
+// that it has ended.
 func (m *Master) attempt(ctx context.Context, e *entry) {
 	out := e.out
 	if e.log != nil {
@@ -333,64 +341,74 @@ func (m *Master) attempt(ctx context.Context, e *entry) {
 			e.stop(err)
 		}
 	}
-	status, err := m.run(ctx, e, out)
+	end, err := m.run(ctx, e, out)
+	state, reason := Cancelled, ""
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.ctx.Err() != nil {
+		m.mu.Unlock()
 		return // it goes on with the next master
 	}
-	state, reason := outcome(e.info, status), ""
-	cause := context.Cause(ctx)
-	if errors.Is(err, errClientGone) {
-		cause = err
+	switch cause := context.Cause(ctx); {
+	case err != nil && cause != nil:
+		end, reason = m.word(cause), cause.Error()
+		end.Status = 1
+	case errors.Is(err, errClientGone):
+		end, reason = End{Status: 1}, err.Error()
+	default:
+		if err != nil {
+			m.Log.Warn("a job failed", "job", e.info.ID, "reason", err.Error())
+			end = m.word(err)
+		}
+		state = outcome(e.info, end.Status)
 	}
-	if err != nil && cause != nil {
-		state, status, reason = Cancelled, 1, cause.Error()
-		_ = m.sorry(out, cause) // the client may be gone
-	}
-	_ = m.finish(e, state, status, reason) // a journal that fails has been logged
+	_ = m.end(e, state, end.Status, reason) // a journal that fails has been logged
 	m.schedule()
+	m.mu.Unlock()
+	_ = out.json(frameEnd, end) // the client may be gone
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_ = m.settle(e) // a journal that fails has been logged
 }
 
-// run runs a job in a head of its own until it is done, and gives its exit status. An error says that the head did not
-// end it.
-func (m *Master) run(ctx context.Context, e *entry, out *frames) (status int, err error) {
+// run runs a job in a head of its own until it is done, and gives its last word, which is not yet said. An error says that
+// the head did not end it.
+func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err error) {
 	bundle, err := readAll(m.Host, filepath.Join(m.folder(e.info.ID), "bundle"))
 	if err != nil {
-		return m.failed(ctx, out, err)
+		return end, err
 	}
 	conn, err := m.Spawn(ctx)
 	if err != nil {
-		return m.failed(ctx, out, err)
+		return end, err
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	s, err := transport.Client(conn)
 	if err != nil {
-		return m.failed(ctx, out, err)
+		return end, err
 	}
 	defer s.Close()
 	control, err := s.Open()
 	if err != nil {
-		return m.failed(ctx, out, err)
+		return end, err
 	}
 	keep, err := filepath.Abs(filepath.Join(m.folder(e.info.ID), "kept"))
 	if err != nil {
-		return m.failed(ctx, out, err)
+		return end, err
 	}
 	a := assignment{Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, Keep: keep}
 	if err := transport.WriteMessage(control, a); err != nil {
-		return m.failed(ctx, out, err)
+		return end, err
 	}
 	var answer assigned
 	if err := transport.ReadMessage(control, &answer); err != nil {
-		return m.failed(ctx, out, headDied("while it loaded the script", deathOf(conn)))
+		return end, headDied("while it loaded the script", deathOf(conn))
 	}
 	m.lead(e.info.ID, &head{control: control})
 	defer m.unlead(e.info.ID)
 	go func() { _ = s.Serve(ctx, m.connect) }() // until the head has gone
-	return m.forward(ctx, out, control, conn)
+	return forward(out, control, conn)
 }
 
 // lead adds the head of a job, and tells it the workers that it can have. It is told of one that joins meanwhile
@@ -413,25 +431,24 @@ func (m *Master) unlead(id string) {
 	delete(m.heads, id)
 }
 
-// forward sends on what a head says, up to its last frame, which says how the job has ended.
-func (m *Master) forward(ctx context.Context, out *frames, control io.Reader, conn io.Closer) (status int, err error) {
+// forward sends on what a head says, up to its last word.
+func forward(out *frames, control io.Reader, conn io.Closer) (end End, err error) {
 	var buf []byte
 	for {
 		if buf, err = transport.ReadFrame(control, buf); err != nil || len(buf) == 0 {
-			return m.failed(ctx, out, headDied("", deathOf(conn)))
+			return end, headDied("", deathOf(conn))
 		}
-		var end End
-		if buf[0] == frameEnd && json.Unmarshal(buf[1:], &end) != nil {
-			return m.failed(ctx, out, headDied("", deathOf(conn)))
+		if buf[0] == frameEnd {
+			if json.Unmarshal(buf[1:], &end) != nil {
+				return end, headDied("", deathOf(conn))
+			}
+			return end, nil
 		}
 		switch err := out.forward(buf); {
 		case errors.Is(err, kernel.ErrLimit):
-			return m.failed(ctx, out, err)
+			return end, err
 		case err != nil:
-			return 1, errClientGone
-		}
-		if buf[0] == frameEnd {
-			return end.Status, nil
+			return end, errClientGone
 		}
 	}
 }
@@ -441,20 +458,9 @@ func headDied(when string, d Death) error {
 	return &DeathError{strings.TrimSpace("the head of the job has died "+when) + ": " + d.Reason, d.Cause}
 }
 
-// failed ends a job for a reason that is the cluster's, or that killed its head, unless it is to end anyhow.
-func (m *Master) failed(ctx context.Context, out *frames, err error) (status int, reason error) {
-	if ctx.Err() != nil {
-		return 1, err
-	}
-	m.Log.Warn("a job failed", "reason", err.Error())
-	end := m.end(err)
-	_ = out.json(frameEnd, end) // the client may be gone
-	return end.Status, err
-}
-
 // sorry says that a request cannot be met.
 func (m *Master) sorry(out *frames, err error) error {
-	return errors.Join(err, out.json(frameEnd, m.end(err)))
+	return errors.Join(err, out.json(frameEnd, m.word(err)))
 }
 
 // jobRequest does what a client asks for of a job in the queue.
