@@ -173,6 +173,9 @@ func (s *scope) enter(args []operand, site syntax.Node) operand {
 		}
 		return after(bind, s.expr(result))
 	}
+	if result, ok := s.straight(bind); ok {
+		return result
+	}
 	body, ends := s.block(s.fn.Body)
 	if !ends {
 		s.widen(s.result, noneType)

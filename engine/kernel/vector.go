@@ -15,12 +15,18 @@ type vector struct {
 	path    []int                                 // it is the column of the input that a path leads to; nil: it is none
 	elems   []*vector                             // it is tuples of these; nil: it is none
 	compute func(f *frame, to *chunk.Column) bool // it is what this appends to an empty column
+	before  []*vector                             // that must be computed too, for they may fail
 	column  chunk.Column
 	batch   int64 // whose column it is
 }
 
 // in is the vector's column for the frame's batch; false: the batch is for the program.
 func (v *vector) in(f *frame) (*chunk.Column, bool) {
+	for _, b := range v.before {
+		if _, ok := b.in(f); !ok {
+			return nil, false
+		}
+	}
 	if v.path != nil {
 		c := &f.in.Column
 		for _, i := range v.path {
@@ -93,7 +99,7 @@ func constantVector(v starlark.Value) *vector {
 
 // part is the vector of a field of records or tuples that are a column of the input.
 func (v *vector) part(i int, t *Type) *vector {
-	if v == nil || v.path == nil || t.kind == boxedAny {
+	if v == nil || v.path == nil || len(v.before) > 0 || t.kind == boxedAny {
 		return nil
 	}
 	return &vector{path: append(append([]int{}, v.path...), i)}

@@ -56,7 +56,12 @@ func TestWholeBatches(t *testing.T) {
 			columns = rapid.IntRange(0, 2).Draw(t, "columns")
 		}
 		for k := range columns {
-			src += fmt.Sprintf("def c%d(r): return %s\n", k, mapped(t, 3))
+			src += fmt.Sprintf("def c%d(r):\n", k)
+			if rapid.Bool().Draw(t, "named") {
+				src += fmt.Sprintf("    v = %s\n    w = (%s, v)\n    return (w[1], %s)\n", mapped(t, 2), mapped(t, 2), mapped(t, 2))
+				continue
+			}
+			src += fmt.Sprintf("    return %s\n", mapped(t, 3))
 		}
 		g, source, err := tryScript(src)
 		if err != nil {
