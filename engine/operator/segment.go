@@ -14,21 +14,31 @@ import (
 // their keys are made of, there is nothing but keys: it does not show which of two equal ones comes first.
 type segment struct {
 	keys    texts // or none: the order is that of the ordinals
+	holds   holding
+	lines   texts
 	records rows
 	ords    []chunk.Ordinal
-	alone   bool  // there is nothing but keys
 	bytes   int64 // as counted by the sorter
 }
 
+// holding says where a segment has its records.
+type holding uint8
+
+const (
+	inRows  holding = iota
+	inLines         // they are texts
+	inKeys          // there is nothing but keys
+)
+
 func (s *segment) len() int {
-	if s.alone {
+	if s.holds == inKeys {
 		return s.keys.len()
 	}
 	return len(s.ords)
 }
 
 func (s *segment) size() int64 {
-	return s.keys.size() + s.records.size() + int64(int(unsafe.Sizeof(chunk.Ordinal{}))*cap(s.ords))
+	return s.keys.size() + s.lines.size() + s.records.size() + int64(int(unsafe.Sizeof(chunk.Ordinal{}))*cap(s.ords))
 }
 
 func (s *segment) key(i int) string {
@@ -39,25 +49,62 @@ func (s *segment) key(i int) string {
 }
 
 func (s *segment) ordinal(i int) chunk.Ordinal {
-	if s.alone {
+	if s.holds == inKeys {
 		return chunk.Ordinal{}
 	}
 	return s.ords[i]
 }
 
+// add adds record i of a column, which is of strings where the segment has lines.
+func (s *segment) add(from *chunk.Column, i int, ord chunk.Ordinal) {
+	if s.holds == inLines {
+		s.lines.append(from.Strings[i])
+	} else {
+		s.records.append(from, i)
+	}
+	s.ords = append(s.ords, ord)
+}
+
+// addFrom adds record i of another segment that holds records as this one does. There are ordinals.
+func (s *segment) addFrom(o *segment, i int) {
+	if o.keys.len() > 0 {
+		s.keys.append(o.keys.at(i))
+	}
+	if s.holds == inLines {
+		s.lines.append(o.lines.at(i))
+	} else {
+		s.records.append(&o.records.Column, i)
+	}
+	s.ords = append(s.ords, o.ords[i])
+}
+
+// holdingOf is where a segment has the records of a column.
+func holdingOf(records *chunk.Column) holding {
+	if records.Kind == chunk.String {
+		return inLines
+	}
+	return inRows
+}
+
 // appendRecord appends record i to a column. Texts are views of the segment.
 func (s *segment) appendRecord(to *chunk.Column, i int) {
-	if s.alone {
+	switch s.holds {
+	case inKeys:
 		to.AppendString(value.OrderedString(s.keys.at(i)))
-		return
+	case inLines:
+		to.AppendString(s.lines.at(i))
+	default:
+		to.AppendFrom(&s.records.Column, i)
 	}
-	to.AppendFrom(&s.records.Column, i)
 }
 
 // recordSize is the size of record i.
 func (s *segment) recordSize(i int) int64 {
-	if s.alone {
+	switch s.holds {
+	case inKeys:
 		return int64(len(s.keys.at(i)))
+	case inLines:
+		return int64(len(s.lines.at(i)))
 	}
 	return sizeAt(&s.records.Column, i)
 }
@@ -71,7 +118,7 @@ type sortItem struct {
 // sort puts the records in order: those with equal keys by ordinal.
 func (s *segment) sort(reverse bool) {
 	var order []int32
-	if !s.alone {
+	if s.holds != inKeys {
 		order = inOrder(s.ords)
 	}
 	if s.keys.len() > 0 {
@@ -87,12 +134,16 @@ func (s *segment) arrange(order []int32) {
 	if s.keys.len() > 0 {
 		s.keys = s.keys.arrange(order)
 	}
-	if s.alone {
+	switch s.holds {
+	case inKeys:
 		return
+	case inLines:
+		s.lines = s.lines.arrange(order)
+	default:
+		var records chunk.Column
+		gatherColumn(&records, &s.records.Column, order)
+		s.records.Column = records
 	}
-	var records chunk.Column
-	gatherColumn(&records, &s.records.Column, order)
-	s.records.Column = records
 	s.ords = gather(nil, s.ords, order)
 }
 

@@ -259,7 +259,7 @@ func (r *sortRanges) runs(k int) (runs []outRun) {
 // roomForTexts is room for as many strings, if a record is one.
 func (r *sortRanges) roomForTexts(item *sortItem, n int) []string {
 	s, _ := placeOf(item)
-	if seg := r.segments[s]; seg.alone || seg.records.Kind == chunk.String {
+	if r.segments[s].holds != inRows {
 		return make([]string, 0, n)
 	}
 	return nil

@@ -31,6 +31,7 @@ func (r *SortRun) Add(keys, records *chunk.Column, ords []chunk.Ordinal) error {
 	if keys.Kind != chunk.String && keys.N > 0 {
 		return errSortKeys
 	}
+	holds := holdingOf(records)
 	for i := range ords {
 		key := ""
 		if keys.N > 0 {
@@ -39,38 +40,43 @@ func (r *SortRun) Add(keys, records *chunk.Column, ords []chunk.Ordinal) error {
 		if r.full && !r.sorter.before(key, r.lastKey, ords[i], r.lastOrd) {
 			continue
 		}
-		if err := r.begin(false); err != nil {
+		if err := r.begin(holds); err != nil {
 			return err
 		}
 		if keys.N > 0 {
 			r.seg.keys.append(key)
 		}
-		r.seg.records.append(records, i)
-		r.seg.ords = append(r.seg.ords, ords[i])
+		r.seg.add(records, i, ords[i])
 	}
 	r.account()
 	return r.trim()
 }
 
-// begin makes room for a record in a segment that does, or does not, hold keys alone.
-func (r *SortRun) begin(alone bool) error {
-	if r.seg.len() > 0 && (r.seg.alone != alone || len(r.seg.keys.bytes) >= mostTextBytes) {
+// begin makes room for a record that a segment holds in some place.
+func (r *SortRun) begin(holds holding) error {
+	s := r.seg
+	if s.len() > 0 && (s.holds != holds || max(len(s.keys.bytes), len(s.lines.bytes)) >= mostTextBytes) {
 		if err := r.Flush(); err != nil {
 			return err
 		}
 	}
-	r.seg.alone = alone
+	r.seg.holds = holds
 	return nil
 }
 
 // AddTexts is Add of records that are texts, whose keys are their own order keys, to a sorter without a limit. It
 // reports false, and has added nothing, if a text has an order key that does not hold it as it stands.
 func (r *SortRun) AddTexts(records []string) (ok bool, err error) {
-	if err := r.begin(true); err != nil {
+	if err := r.begin(inKeys); err != nil {
 		return false, err
 	}
 	keys := &r.seg.keys
 	bytesBefore, before := len(keys.bytes), len(keys.ends)
+	size := 0
+	for _, text := range records {
+		size += len(text) + value.OrderedStringExtra
+	}
+	keys.bytes, keys.ends = reserve(keys.bytes, size), reserve(keys.ends, len(records))
 	for _, text := range records {
 		keys.bytes = value.AppendOrderString(keys.bytes, text)
 		keys.ends = append(keys.ends, uint32(len(keys.bytes)))
@@ -89,16 +95,16 @@ func (r *SortRun) Bound() (key string, ok bool) { return r.lastKey, r.full }
 
 // AddRows is Add of some of a column's records; keys and ords are theirs.
 func (r *SortRun) AddRows(keys, records *chunk.Column, rows []int32, ords []chunk.Ordinal) error {
+	holds := holdingOf(records)
 	for i, row := range rows {
 		if r.full && !r.sorter.before(keys.Strings[i], r.lastKey, ords[i], r.lastOrd) {
 			continue
 		}
-		if err := r.begin(false); err != nil {
+		if err := r.begin(holds); err != nil {
 			return err
 		}
 		r.seg.keys.append(keys.Strings[i])
-		r.seg.records.append(records, int(row))
-		r.seg.ords = append(r.seg.ords, ords[i])
+		r.seg.add(records, int(row), ords[i])
 	}
 	r.account()
 	return r.trim()
@@ -129,13 +135,9 @@ func (r *SortRun) trim() error {
 // selectBest keeps the first n records in the order of the sorter.
 func (r *SortRun) selectBest(n int64) {
 	r.seg.sort(r.sorter.Reverse)
-	var best segment
+	best := segment{holds: r.seg.holds}
 	for i := range int(n) {
-		if r.seg.keys.len() > 0 {
-			best.keys.append(r.seg.keys.at(i))
-		}
-		best.records.append(&r.seg.records.Column, i)
-		best.ords = append(best.ords, r.seg.ords[i])
+		best.addFrom(r.seg, i)
 	}
 	r.seg = &best
 	r.full = true

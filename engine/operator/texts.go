@@ -35,8 +35,11 @@ func (t *texts) at(i int) string {
 }
 
 func (t *texts) append(s string) {
+	if cap(t.bytes)-len(t.bytes) < len(s) {
+		t.bytes = reserve(t.bytes, len(s))
+	}
 	t.bytes = append(t.bytes, s...)
-	t.ends = append(t.ends, uint32(len(t.bytes)))
+	t.ends = push(t.ends, uint32(len(t.bytes)))
 }
 
 // size is the heap size in bytes.

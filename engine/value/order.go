@@ -66,6 +66,9 @@ func AppendOrderString(dst []byte, s string) []byte {
 	return appendOrderText(append(dst, orderString), s)
 }
 
+// OrderedStringExtra is how many bytes the order key of a string is longer than the string, which holds no 0x00.
+const OrderedStringExtra = 3
+
 // OrderedString is the part of a string's order key that is the string. The string holds no 0x00.
 func OrderedString(key string) string { return key[1 : len(key)-2] }
 
