@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/zeebo/xxh3"
 )
 
 // MaxFrame is the longest frame in bytes, its length not counted.
@@ -14,14 +16,26 @@ const MaxFrame = 48 << 20
 // ErrFrame is what reading returns for bytes that are no frame of this protocol.
 var ErrFrame = errors.New("not a frame of flowsh's protocol")
 
-// WriteFrame writes a frame: its length in four bytes, big-endian, and its bytes.
+// frameHead is the length of what stands in front of a frame: four bytes of its length and four of its hash, the lower
+// half of XXH3, both big-endian.
+const frameHead = 8
+
+// mostJoined is how long a frame may be to be written at once with what stands in front of it.
+const mostJoined = 4 << 10
+
+// WriteFrame writes a frame.
 func WriteFrame(w io.Writer, data []byte) error {
 	if len(data) > MaxFrame {
 		return fmt.Errorf("a frame of %d bytes is too long: at most %d are sent", len(data), MaxFrame)
 	}
-	var length [4]byte
-	binary.BigEndian.PutUint32(length[:], uint32(len(data)))
-	if _, err := w.Write(length[:]); err != nil {
+	head := make([]byte, frameHead, frameHead+min(len(data), mostJoined))
+	binary.BigEndian.PutUint32(head, uint32(len(data)))
+	binary.BigEndian.PutUint32(head[4:], uint32(xxh3.Hash(data)))
+	if len(data) <= mostJoined {
+		_, err := w.Write(append(head, data...))
+		return err
+	}
+	if _, err := w.Write(head); err != nil {
 		return err
 	}
 	_, err := w.Write(data)
@@ -34,14 +48,14 @@ const frameStep = 1 << 20
 // ReadFrame reads a frame into buf's memory, or more if it is longer. At the end of the stream, between two frames,
 // the error is io.EOF.
 func ReadFrame(r io.Reader, buf []byte) ([]byte, error) {
-	var length [4]byte
-	if _, err := io.ReadFull(r, length[:]); err != nil {
+	var head [frameHead]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = ErrFrame
 		}
 		return nil, err
 	}
-	n := int(binary.BigEndian.Uint32(length[:]))
+	n := int(binary.BigEndian.Uint32(head[:]))
 	if n > MaxFrame {
 		return nil, fmt.Errorf("%w: it says that it has %d bytes", ErrFrame, n)
 	}
@@ -58,6 +72,9 @@ func ReadFrame(r io.Reader, buf []byte) ([]byte, error) {
 		if _, err := io.ReadFull(r, buf[have:]); err != nil {
 			return nil, fmt.Errorf("%w: it ends after %d of %d bytes", ErrFrame, have, n)
 		}
+	}
+	if uint32(xxh3.Hash(buf)) != binary.BigEndian.Uint32(head[4:]) {
+		return nil, fmt.Errorf("%w: its bytes are not those that were sent", ErrFrame)
 	}
 	return buf, nil
 }

@@ -8,18 +8,28 @@ import (
 	"sync"
 )
 
-// A Memory is a network inside a process. Cut separates what listens at an address from everybody else, for good.
+// A Memory is a network inside a process. Cut separates what listens at an address from everybody else, until Heal;
+// Trouble makes its connections as bad as those of a real one.
 type Memory struct {
 	mu        sync.Mutex
 	listeners map[string]*memoryListener
-	conns     map[string][]net.Conn // by the address that was dialled
+	conns     map[string][]*memoryConn // by the address that was dialled
 	cut       map[string]bool
+	trouble   Trouble
 	ports     int
+	dialled   uint64
 }
 
 // NewMemory makes a network on which nobody listens.
 func NewMemory() *Memory {
-	return &Memory{listeners: map[string]*memoryListener{}, conns: map[string][]net.Conn{}, cut: map[string]bool{}}
+	return &Memory{listeners: map[string]*memoryListener{}, conns: map[string][]*memoryConn{}, cut: map[string]bool{}}
+}
+
+// Trouble is what happens on the connections that are dialled from now on.
+func (m *Memory) Trouble(t Trouble) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.trouble = t
 }
 
 // Listen implements Network.
@@ -50,7 +60,8 @@ func (m *Memory) Dial(ctx context.Context, address string) (net.Conn, error) {
 		m.mu.Unlock()
 		return nil, fmt.Errorf("%s: %w", address, errRefused)
 	}
-	near, far := net.Pipe()
+	m.dialled++
+	near, far := memoryPipe(m.trouble, m.dialled, memoryAddr(address))
 	m.conns[address] = append(m.conns[address], near, far)
 	m.mu.Unlock()
 	select {
@@ -69,9 +80,27 @@ func (m *Memory) Cut(address string) {
 	defer m.mu.Unlock()
 	m.cut[address] = true
 	for _, c := range m.conns[address] {
-		_ = c.Close() // a pipe's end closes without error
+		_ = c.Close() // it closes without error
 	}
 	delete(m.conns, address)
+}
+
+// Silence loses all that is sent on the connections to an address from now on, and new ones find nobody. Nobody is
+// told: both sides are there for all that the other can see.
+func (m *Memory) Silence(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cut[address] = true
+	for _, c := range m.conns[address] {
+		c.out.silence()
+	}
+}
+
+// Heal lets an address be dialled again. Connections that were cut or silenced stay as they are.
+func (m *Memory) Heal(address string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.cut, address)
 }
 
 type memoryListener struct {

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"strings"
 	"testing"
 	"time"
 
@@ -38,9 +37,9 @@ func TestFrames(t *testing.T) {
 // Frames that lie about their length cost no more memory than was sent.
 func TestFramesThatLie(t *testing.T) {
 	for _, n := range []uint32{1, 100, MaxFrame, MaxFrame + 1, 1<<32 - 1} {
-		data := append(binary.BigEndian.AppendUint32(nil, n), "x"...)
+		data := append(binary.BigEndian.AppendUint32(nil, n), "hashx"...)
 		if n == 1 {
-			data = data[:4]
+			data = data[:8]
 		}
 		allocated := testing.AllocsPerRun(1, func() {
 			if _, err := ReadFrame(bytes.NewReader(data), nil); !errors.Is(err, ErrFrame) {
@@ -55,16 +54,40 @@ func TestFramesThatLie(t *testing.T) {
 		t.Error("a frame that is too long was written")
 	}
 	var message struct{}
-	if err := ReadMessage(strings.NewReader("\x00\x00\x00\x01{"), &message); !errors.Is(err, ErrFrame) {
+	if err := ReadMessage(frameOf("{"), &message); !errors.Is(err, ErrFrame) {
 		t.Errorf("a message that is no JSON: %v", err)
 	}
 }
 
+// frameOf is a frame that can be read.
+func frameOf(text string) io.Reader {
+	var b bytes.Buffer
+	_ = WriteFrame(&b, []byte(text)) // memory takes everything
+	return &b
+}
+
+// A bit that has changed on the way is found, wherever it is.
+func TestFramesThatAreCorrupt(t *testing.T) {
+	var b bytes.Buffer
+	if err := WriteFrame(&b, []byte(`{"task": 12}`)); err != nil {
+		t.Fatal(err)
+	}
+	for bit := range 8 * b.Len() {
+		data := bytes.Clone(b.Bytes())
+		data[bit/8] ^= 1 << (bit % 8)
+		if _, err := ReadFrame(bytes.NewReader(data), nil); !errors.Is(err, ErrFrame) {
+			t.Errorf("bit %d: %v", bit, err)
+		}
+	}
+}
+
 func FuzzReadFrame(f *testing.F) {
-	f.Add([]byte("\x00\x00\x00\x02ab"))
+	whole, _ := io.ReadAll(frameOf("ab")) // memory
+	f.Add(whole)
+	f.Add([]byte("\x00\x00\x00\x02hashab"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		frame, err := ReadFrame(bytes.NewReader(data), nil)
-		if err == nil && !bytes.Equal(frame, data[4:4+len(frame)]) {
+		if err == nil && !bytes.Equal(frame, data[frameHead:frameHead+len(frame)]) {
 			t.Errorf("got %q", frame)
 		}
 	})
