@@ -53,6 +53,13 @@ func takesTwo(f *starlark.Function) bool {
 	return least <= 2 && most >= 2
 }
 
+// joinWindowHints say what to write instead of windows that a join does not take.
+var joinWindowHints = map[string]string{
+	"session":  "write windows.fixed(...) or windows.sliding(...), or join what a reduce makes of the sessions of each flow",
+	"count":    "number the records by with_index() and join on the number divided by n",
+	"periodic": "write windows.fixed(...) with the time of the records",
+}
+
 // meetOther checks what says more than one parameter of a join.
 func meetOther(d *draft) error {
 	alone := slices.ContainsFunc(d.op.Options, func(o engine.Option) bool {
@@ -66,6 +73,11 @@ func meetOther(d *draft) error {
 	case d.has("on_error") && !d.has("f"):
 		e := d.mistake("%s: on_error is about f, and there is no f", d.operator.name)
 		e.Hint = "leave on_error out, or give f"
+		return e
+	}
+	if w := d.op.Window; w != nil && joinWindowHints[w.Kind] != "" {
+		e := d.mistake("%s: windows.%s are cut by the records of one flow, and a join has two", d.operator.name, w.Kind)
+		e.Hint = joinWindowHints[w.Kind]
 		return e
 	}
 	if w := d.op.Window; w != nil && (w.Lateness != nil || w.Fill) {

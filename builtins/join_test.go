@@ -162,7 +162,9 @@ func TestErrorsOfJoins(t *testing.T) {
 		{name: "on_error without f", script: sidesOfJoin + `job = left.join(right, 0, on_error = "drop")`, fails: `on_error is about f`},
 		{name: "a record without a time", script: `job = from_enumerable([1, None]).join(from_enumerable([1]), on = lambda x: 0, window = windows.fixed("1s", time = lambda x: x))`, fails: `the time of a record must be an int.*not NoneType`, loads: true},
 		{name: "lateness", script: sidesOfJoin + `job = left.join(right, 0, window = windows.fixed("1s", time = 1, lateness = "1s", late = "include"))`, fails: `neither lateness nor fill`},
-		{name: "sessions", script: sidesOfJoin + `job = left.join(right, 0, window = windows.session("1s", time = 1))`, fails: `join is not supported by this version of flowsh: window = windows.session`},
+		{name: "sessions", script: sidesOfJoin + `job = left.join(right, 0, window = windows.session("1s", time = 1))`, fails: `join: windows.session are cut by the records of one flow, and a join has two\n  write windows.fixed`},
+		{name: "windows by count", script: sidesOfJoin + `job = left.join(right, 0, window = windows.count(2))`, fails: `windows.count are cut by`},
+		{name: "windows by the clock", script: sidesOfJoin + `job = left.join(right, 0, window = windows.periodic("1s", nondeterministic = True))`, fails: `windows.periodic are cut by`},
 		{name: "a flow that is written", script: sidesOfJoin + `job = left.join(right.write("a.txt"), 0)`, fails: `write ends a flow`},
 	})
 }
