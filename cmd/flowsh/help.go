@@ -94,7 +94,12 @@ Commands:
   master               start the master of a cluster
   worker --join ADDR   start a worker of it
   nodes                list the members of a cluster
-  jobs                 list the jobs of a cluster; result, cancel, retry, forget JOB
+  drain NAME           have a worker finish and leave
+  jobs [JOB...]        list the jobs of a cluster
+  result JOB           print what a job puts out, and end as it does
+  cancel JOB           end a job
+  retry JOB            submit a job again
+  forget JOB           remove a job that has ended
   keygen DIR           make the keys of a cluster
   completion SHELL     a script that completes commands and flags: bash, zsh or fish
   version              what this binary was built from

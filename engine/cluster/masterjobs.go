@@ -398,9 +398,8 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 		return end, err
 	}
 	a := assignment{Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, Keep: keep}
-	if err := transport.WriteMessage(control, a); err != nil {
-		return end, err
-	}
+	// A head may have said its last word, and gone, before this side knows that the assignment was sent: reading tells.
+	_ = transport.WriteMessage(control, a)
 	var answer assigned
 	if err := transport.ReadMessage(control, &answer); err != nil {
 		return end, headDied("while it loaded the script", deathOf(conn))
