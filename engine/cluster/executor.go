@@ -44,6 +44,9 @@ type Executor struct {
 func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	input := bufio.NewReader(conn)
 	if _, err := input.Peek(1); err != nil {
+		if errors.Is(err, io.EOF) { // it was not needed
+			err = nil
+		}
 		return err
 	}
 	session, err := transport.Server(&peeked{conn, input})

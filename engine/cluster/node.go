@@ -105,11 +105,21 @@ func (w *WorkerAgent) Drain() error {
 		return errors.New("no master")
 	}
 	stream, err := s.Open()
-	if err != nil {
-		return err
+	if err == nil {
+		defer stream.Close()
+		err = transport.WriteMessage(stream, request{Op: "drain"})
 	}
-	defer stream.Close()
-	return transport.WriteMessage(stream, request{Op: "drain"})
+	if w.told() { // the master has heard, and this worker was gone at once
+		return nil
+	}
+	return err
+}
+
+// told says that the master wants this worker to leave.
+func (w *WorkerAgent) told() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.leaves
 }
 
 // leave ends the connection to the master as soon as nothing runs any more.
