@@ -98,7 +98,7 @@ func submitTo(ctx context.Context, c *inMemory, p *engine.Program, o engine.Opti
 	h.Stdout, h.Emit = io.Discard, nil
 	executor := &cluster.Executor{
 		Host: &h,
-		Load: func([]byte) (*engine.Program, engine.Options, error) { return p, o, nil },
+		Load: func([]byte, io.Writer) (*engine.Program, engine.Options, error) { return p, o, nil },
 		End: func(s *engine.Summary, err error) cluster.End {
 			summary, failed = s, err
 			return cluster.End{}

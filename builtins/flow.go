@@ -122,6 +122,9 @@ func (f boundFunc) freeze() {
 func (f *Flow) Attr(name string) (starlark.Value, error) {
 	call, ok := flowMethods[name]
 	if !ok {
+		call, ok = sessionMethods[name]
+	}
+	if !ok {
 		return nil, unknownMethod(name)
 	}
 	return starlark.NewBuiltin(name, call).BindReceiver(f), nil

@@ -141,6 +141,9 @@ func (g *grapher) ends(f *Flow, op *engine.Op) error {
 	if !slices.Contains(spec.Paths, "-") {
 		return nil
 	}
+	if g.u.session != nil {
+		return mistakeAt(f.at, `give it a path: lines("access.log")`, "standard input is the prompt's own")
+	}
 	if g.stdin != nil {
 		return mistakeAt(f.at, "use one flow twice, or the result of a step", "stdin can be read once, and the source at %s reads it", g.stdin.at)
 	}

@@ -26,6 +26,7 @@ type loader struct {
 	threads     kernel.Threads
 	exceeded    atomic.Pointer[error] // the limit for all files that stopped them
 	bundle      *bundle
+	session     *evaluation // nil: no prompt
 
 	line       *commandLine
 	args       []Arg

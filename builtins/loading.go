@@ -55,6 +55,9 @@ func (l *loader) newUnit(path string, main bool) *unit {
 }
 
 func (u *unit) print(_ *starlark.Thread, text string) {
+	if u.session != nil && u.session.again() {
+		return
+	}
 	u.options.Host.Send(engine.Printed{Text: text})
 }
 

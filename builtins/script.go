@@ -30,9 +30,12 @@ func (u *unit) parse(source []byte) (*script, error) {
 		u.bundle.file("", source)
 	}
 	s := &script{}
-	tree, err := s.syntax(u.path, source, u.options.Expr && u.main)
+	tree, err := s.syntax(u.dialect(), u.path, source, u.options.Expr && u.main)
 	if err != nil {
 		return nil, u.explain(err)
+	}
+	if u.session != nil && u.main {
+		u.session.nameValues(s.tree)
 	}
 	if u.main {
 		if err := u.otherForm(s.tree); err != nil {
@@ -47,12 +50,19 @@ func (u *unit) parse(source []byte) (*script, error) {
 	return s, u.explain(err)
 }
 
-func (s *script) syntax(path string, source []byte, expr bool) (tree syntax.Node, err error) {
+// dialect lets what is typed at a prompt bind its names again.
+func (u *unit) dialect() *syntax.FileOptions {
+	d := dialect()
+	d.GlobalReassign = u.session != nil && u.main
+	return d
+}
+
+func (s *script) syntax(d *syntax.FileOptions, path string, source []byte, expr bool) (tree syntax.Node, err error) {
 	if expr {
-		s.expr, err = dialect().ParseExpr(path, source, 0)
+		s.expr, err = d.ParseExpr(path, source, 0)
 		return s.expr, err
 	}
-	s.tree, err = dialect().Parse(path, source, 0)
+	s.tree, err = d.Parse(path, source, 0)
 	return s.tree, err
 }
 

@@ -26,10 +26,15 @@ type bundle struct {
 	Stdin  []byte            `json:"stdin,omitempty"` // a script that was read from there
 	Env    map[string]string `json:"env,omitempty"`
 	Now    time.Time         `json:"now"`
+	Prompt []byte            `json:"prompt,omitempty"` // the state of a prompt, in place of a script
 	// Input files that go along with the job, by absolute path, and its standard input.
 	Shipped  map[string][]byte `json:"shipped,omitempty"`
 	HasInput bool              `json:"has_input,omitempty"`
 	Input    []byte            `json:"input,omitempty"`
+}
+
+func newBundle(dir string, now time.Time) *bundle {
+	return &bundle{Dir: dir, Files: map[string][]byte{}, Env: map[string]string{}, Now: now}
 }
 
 // pack loads a script and gives its bundle beside the job.
@@ -38,7 +43,8 @@ func (c *cli) pack(before, rest []string) (*builtins.Job, *runLine, *bundle, err
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	b := &bundle{Dir: dir, Before: before, Rest: rest, Files: map[string][]byte{}, Env: map[string]string{}, Now: c.host.Clock.Now().UTC()}
+	b := newBundle(dir, c.host.Clock.Now().UTC())
+	b.Before, b.Rest = before, rest
 	var stdin bytes.Buffer
 	h := *c.host
 	h.FS = recordingFS{h.FS, b}
@@ -58,8 +64,8 @@ func (c *cli) pack(before, rest []string) (*builtins.Job, *runLine, *bundle, err
 }
 
 // unpack loads a bundle: what pack has seen is all that the script sees, except for the input of the job. The bundle is
-// given, too.
-func (c *cli) unpack(data []byte) (job *builtins.Job, options engine.Options, b *bundle, err error) {
+// given, too. out is where the output of the job goes.
+func (c *cli) unpack(data []byte, out io.Writer) (job *builtins.Job, options engine.Options, b *bundle, err error) {
 	b = new(bundle)
 	if err := json.Unmarshal(data, b); err != nil {
 		return nil, options, nil, fmt.Errorf("the bundle is damaged: %w", err)
@@ -72,6 +78,9 @@ func (c *cli) unpack(data []byte) (job *builtins.Job, options engine.Options, b 
 		return text, ok
 	}
 	loading := &cli{host: &h, console: newConsole(&h, messageFlags{Quiet: true}), loading: c.loading, now: b.Now}
+	if b.Prompt != nil {
+		return loading.loadCall(b, out)
+	}
 	job, line, err := loading.load(b.Before, b.Rest)
 	c.console = loading.console
 	if err != nil {
@@ -83,6 +92,24 @@ func (c *cli) unpack(data []byte) (job *builtins.Job, options engine.Options, b 
 		options.Format, options.Output = cmp.Or(options.Format, format), ""
 	}
 	return job, options, b, err
+}
+
+// loadCall loads what a prompt asks for.
+func (c *cli) loadCall(b *bundle, out io.Writer) (job *builtins.Job, options engine.Options, _ *bundle, err error) {
+	line := new(runLine)
+	if err := newGrammar(line).parse(b.Before); err != nil {
+		return nil, options, nil, err
+	}
+	call, err := builtins.LoadCall(b.Prompt, builtins.Options{
+		Host: c.host, Now: b.Now, MaxSteps: line.MaxSteps, Memory: c.loading.memory, LoadTime: c.loading.time,
+	})
+	if err != nil {
+		return nil, options, nil, err
+	}
+	if options, err = c.options(line, call.Job); err == nil && call.Receive != nil {
+		options.Receive = onlyResult(writeRecords(out))
+	}
+	return call.Job, options, b, err
 }
 
 // A recordingFS notes the files that are opened in a bundle.

@@ -104,6 +104,7 @@ func commands() []command {
 		{"retry", (*cli).retry},
 		{"forget", (*cli).forget},
 		{"drain", (*cli).drain},
+		{"attach", (*cli).attach},
 		{"keygen", (*cli).keygen},
 		{"completion", (*cli).completion},
 		{"help", (*cli).help},
@@ -173,10 +174,13 @@ func (c *cli) command(cmd command, before, rest []string) error {
 	return cmd.run(c, before, rest)
 }
 
-// nothing is a command line without a script and without a command.
+// nothing is a command line without a script and without a command: on a terminal it opens a prompt.
 func (c *cli) nothing(flags []string) error {
 	if err := newGrammar(new(runLine)).parse(flags); err != nil {
 		return err
+	}
+	if readsTerminal(c.host) && isTerminal(c.host.Stdout) {
+		return c.repl(flags)
 	}
 	return &usageError{text: strings.TrimRight(usageText, "\n"), plain: true}
 }

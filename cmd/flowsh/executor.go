@@ -62,12 +62,12 @@ func (c *cli) executor(flags []string) error {
 		Keep: func(dir string) (spill.Store, error) {
 			return spill.OpenBadger(c.host, dir, &spill.BadgerOptions{Keep: true})
 		},
-		Load: func(data []byte) (*engine.Program, engine.Options, error) {
+		Load: func(data []byte, out io.Writer) (*engine.Program, engine.Options, error) {
 			var options engine.Options
 			var b *bundle
 			var err error
 			c.loading = loadBounds{memory, mostLoadTime}
-			if job, options, b, err = c.unpack(data); err != nil {
+			if job, options, b, err = c.unpack(data, out); err != nil {
 				return nil, options, err
 			}
 			h.FS, err = host.Granted(host.Grant{Dir: b.Dir, Read: line.AllowRead, Write: line.AllowWrite, Temp: line.Scratch})

@@ -75,6 +75,7 @@ Usage:
   flowsh [flags] JOB.star [job flags] [FILE ...]      run a job (FILE - or none: stdin, where the job reads no path)
   flowsh [flags] -e 'FLOW' [FILE ...]                 run one expression
   flowsh COMMAND [flags] ...
+  flowsh [flags]                                      a prompt, on a terminal
 
 Examples:
   flowsh wordcount.star books/*.txt
@@ -94,6 +95,7 @@ Commands:
   master               start the master of a cluster
   worker --join ADDR   start a worker of it
   nodes                list the members of a cluster
+  attach [HOST:PORT]   a prompt whose flows run on a cluster
   drain NAME           have a worker finish and leave
   jobs [JOB...]        list the jobs of a cluster
   result JOB           print what a job puts out, and end as it does
@@ -265,6 +267,15 @@ Lists the master and the workers of a cluster.`,
 
 Has a worker finish the tasks that it has, take no more, and leave the cluster. Ctrl-C on a worker does the same, for ten
 seconds at most.`,
+
+	"attach": `flowsh attach [--keys DIR] [HOST:PORT]
+
+Opens a prompt whose flows run on a cluster; flowsh alone opens one whose flows run on this machine. Type Starlark: a
+flow shows its first records, flow.show(n) prints them aligned, flow.collect() gives a list, flow.run() writes what the
+flow as a job would write, flow.explain() prints its plan. help(lines) explains a word, :help lists the commands, such
+as :load FILE, :save FILE, :jobs and :cancel JOB. Tab completes. Ctrl-C ends what runs, Ctrl-D the prompt. Where the
+input is no terminal it is read to its end, or to the first mistake. What was typed is kept in ~/.flowsh_history, or in
+the file that $FLOWSH_HISTORY names.`,
 
 	"keygen": `flowsh keygen DIR
 

@@ -17,8 +17,9 @@ import (
 	"github.com/flowsh/flowsh/spill"
 )
 
-// A Loader makes a program of a bundle: a script with all that decides what it does.
-type Loader func(bundle []byte) (*engine.Program, engine.Options, error)
+// A Loader makes a program of a bundle: a script with all that decides what it does. out takes what Options.Receive gets
+// to whoever submitted the job.
+type Loader func(bundle []byte, out io.Writer) (*engine.Program, engine.Options, error)
 
 // An End is how a job ended: the exit status of whoever submitted it, and what it says on stderr.
 type End struct {
@@ -62,7 +63,8 @@ func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	if err := transport.ReadMessage(control, &a); err != nil {
 		return err
 	}
-	program, options, err := x.Load(a.Bundle)
+	out := &frames{w: control}
+	program, options, err := x.Load(a.Bundle, out)
 	if err != nil && a.Head {
 		return x.refuse(control, err)
 	}
@@ -75,7 +77,7 @@ func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 		return err
 	}
 	if a.Head {
-		return x.head(ctx, session, control, a, program, options, graph)
+		return x.head(ctx, session, control, out, a, program, options, graph)
 	}
 	return x.work(ctx, session, program, options)
 }
@@ -123,10 +125,9 @@ func (x *Executor) work(ctx context.Context, s *transport.Session, p *engine.Pro
 }
 
 // head runs a job; its tasks are done by workers that the agent names.
-func (x *Executor) head(ctx context.Context, s *transport.Session, control transport.Stream, a assignment, p *engine.Program, o engine.Options, graph string) error {
+func (x *Executor) head(ctx context.Context, s *transport.Session, control transport.Stream, out *frames, a assignment, p *engine.Program, o engine.Options, graph string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	out := &frames{w: control}
 	h := *x.Host
 	h.Stdout, h.Emit = out, out.event
 	o.Host = &h
