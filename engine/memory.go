@@ -50,7 +50,11 @@ func (r *stepRun) wait(ctx context.Context, cancel context.CancelCauseFunc, done
 	var inside []kernel.Inside
 	stop := func(limit error) {
 		r.env.Stop(limit)
-		cancel(fmt.Errorf("%s: %w", r.atWork(), limit))
+		if len(inside) > 0 {
+			cancel(located(inside[0], limit))
+		} else {
+			cancel(fmt.Errorf("%s: %w", r.atWork(), limit))
+		}
 	}
 	w := Watchdog{
 		Clock: r.host.Clock, Budget: r.options.Memory, Stop: stop,
@@ -64,7 +68,11 @@ func (r *stepRun) wait(ctx context.Context, cancel context.CancelCauseFunc, done
 	if !errors.Is(err, kernel.ErrLimit) || len(inside) == 0 {
 		return err
 	}
-	s := inside[0]
+	return located(inside[0], err)
+}
+
+// located is an error that a function of the script was in the middle of.
+func located(s kernel.Inside, err error) error {
 	spot := s.Spot()
 	return &kernel.ScriptError{
 		Op: s.Op, Name: s.Name, Position: s.At, Message: err.Error(), Err: err,

@@ -100,6 +100,7 @@ func commands() []command {
 		{"nodes", (*cli).nodes},
 		{"jobs", (*cli).jobs},
 		{"result", (*cli).result},
+		{"receipts", (*cli).receipts},
 		{"cancel", (*cli).cancel},
 		{"retry", (*cli).retry},
 		{"forget", (*cli).forget},
@@ -188,6 +189,10 @@ func (c *cli) nothing(flags []string) error {
 // print puts text on stdout, with a newline at its end. A reader of stdout that has gone has seen enough.
 func (c *cli) print(text string) error {
 	_, err := fmt.Fprintln(c.host.Stdout, strings.TrimRight(text, "\n"))
+	return outputError(err)
+}
+
+func outputError(err error) error {
 	if errors.Is(err, syscall.EPIPE) {
 		return connector.ErrClosedOutput
 	}

@@ -50,14 +50,7 @@ const (
 func (c *cli) cluster(before, rest []string) error {
 	line := new(clusterLine)
 	g := newGrammar(line)
-	flags, words := slices.Clone(before), []string{}
-	for len(rest) > 0 {
-		var more []string
-		if more, rest = g.split(rest); len(rest) > 0 {
-			words, rest = append(words, rest[0]), rest[1:]
-		}
-		flags = append(flags, more...)
-	}
+	flags, words := g.interspersed(before, rest)
 	if err := g.parse(flags); err != nil {
 		return err
 	}

@@ -95,6 +95,19 @@ func (g *grammar) split(args []string) (flags, rest []string) {
 }
 
 // names lists the flags, as they are written, in order.
+// interspersed takes flags and words apart that stand in any order.
+func (g *grammar) interspersed(before, rest []string) (flags, words []string) {
+	flags = slices.Clone(before)
+	for len(rest) > 0 {
+		var more []string
+		if more, rest = g.split(rest); len(rest) > 0 {
+			words, rest = append(words, rest[0]), rest[1:]
+		}
+		flags = append(flags, more...)
+	}
+	return flags, words
+}
+
 func (g *grammar) names() []string { return slices.Sorted(maps.Keys(g.flags)) }
 
 // known reports whether name, with or without dashes, is a flag, and whether a value follows it.

@@ -99,6 +99,7 @@ Commands:
   drain NAME           have a worker finish and leave
   jobs [JOB...]        list the jobs of a cluster
   result JOB           print what a job puts out, and end as it does
+  receipts JOB         print what became of each chunk of a job
   cancel JOB           end a job
   retry JOB            submit a job again
   forget JOB           remove a job that has ended
@@ -246,6 +247,14 @@ Lists the jobs of a cluster in the order in which they were submitted: queued, r
 Prints what a job that was submitted with --detach puts out, from its beginning, waits for its end, and ends with its
 exit status. Ctrl-C ends this process, and not the job. The master keeps at most 1 GiB of output of a job: write more
 to files.`,
+
+	"receipts": `flowsh receipts [--open] [--of NODE|CHUNK] [--master HOST:PORT] [--keys DIR] [--json] JOB
+
+Prints what became of each chunk of a job so far, in the order in which it happened: distributed, sent to a worker,
+processed there, returned (it counts, and what it gave is fetched), received whole, aggregated (the job has read it);
+retried, failed, lost, duplicate and dead say what went wrong, and recalled that an earlier run of the job had it done.
+A chunk is named STEP.STAGE.TASK. --open leaves out chunks that were aggregated, --of those of other nodes or chunks;
+--json prints an object for each. Receipts are kept as long as the job is listed, and those of its last run only.`,
 
 	"cancel": `flowsh cancel [--master HOST:PORT] [--keys DIR] JOB
 

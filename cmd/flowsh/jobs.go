@@ -22,6 +22,11 @@ func (c *cli) asClient(before, rest []string, f func(ctx context.Context, client
 	if err := g.parse(slices.Concat(before, more)); err != nil {
 		return err
 	}
+	return c.toMaster(line, func(ctx context.Context, client *cluster.Client) error { return f(ctx, client, words) })
+}
+
+// toMaster runs f with a connection to the master that the flags name.
+func (c *cli) toMaster(line *clientLine, f func(ctx context.Context, client *cluster.Client) error) error {
 	c.console = newConsole(c.host, line.messageFlags)
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
@@ -30,7 +35,7 @@ func (c *cli) asClient(before, rest []string, f func(ctx context.Context, client
 		return err
 	}
 	defer client.Close()
-	err = f(ctx, client, words)
+	err = f(ctx, client)
 	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
 		return interrupted
 	}

@@ -186,6 +186,13 @@ func TestAttach(t *testing.T) {
 	k.sees("cancelled")
 	k.types(":result job-4\n")
 	k.sees("a3\nb3\nb3\nc3\nc3\nc3")
+	k.types(":receipts --of 0.0.0 job-4\n")
+	for _, kind := range []string{"distributed", "sent", "processed", "returned", "received", "aggregated"} {
+		k.sees(kind)
+	}
+	if text := c.flowsh("receipts", "--open", "job-4"); text != "" {
+		t.Errorf("open are %q", text)
+	}
 	c.flowsh("cluster", "down")
 	k.gives(":jobs", "flowsh: no master at", "1 + 1", "2")
 	k.types(":quit\n")

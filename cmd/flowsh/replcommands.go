@@ -40,6 +40,7 @@ func clusterCommands() []replCommand {
 		{"jobs", "[JOB]", "list the jobs", shellCommand("jobs")},
 		{"nodes", "", "list the nodes", shellCommand("nodes")},
 		{"result", "JOB", "print what a job puts out, and wait for its end", shellCommand("result")},
+		{"receipts", "JOB", "print what became of each chunk of a job; --open, --of NODE or CHUNK", shellCommand("receipts")},
 		{"cancel", "JOB", "end a job", shellCommand("cancel")},
 		{"retry", "JOB", "submit a job again", shellCommand("retry")},
 		{"forget", "JOB", "remove a job that has ended", shellCommand("forget")},

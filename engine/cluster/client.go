@@ -111,6 +111,12 @@ func (c *Client) Retry(ctx context.Context, id string) (job JobInfo, end End, er
 	return job, end, err
 }
 
+// Receipts gives the receipts of a job so far, in the order in which they were made.
+func (c *Client) Receipts(ctx context.Context, id string, each func(Receipt) error) (End, error) {
+	k := &conversation{client: c, out: io.Discard, job: new(JobInfo), emit: func(host.Event) {}, receipt: each}
+	return k.hold(ctx, request{Op: "receipts", Job: id})
+}
+
 func (c *Client) ask(ctx context.Context, r request, job *JobInfo) (End, error) {
 	return (&conversation{client: c, out: io.Discard, emit: func(host.Event) {}, job: job}).hold(ctx, r)
 }
@@ -136,6 +142,7 @@ type conversation struct {
 	emit     func(host.Event)
 	job      *JobInfo
 	detached bool
+	receipt  func(Receipt) error // nil: none are expected
 
 	// What was passed on already, and how much of it the connection at hand has said.
 	written, said     int64
@@ -221,6 +228,14 @@ func (k *conversation) hold(ctx context.Context, r request) (end End, err error)
 			}
 			if k.detached {
 				return end, nil
+			}
+		case frameReceipt:
+			var r Receipt
+			if err := json.Unmarshal(buf[1:], &r); err != nil || k.receipt == nil {
+				return end, transport.ErrFrame
+			}
+			if err := k.receipt(r); err != nil {
+				return end, err
 			}
 		case frameOutput:
 			if err := k.write(buf[1:]); err != nil {

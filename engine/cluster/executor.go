@@ -217,6 +217,10 @@ func (f *frames) json(kind byte, v any) error {
 
 // event sends an event. Nothing can be done if nobody hears it: the job ends by itself then.
 func (f *frames) event(e host.Event) {
+	if r, ok := e.(Receipt); ok {
+		_ = f.json(frameReceipt, r)
+		return
+	}
 	if data, err := json.Marshal(e); err == nil {
 		_ = f.json(frameEvent, wireEvent{Name: e.Event(), Data: data})
 	}

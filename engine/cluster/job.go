@@ -152,6 +152,11 @@ func (j *Job) step(e Event) {
 	for _, c := range j.scheduler.Step(j.host.Clock.Now(), e) {
 		switch c := c.(type) {
 		case StartTask:
+			what := ReceiptSent
+			if c.Attempt > 1 {
+				what = ReceiptRetried
+			}
+			j.note(Receipt{Kind: what, Task: c.Task, Attempt: c.Attempt, Node: c.Worker, Reason: c.Suspect.Reason})
 			j.start(c)
 		case CancelTask:
 			if w := j.workers[c.Worker]; w != nil {
@@ -163,11 +168,13 @@ func (j *Job) step(e Event) {
 			g := j.groups[c.Task.Group]
 			g.accepted[c.Task.Index] = &acceptedAttempt{worker: c.Worker, number: c.Attempt, output: g.outputs[Attempt{c.Task, c.Attempt}]}
 			delete(g.outputs, Attempt{c.Task, c.Attempt})
+			j.noteOutput(ReceiptReturned, c.Task, g.accepted[c.Task.Index])
 		case Release:
 			if w := j.workers[c.Worker]; w != nil {
 				w.Release(Attempt{c.Task, c.Attempt})
 			}
 		case Fail:
+			j.note(Receipt{Kind: ReceiptDead, Task: c.Task, Reason: c.Err})
 			j.groups[c.Task.Group].err = &DeathError{c.Err, c.Cause}
 		}
 	}
@@ -209,13 +216,20 @@ func (j *Job) start(c StartTask) {
 		switch {
 		case j.workers[c.Worker] != w || j.ctx.Err() != nil:
 		case err == nil:
-			j.groups[c.Task.Group].outputs[a] = out
+			g := j.groups[c.Task.Group]
+			g.outputs[a] = out
+			j.noteOutput(ReceiptProcessed, c.Task, &acceptedAttempt{c.Worker, c.Attempt, out})
 			j.step(TaskDone{c.Task, c.Attempt})
+			if _, unwanted := g.outputs[a]; unwanted {
+				delete(g.outputs, a)
+				j.note(Receipt{Kind: ReceiptDuplicate, Task: c.Task, Attempt: c.Attempt, Node: c.Worker})
+			}
 		case errors.Is(err, ErrLost):
 			j.lose(c.Worker, deathIn(err))
 		case errors.As(err, &fatal):
 			j.step(TaskFatal{c.Task, c.Attempt, fatal.Death})
 		default:
+			j.note(Receipt{Kind: ReceiptFailed, Task: c.Task, Attempt: c.Attempt, Node: c.Worker, Reason: err.Error()})
 			j.step(TaskFailed{c.Task, c.Attempt, err.Error()})
 		}
 	})
@@ -230,11 +244,18 @@ type taskGroup struct {
 	accepted []*acceptedAttempt // by task; nil: not yet, or lost
 	err      error
 
-	fetched  []string // ids in the store, in order
-	complete bool     // everything was fetched
+	fetched  []fetchedPiece // in order
+	complete bool           // everything was fetched
 	closed   bool
 	cancel   context.CancelFunc
 	fetcher  sync.WaitGroup
+}
+
+// A fetchedPiece is in the store, and waits to be consumed.
+type fetchedPiece struct {
+	id   string
+	last bool // of its task
+	task int
 }
 
 type acceptedAttempt struct {
@@ -257,6 +278,13 @@ func (j *Job) Start(_ context.Context, tasks []engine.Task) (engine.Pieces, erro
 	}
 	j.groups = append(j.groups, g)
 	kept := g.recall()
+	for i := range tasks {
+		what := ReceiptDistributed
+		if i < kept {
+			what = ReceiptRecalled
+		}
+		j.note(Receipt{Kind: what, Task: TaskKey{g.number, i}})
+	}
 	j.step(TasksAdded{g.number, len(tasks), kept})
 	g.fetcher.Go(func() { g.fetch(ctx, kept) })
 	return g, nil
@@ -337,13 +365,15 @@ func (g *taskGroup) took(i int, a *acceptedAttempt, ids []string, err error) boo
 	var own *storeError
 	switch {
 	case err == nil:
-		g.fetched = append(g.fetched, ids...)
+		j.noteOutput(ReceiptReceived, TaskKey{g.number, i}, a)
+		g.add(i, ids)
 		j.step(Consumed{TaskKey{g.number, i}})
 	case errors.As(err, &own):
 		g.err = own.error
 		j.changed.Broadcast()
 	case g.accepted[i] == a:
 		g.accepted[i] = nil
+		j.note(Receipt{Kind: ReceiptLost, Task: TaskKey{g.number, i}, Attempt: a.number, Node: a.worker, Reason: err.Error()})
 		if errors.Is(err, ErrLost) {
 			j.lose(a.worker, deathIn(err))
 		} else {
@@ -373,6 +403,16 @@ func (g *taskGroup) Next(ctx context.Context) ([]byte, error) {
 	return piece, errors.Join(err, j.store.Delete(id))
 }
 
+// add lets the pieces of a task be consumed. The lock is held.
+func (g *taskGroup) add(task int, ids []string) {
+	for n, id := range ids {
+		g.fetched = append(g.fetched, fetchedPiece{id, n == len(ids)-1, task})
+	}
+	if len(ids) == 0 {
+		g.job.note(Receipt{Kind: ReceiptAggregated, Task: TaskKey{g.number, task}})
+	}
+}
+
 // pop waits for the next piece that was fetched.
 func (g *taskGroup) pop(ctx context.Context) (id string, err error) {
 	j := g.job
@@ -387,9 +427,13 @@ func (g *taskGroup) pop(ctx context.Context) (id string, err error) {
 	case g.err != nil:
 		return "", g.err
 	case len(g.fetched) > 0:
-		id, g.fetched = g.fetched[0], g.fetched[1:]
+		piece := g.fetched[0]
+		g.fetched = g.fetched[1:]
+		if piece.last {
+			j.note(Receipt{Kind: ReceiptAggregated, Task: TaskKey{g.number, piece.task}})
+		}
 		j.changed.Broadcast()
-		return id, nil
+		return piece.id, nil
 	case g.complete:
 		return "", io.EOF
 	}
@@ -410,8 +454,8 @@ func (g *taskGroup) Close() error {
 	if j.kept != nil {
 		return nil
 	}
-	for _, id := range fetched {
-		if err := j.store.Delete(id); err != nil {
+	for _, piece := range fetched {
+		if err := j.store.Delete(piece.id); err != nil {
 			return err
 		}
 	}

@@ -12,8 +12,11 @@ import (
 	"github.com/flowsh/flowsh/engine/kernel"
 )
 
-// mostKeptOutput is how many bytes of output a master keeps of a job.
+// mostKeptOutput is how many bytes of output a master keeps of a job, and of receipts.
 const mostKeptOutput = 1 << 30
+
+// errLogFull is what writing to a log returns that is as long as it may be.
+var errLogFull = fmt.Errorf("%w: a job that nobody waits for puts out more than %d bytes, which the master would have to keep: end the flow by .write()", kernel.ErrLimit, int64(mostKeptOutput))
 
 // A jobLog is a file with what a job says, in the frames in which its head said it. It has one writer, and readers who
 // follow it. It is safe for concurrent use.
@@ -63,7 +66,7 @@ func (l *jobLog) Write(data []byte) (int, error) {
 		}
 	}
 	if l.size+int64(len(data)) > mostKeptOutput {
-		return 0, fmt.Errorf("%w: a job that nobody waits for puts out more than %d bytes, which the master would have to keep: end the flow by .write()", kernel.ErrLimit, int64(mostKeptOutput))
+		return 0, errLogFull
 	}
 	n, err := l.file.Write(data)
 	l.size += int64(n)
@@ -92,6 +95,7 @@ type logReader struct {
 	cancel func() bool
 
 	ended bool // guarded by log.mu
+	sofar bool // what is to come is not waited for
 }
 
 // reader follows the log until ctx is done. It waits for the log to begin.
@@ -135,7 +139,7 @@ func (r *logReader) Read(p []byte) (int, error) {
 func (r *logReader) wait() (int64, error) {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
-	for r.log.size == r.at && !r.log.whole && !r.ended {
+	for r.log.size == r.at && !r.log.whole && !r.ended && !r.sofar {
 		r.log.changed.Wait()
 	}
 	if r.ended || r.log.size == r.at {

@@ -72,7 +72,7 @@ func (g *taskGroup) recall() int {
 		if !ok {
 			return i
 		}
-		g.fetched = append(g.fetched, ids...)
+		g.add(i, ids)
 	}
 	return len(g.tasks)
 }

@@ -19,11 +19,12 @@ import (
 
 // An entry is a job in the queue of a master that lives.
 type entry struct {
-	info *JobInfo
-	log  *jobLog                 // of a job that nobody waits for
-	out  *frames                 // where what the job says goes; nil: its client has not come back yet
-	stop context.CancelCauseFunc // of the attempt that runs; nil: none does
-	over chan struct{}           // closed when the job is over
+	info     *JobInfo
+	log      *jobLog // of a job that nobody waits for
+	receipts *jobLog
+	out      *frames                 // where what the job says goes; nil: its client has not come back yet
+	stop     context.CancelCauseFunc // of the attempt that runs; nil: none does
+	over     chan struct{}           // closed when the job is over
 }
 
 // claimTime is how long a job waits for its client after a restart of the master.
@@ -44,6 +45,10 @@ func (e *UnknownJobError) Error() string {
 
 func (m *Master) folder(id string) string { return filepath.Join(m.dir, "jobs", id) }
 
+func (m *Master) receipts(id string) *jobLog {
+	return newJobLog(m.Host, filepath.Join(m.folder(id), "receipts"))
+}
+
 // restore brings back the queue that an earlier master has left.
 func (m *Master) restore() error {
 	if err := m.Host.FS.MkdirAll(filepath.Join(m.dir, "jobs")); err != nil {
@@ -61,7 +66,7 @@ func (m *Master) restore() error {
 	}
 	m.journal = j
 	for _, info := range m.queue.jobs {
-		e := &entry{info: info, over: make(chan struct{})}
+		e := &entry{info: info, over: make(chan struct{}), receipts: m.receipts(info.ID)}
 		m.entries[info.ID] = e
 		if info.Detached {
 			e.log = newJobLog(m.Host, filepath.Join(m.folder(info.ID), "output"))
@@ -69,6 +74,7 @@ func (m *Master) restore() error {
 		switch {
 		case info.State.Over():
 			close(e.over)
+			e.receipts.complete()
 			if e.log != nil {
 				e.log.complete()
 			}
@@ -157,7 +163,7 @@ func (m *Master) add(s *Submit) (*entry, error) {
 	if err := m.record(jobRecord{Op: "submitted", Job: info, Number: number}); err != nil {
 		return nil, err
 	}
-	e := &entry{info: m.queue.find(info.ID), over: make(chan struct{})}
+	e := &entry{info: m.queue.find(info.ID), over: make(chan struct{}), receipts: m.receipts(info.ID)}
 	e.info.unclaimed = !s.Detached
 	if s.Detached {
 		e.log = newJobLog(m.Host, filepath.Join(m.folder(info.ID), "output"))
@@ -308,6 +314,7 @@ func (m *Master) end(e *entry, state JobState, status int, reason string) error 
 // settle lets go of a job that has said all. The lock is held.
 func (m *Master) settle(e *entry) error {
 	e.stop = nil
+	e.receipts.complete()
 	if e.log != nil {
 		e.log.complete()
 	}
@@ -407,7 +414,10 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	m.lead(e.info.ID, &head{control: control})
 	defer m.unlead(e.info.ID)
 	go func() { _ = s.Serve(ctx, m.connect) }() // until the head has gone
-	return forward(out, control, conn)
+	if err := e.receipts.begin(); err != nil {
+		return end, err
+	}
+	return forward(out, &frames{w: e.receipts}, control, conn)
 }
 
 // lead adds the head of a job, and tells it the workers that it can have. It is told of one that joins meanwhile
@@ -430,8 +440,8 @@ func (m *Master) unlead(id string) {
 	delete(m.heads, id)
 }
 
-// forward sends on what a head says, up to its last word.
-func forward(out *frames, control io.Reader, conn io.Closer) (end End, err error) {
+// forward sends on what a head says, up to its last word. Receipts are kept, as many as there is room for.
+func forward(out, receipts *frames, control io.Reader, conn io.Closer) (end End, err error) {
 	var buf []byte
 	for {
 		if buf, err = transport.ReadFrame(control, buf); err != nil || len(buf) == 0 {
@@ -442,6 +452,10 @@ func forward(out *frames, control io.Reader, conn io.Closer) (end End, err error
 				return end, headDied("", deathOf(conn))
 			}
 			return end, nil
+		}
+		if buf[0] == frameReceipt {
+			_ = receipts.forward(buf) // a job does not fail for want of them
+			continue
 		}
 		switch err := out.forward(buf); {
 		case errors.Is(err, kernel.ErrLimit):
@@ -483,6 +497,8 @@ func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r requ
 	switch r.Op {
 	case "attach":
 		return m.attach(ctx, e, client, out)
+	case "receipts":
+		return m.sendReceipts(ctx, e, out)
 	case "cancel":
 		m.mu.Lock()
 		over := e.info.State
@@ -541,6 +557,25 @@ func (m *Master) attach(ctx context.Context, e *entry, client io.Reader, out *fr
 		}
 		if len(buf) > 0 && buf[0] == frameEnd {
 			return nil
+		}
+	}
+}
+
+// sendReceipts gives a client the receipts of a job so far.
+func (m *Master) sendReceipts(ctx context.Context, e *entry, out *frames) error {
+	r, err := e.receipts.reader(ctx)
+	if err != nil {
+		return m.sorry(out, err)
+	}
+	defer r.Close()
+	r.sofar = true
+	var buf []byte
+	for {
+		if buf, err = transport.ReadFrame(r, buf); err != nil { // the end, or a receipt that is being written
+			return out.json(frameEnd, End{})
+		}
+		if err := out.forward(buf); err != nil {
+			return nil // the client has gone
 		}
 	}
 }

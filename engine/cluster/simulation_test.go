@@ -345,7 +345,7 @@ func (w *world) fetch(h *simulatedHead) {
 		g.accepted[h.next] = nil
 		w.step(h, OutputLost{key, a.number})
 	default:
-		g.fetched = append(g.fetched, ids...)
+		g.add(h.next, ids)
 		if kept := w.kept[h.job]; kept.whole == h.next {
 			kept.whole++
 		}
@@ -361,8 +361,8 @@ func (w *world) finish(h *simulatedHead) {
 		return
 	}
 	var all, want []byte
-	for i, id := range h.group.fetched {
-		data, err := w.kept[h.job].Get(id, nil)
+	for i, piece := range h.group.fetched {
+		data, err := w.kept[h.job].Get(piece.id, nil)
 		must(w.T, err)
 		all, want = append(all, data...), append(want, w.piece(h.job, i)...)
 	}

@@ -28,7 +28,7 @@ type welcome struct {
 
 // A request is the first message of a stream to a master or a worker.
 type request struct {
-	Op     string  `json:"op"` // submit, attach, jobs, cancel, retry, forget, nodes, drain; execute, death and drain, of a worker
+	Op     string  `json:"op"` // submit, attach, jobs, receipts, cancel, retry, forget, nodes, drain; execute, death and drain, of a worker
 	Submit *Submit `json:"submit,omitempty"`
 	Worker string  `json:"worker,omitempty"` // whom the stream is for
 	Job    string  `json:"job,omitempty"`
@@ -68,10 +68,11 @@ type order struct {
 
 // What stands in front of a frame from a head: what it is.
 const (
-	frameOutput byte = 'o' // bytes of the job's output
-	frameEvent  byte = 'e' // an event as JSON
-	frameEnd    byte = 'd' // an End as JSON, the last frame
-	frameJob    byte = 'j' // the JobInfo of what was submitted as JSON, the first frame
+	frameOutput  byte = 'o' // bytes of the job's output
+	frameEvent   byte = 'e' // an event as JSON
+	frameEnd     byte = 'd' // an End as JSON, the last frame
+	frameReceipt byte = 'r' // a Receipt as JSON
+	frameJob     byte = 'j' // the JobInfo of what was submitted as JSON, the first frame
 )
 
 // A wireEvent is an event as JSON.

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/flowsh/flowsh/engine/cluster"
+)
+
+// receiptsLine are the flags of receipts.
+type receiptsLine struct {
+	clientLine `embed:""`
+	Open       bool
+	Of         string
+}
+
+// receipts prints what became of a job's chunks: all of them, those that are open, or those of a node or chunk.
+func (c *cli) receipts(before, rest []string) error {
+	line := new(receiptsLine)
+	g := newGrammar(line)
+	flags, words := g.interspersed(before, rest)
+	if err := g.parse(flags); err != nil {
+		return err
+	}
+	if len(words) != 1 {
+		return usagef("of which job? flowsh receipts JOB; flowsh jobs lists them")
+	}
+	return c.toMaster(&line.clientLine, func(ctx context.Context, client *cluster.Client) error {
+		p := &receiptPrinter{out: c.host.Stdout, json: line.JSON, of: line.Of}
+		if line.Open {
+			p.open = &openChunks{}
+			if end, err := client.Receipts(ctx, words[0], p.open.note); err != nil || end.Status != statusDone {
+				return c.failed(end, err)
+			}
+		}
+		return c.failed(client.Receipts(ctx, words[0], p.print))
+	})
+}
+
+// failed is the error of an answer.
+func (c *cli) failed(end cluster.End, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.ended(end)
+}
+
+// openChunks knows which chunks are open; it takes a byte for each chunk.
+type openChunks struct{ stages map[[2]int][]byte }
+
+// parseChunk takes the name of a chunk apart.
+func parseChunk(name string) (stage [2]int, task int, ok bool) {
+	n, err := fmt.Sscanf(name, "%d.%d.%d", &stage[0], &stage[1], &task)
+	return stage, task, err == nil && n == 3 && task >= 0 && task < 1<<30
+}
+
+func (o *openChunks) note(r cluster.Receipt) error {
+	stage, task, ok := parseChunk(r.Chunk)
+	if !ok {
+		return nil
+	}
+	if o.stages == nil {
+		o.stages = map[[2]int][]byte{}
+	}
+	tasks := o.stages[stage]
+	if task >= len(tasks) {
+		tasks = append(tasks, make([]byte, task+1-len(tasks))...)
+		o.stages[stage] = tasks
+	}
+	tasks[task] = 1
+	if r.Ends() {
+		tasks[task] = 0
+	}
+	return nil
+}
+
+func (o *openChunks) has(name string) bool {
+	stage, task, ok := parseChunk(name)
+	return ok && task < len(o.stages[stage]) && o.stages[stage][task] == 1
+}
+
+// A receiptPrinter prints receipts as they come.
+type receiptPrinter struct {
+	out   io.Writer
+	json  bool
+	of    string      // a node or chunk; "": all
+	open  *openChunks // nil: all
+	began bool
+}
+
+func (p *receiptPrinter) print(r cluster.Receipt) error {
+	if p.of != "" && !slices.Contains([]string{r.Node, r.Chunk}, p.of) || p.open != nil && !p.open.has(r.Chunk) {
+		return nil
+	}
+	if p.json {
+		text, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		_, err = p.out.Write(append(text, '\n'))
+		return outputError(err)
+	}
+	const row = "%-12s  %-11s  %-10s  %7s  %-12s  %10s  %-16s  %s"
+	if !p.began {
+		p.began = true
+		if _, err := fmt.Fprintf(p.out, row+"\n", "TIME", "EVENT", "CHUNK", "ATTEMPT", "NODE", "BYTES", "HASH", "REASON"); err != nil {
+			return outputError(err)
+		}
+	}
+	attempt, size := "", ""
+	if r.Attempt > 0 {
+		attempt = fmt.Sprint(r.Attempt)
+	}
+	if r.Hash != "" {
+		size = fmt.Sprint(r.Bytes)
+	}
+	_, err := fmt.Fprintf(p.out, row+"\n", r.At.Format("15:04:05.000"), r.Kind, r.Chunk, attempt, r.Node, size, r.Hash, r.Reason)
+	return outputError(err)
+}

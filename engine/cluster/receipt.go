@@ -1,0 +1,59 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Receipt notes what became of a task's chunk at one place on its way.
+type Receipt struct {
+	At      time.Time `json:"at"`
+	Kind    string    `json:"event"`
+	Chunk   string    `json:"chunk"` // STEP.STAGE.TASK; the same for every attempt and in every run of the job
+	Attempt int       `json:"attempt,omitempty"`
+	Node    string    `json:"node,omitempty"`
+	Pieces  int       `json:"pieces,omitempty"`
+	Bytes   int64     `json:"bytes,omitempty"`
+	Hash    string    `json:"hash,omitempty"` // XXH3 of what it gave
+	Reason  string    `json:"reason,omitempty"`
+
+	Task TaskKey `json:"-"`
+}
+
+// The kinds of receipts, in the order in which a chunk meets them. A chunk that was distributed or recalled is open until
+// it is aggregated or dead.
+const (
+	ReceiptDistributed = "distributed" // it is to be done
+	ReceiptRecalled    = "recalled"    // an earlier head of the job had it done
+	ReceiptSent        = "sent"        // to a worker
+	ReceiptRetried     = "retried"     // sent once more
+	ReceiptFailed      = "failed"      // the worker's machine
+	ReceiptProcessed   = "processed"   // the worker has done it
+	ReceiptDuplicate   = "duplicate"   // and so had another
+	ReceiptReturned    = "returned"    // it counts: what it gave is fetched
+	ReceiptLost        = "lost"        // what it gave could not be fetched, or was corrupt
+	ReceiptReceived    = "received"    // what it gave is here, whole
+	ReceiptAggregated  = "aggregated"  // the job has read all of it
+	ReceiptDead        = "dead"        // nothing can do it
+)
+
+// Ends says that the chunk is not open any more.
+func (r *Receipt) Ends() bool { return r.Kind == ReceiptAggregated || r.Kind == ReceiptDead }
+
+// Event implements host.Event.
+func (Receipt) Event() string { return "receipt" }
+
+// note sends a receipt. The lock is held.
+func (j *Job) note(r Receipt) {
+	t := &j.groups[r.Task.Group].tasks[r.Task.Index]
+	r.At, r.Chunk = j.host.Clock.Now().UTC(), fmt.Sprintf("%d.%d.%d", t.Step, t.Stage, t.Task)
+	j.host.Send(r)
+}
+
+// noteOutput sends a receipt of what an attempt gave.
+func (j *Job) noteOutput(kind string, task TaskKey, a *acceptedAttempt) {
+	j.note(Receipt{
+		Kind: kind, Task: task, Attempt: a.number, Node: a.worker,
+		Pieces: a.output.Pieces, Bytes: a.output.Bytes, Hash: fmt.Sprintf("%016x", a.output.Hash),
+	})
+}
