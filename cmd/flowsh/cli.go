@@ -37,6 +37,7 @@ type runFlags struct {
 	DryRun    bool `short:"n"`
 	Timeout   period
 	Trace     string
+	Resume    bool
 }
 
 // loadFlags govern loading itself and so stand only before the script.

@@ -21,6 +21,14 @@ const maxScript = 16 << 20
 // run is the main path: it reads and loads the script, runs its job here, and says how it went. before are the
 // flags in front of the script; rest is the script (unless --expr gave it) and what follows it.
 func (c *cli) run(before, rest []string) error {
+	resumed, err := c.resumes(before, rest)
+	if err != nil {
+		return err
+	}
+	if resumed != nil {
+		defer resumed.unlock()
+		c.now = resumed.state.Now
+	}
 	job, line, err := c.load(before, rest)
 	if err != nil {
 		return err
@@ -33,6 +41,9 @@ func (c *cli) run(before, rest []string) error {
 		return err
 	}
 	defer limitCores(options.Cores)()
+	if resumed != nil {
+		return c.resume(resumed, job, options, line.Trace)
+	}
 	return c.execute(job.Program, options, line.Trace)
 }
 
