@@ -32,6 +32,7 @@ func (e *MaxErrorsError) Unwrap() error { return e.Last }
 
 // A deadLetterBox keeps an op's failed records, or those that came too late, in order, until the step commits.
 type deadLetterBox struct {
+	name   string // of the op
 	rules  *ErrorRules
 	seen   int64 // records that came to the op
 	posted int64
@@ -86,6 +87,7 @@ func (r *stepRun) show(box *deadLetterBox, n int64, print string) {
 	r.deadMu.Lock()
 	defer r.deadMu.Unlock()
 	box.dead += n
+	r.host.Send(DeadLetters{Op: box.name, Records: n})
 }
 
 func (b *deadLetterBox) flush() error {
@@ -126,7 +128,7 @@ func (r *stepRun) box(k boxKey) *deadLetterBox {
 	defer r.deadMu.Unlock()
 	box := r.dead[k]
 	if box == nil {
-		box = &deadLetterBox{rules: r.rules(k.op), kept: r.overflow(fmt.Sprintf("dead/%d", k.op))}
+		box = &deadLetterBox{name: r.opName(k.op), rules: r.rules(k.op), kept: r.overflow(fmt.Sprintf("dead/%d", k.op))}
 		if k.late {
 			box.rules = &ErrorRules{File: r.graph.Ops[k.op].Window.Late}
 			box.kept = r.overflow(fmt.Sprintf("late/%d", k.op))

@@ -40,6 +40,15 @@ type Worked struct {
 	Records int64 // of the unit; 0 for the rest
 }
 
+// DeadLetters says that records failed at an op, and that the job goes on without them.
+type DeadLetters struct {
+	Op      string
+	Records int64
+}
+
+// Event names the event for logs.
+func (DeadLetters) Event() string { return "dead_letters" }
+
 // Warning is something that the user should know although the job goes on.
 type Warning struct{ Text string }
 

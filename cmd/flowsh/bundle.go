@@ -56,7 +56,7 @@ func (c *cli) pack(before, rest []string) (*builtins.Job, *runLine, *bundle, err
 		}
 		return text, ok
 	}
-	packing := &cli{host: &h, console: c.console, loading: c.loading, now: b.Now}
+	packing := &cli{host: &h, console: c.console, loading: c.loading, now: b.Now, remote: true}
 	job, line, err := packing.load(before, rest)
 	c.console = packing.console
 	b.Stdin = stdin.Bytes()
@@ -77,12 +77,12 @@ func (c *cli) unpack(data []byte, out io.Writer) (job *builtins.Job, options eng
 		text, ok := b.Env[name]
 		return text, ok
 	}
-	loading := &cli{host: &h, console: newConsole(&h, messageFlags{Quiet: true}), loading: c.loading, now: b.Now}
+	loading := &cli{host: &h, console: newConsole(&h, messageFlags{Quiet: true}), loading: c.loading, now: b.Now, remote: true}
 	if b.Prompt != nil {
 		return loading.loadCall(b, out)
 	}
 	job, line, err := loading.load(b.Before, b.Rest)
-	c.console = loading.console
+	c.console, c.hooks = loading.console, loading.hooks
 	if err != nil {
 		return nil, options, nil, err
 	}

@@ -38,6 +38,7 @@ type runFlags struct {
 	Timeout   period
 	Trace     string
 	Resume    bool
+	Intercept []string `sep:"none"`
 }
 
 // loadFlags govern loading itself and so stand only before the script.

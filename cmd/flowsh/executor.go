@@ -15,6 +15,7 @@ import (
 	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/spill"
+	"go.starlark.net/starlark"
 )
 
 // executorLine are the flags with which an agent starts an executor.
@@ -79,8 +80,20 @@ func (c *cli) executor(flags []string) error {
 			options.Mark = note.write
 			return job.Program, options, nil
 		},
-		End: c.ending,
 	}
+	var hooks *interceptors
+	x.Begin = func(job string, emit func(host.Event)) {
+		hooks = newInterceptors(c.hooks, h.FS, emit)
+		hooks.tell("on_step_start", starlark.StringDict{"job": starlark.String(job)})
+	}
+	x.End = func(summary *engine.Summary, err error) cluster.End {
+		var warnings []message
+		for _, warning := range hooks.finish(c.host.Clock, summary, err) {
+			warnings = append(warnings, message{Event: "warning", Text: warning})
+		}
+		return c.ending(summary, err, warnings...)
+	}
+	h.Emit = func(e host.Event) { hooks.event(e) }
 	return x.Run(context.Background(), duplex{c.host.Stdin, c.host.Stdout})
 }
 
@@ -94,16 +107,13 @@ const mostLoadTime = 5 * time.Second
 const lastWord = "flowsh executor: "
 
 // ending words the end of a job for whoever submitted it.
-func (c *cli) ending(summary *engine.Summary, err error) cluster.End {
+func (c *cli) ending(summary *engine.Summary, err error, messages ...message) cluster.End {
 	end := cluster.End{Status: exitStatus(err)}
-	messages := []message{{Event: "summary"}}
 	switch {
 	case err == nil:
-		messages[0].Text = summary.Audit()
-	case isClosedOutput(err):
-		messages = nil
-	default:
-		messages = describe(err)
+		messages = append(messages, message{Event: "summary", Text: summary.Audit()})
+	case !isClosedOutput(err):
+		messages = append(messages, describe(err)...)
 	}
 	for _, m := range messages {
 		m.Status = end.Status

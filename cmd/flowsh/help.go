@@ -120,6 +120,7 @@ Run flags (before the script; after it too, unless the job has a flag of that na
   -n, --dry-run            open everything, show first records of each stage, write nothing
       --timeout DURATION   stop the job after so long (exit 4)
       --resume             keep what is done until the job is, and go on where a run of it that had --resume was killed
+      --intercept WHAT         watch the job: log, jsonl:FILE, webhook:URL, or a script with functions such as on_error(event)
       --trace FILE         write what each core did when, for chrome://tracing or ui.perfetto.dev
 Only before the script:
   -e, --expr FLOW          the job is this expression

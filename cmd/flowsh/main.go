@@ -27,6 +27,8 @@ type cli struct {
 	console *console
 	loading loadBounds
 	now     time.Time // at which the job began; zero: now
+	hooks   []interceptor
+	remote  bool // the job runs on a cluster
 }
 
 // loadBounds bound what a script may take while it loads; zero: what the command line says.

@@ -54,7 +54,7 @@ func TestResume(t *testing.T) {
 		t.Errorf("two at a time: %v %s", err, said)
 	}
 	time.Sleep(200 * time.Millisecond) // and a few more
-	_ = killed.Process.Kill()         // it may have ended
+	_ = killed.Process.Kill()          // it may have ended
 	_ = killed.Wait()
 
 	again, got, said := run(resumed...)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/host"
+	"go.starlark.net/starlark"
 )
 
 // maxScript is the longest script that is read.
@@ -66,7 +68,20 @@ func (c *cli) execute(program *engine.Program, options engine.Options, trace str
 		defer t.close(c.console)
 	}
 
+	hooks := newInterceptors(c.hooks, h.FS, progress.event)
+	if hooks != nil {
+		emit := h.Emit
+		h.Emit = func(e host.Event) {
+			emit(e)
+			hooks.event(e)
+		}
+		hooks.tell("on_step_start", starlark.StringDict{"job": starlark.String(program.Graph.Name)})
+	}
+
 	summary, err := engine.Run(ctx, program, options)
+	for _, warning := range hooks.finish(c.host.Clock, summary, err) {
+		c.console.warn(warning)
+	}
 	progress.finish()
 	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
 		return interrupted
@@ -114,7 +129,7 @@ func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
 	if c.loading.memory > 0 {
 		memory = min(memory, c.loading.memory)
 	}
-	job, err := builtins.Load(script.path, script.text, builtins.Options{
+	o := builtins.Options{
 		Host:       c.host,
 		Args:       args,
 		Now:        c.began(),
@@ -124,7 +139,8 @@ func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
 		RunFlags:   newGrammar(new(afterLine)).known,
 		EarlyFlags: newGrammar(new(loadFlags)).names(),
 		Expr:       line.Expr != nil,
-	})
+	}
+	job, err := builtins.Load(script.path, script.text, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -137,7 +153,10 @@ func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
 	for _, warning := range job.Warnings {
 		c.console.warn(warning)
 	}
-	return job, line, nil
+	if !job.Help {
+		c.hooks, err = c.loadHooks(line, job, o)
+	}
+	return job, line, err
 }
 
 // began is the time that a script sees.

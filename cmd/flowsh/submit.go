@@ -139,6 +139,8 @@ func (c *cli) ended(end cluster.End) error {
 		switch m.Event {
 		case "summary":
 			c.console.summary(m.Text)
+		case "warning":
+			c.console.warn(m.Text)
 		default:
 			c.console.say(red, m)
 		}

@@ -30,10 +30,13 @@ type End struct {
 // An Executor is the process that runs scripts: the head of a job, or a worker that does its tasks. It talks to its
 // agent through one connection and has no other. The agent ends it by closing that.
 type Executor struct {
-	Host *host.Host
+	Host *host.Host // its Emit hears, too, what the head of a job says
 	Load Loader
 	// Keep opens the store in which what tasks gave outlives the head of a job; nil: nothing does.
 	Keep func(dir string) (spill.Store, error)
+	// Begin is called before the head of a job runs it, with the job's name and with what takes events to whoever
+	// submitted it; nil: nobody wants to know.
+	Begin func(job string, emit func(host.Event))
 	// Die ends the process, because a function of the script cannot be stopped.
 	Die func(reason error)
 	// End words the end of a job.
@@ -129,7 +132,10 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	h := *x.Host
-	h.Stdout, h.Emit = out, out.event
+	h.Stdout, h.Emit = out, func(e host.Event) {
+		out.event(e)
+		x.Host.Send(e)
+	}
 	o.Host = &h
 	store := engine.NewStore(o)
 	defer func() { _ = store.Close() }() // the agent removes what is left
@@ -139,6 +145,9 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	}
 	if kept != nil {
 		defer func() { _ = kept.Close() }() // it survives the end of this process anyhow
+	}
+	if x.Begin != nil {
+		x.Begin(p.Graph.Name, out.event)
 	}
 	job := NewJob(&h, store, kept)
 	defer job.Close()

@@ -80,6 +80,18 @@ type WaitsForWorkers struct{ Tasks int }
 // Event implements host.Event.
 func (WaitsForWorkers) Event() string { return "waits" }
 
+// NodeJoined is the event that says that a job has one more worker, NodeLeft that it has lost one, and why.
+type (
+	NodeJoined struct{ Name string }
+	NodeLeft   struct{ Name, Reason string }
+)
+
+// Event implements host.Event.
+func (NodeJoined) Event() string { return "node_joined" }
+
+// Event implements host.Event.
+func (NodeLeft) Event() string { return "node_left" }
+
 const (
 	tickEvery  = time.Second
 	sayWaiting = 5 * time.Second
@@ -118,6 +130,7 @@ func (j *Job) Join(name string, slots int, w Worker) {
 		j.lose(name, Death{Cause: Lost, Reason: ErrLost.Error()})
 	}
 	j.workers[name] = &jobWorker{Worker: w, running: map[Attempt]context.CancelFunc{}}
+	j.host.Send(NodeJoined{name})
 	j.step(WorkerJoined{name, slots})
 }
 
@@ -144,6 +157,7 @@ func (j *Job) lose(name string, d Death) {
 			}
 		}
 	}
+	j.host.Send(NodeLeft{name, d.Reason})
 	j.step(WorkerLost{name, d})
 }
 
