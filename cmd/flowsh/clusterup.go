@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,10 +35,11 @@ func (c *cli) clusterDir() string {
 
 // A localCluster is the processes of a cluster on this machine.
 type localCluster struct {
-	Master    string `json:"master"`
-	Gossip    string `json:"gossip"` // of the master
-	Keys      string `json:"keys,omitempty"`
-	Processes []int  `json:"processes"`
+	Master    string   `json:"master"`
+	Gossip    string   `json:"gossip"` // of the master
+	Keys      string   `json:"keys,omitempty"`
+	Names     []string `json:"names"`
+	Processes []int    `json:"processes"`
 }
 
 const (
@@ -55,8 +57,11 @@ func (c *cli) cluster(before, rest []string) error {
 		return err
 	}
 	line.dir = c.clusterDir()
+	if len(words) == 2 && words[0] == "kill" {
+		return c.clusterKill(line, words[1])
+	}
 	if len(words) != 1 {
-		return usagef("write flowsh cluster up, down or status")
+		return usagef("write flowsh cluster up, down, status or kill NAME")
 	}
 	switch words[0] {
 	case "up":
@@ -66,7 +71,7 @@ func (c *cli) cluster(before, rest []string) error {
 	case "status":
 		return c.clusterStatus(line)
 	}
-	return usagef("cluster %s: there are up, down and status", words[0])
+	return usagef("cluster %s: there are up, down, status and kill NAME", words[0])
 }
 
 // readState finds the cluster that is up on this machine.
@@ -135,12 +140,50 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	if err != nil {
 		return errors.Join(err, state.kill())
 	}
+	if err := c.workersJoin(state, line.Workers); err != nil {
+		return fmt.Errorf("the workers do not come up, the logs in %s say why: %w; flowsh cluster down ends them", line.dir, err)
+	}
 	return c.print(fmt.Sprintf("A master and %s run on this machine.\n\n"+
 		"  flowsh submit JOB.star                     run a job on them\n"+
 		"  flowsh nodes                               list them\n"+
 		"  flowsh worker --join %s       add a worker\n"+
 		"  flowsh cluster down                        end them\n\n"+
 		"Elsewhere on this machine: export FLOWSH_MASTER=%s", counted(line.Workers, "worker"), state.Gossip, state.Master))
+}
+
+// workersJoin waits until the master has so many workers.
+func (c *cli) workersJoin(state *localCluster, n int) error {
+	client, err := c.connect(context.Background(), state.Master, state.Keys)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	const step = 10 * time.Millisecond
+	for waited := time.Duration(0); waited < comeUp; waited += step {
+		nodes, err := client.Nodes()
+		if err != nil || len(nodes) > n {
+			return err
+		}
+		<-c.host.Clock.After(step)
+	}
+	return errors.New("they have not joined")
+}
+
+// clusterKill ends a process of the cluster as kill -9 does, to see what becomes of its jobs.
+func (c *cli) clusterKill(line *clusterLine, name string) error {
+	state, err := readState(line.dir)
+	if err != nil {
+		return usagef("no cluster is up; flowsh cluster up starts one")
+	}
+	i := slices.Index(state.Names, name)
+	if i < 0 {
+		return usagef("the cluster has no %s; it has %s", name, strings.Join(state.Names, ", "))
+	}
+	p, err := os.FindProcess(state.Processes[i])
+	if err != nil {
+		return err
+	}
+	return p.Kill()
 }
 
 // grants are the flags that say what jobs may use: all files, unless the command line names folders, for whoever runs
@@ -179,7 +222,7 @@ func (c *cli) background(line *clusterLine, state *localCluster, name string, fl
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	state.Processes = append(state.Processes, cmd.Process.Pid)
+	state.Names, state.Processes = append(state.Names, name), append(state.Processes, cmd.Process.Pid)
 	return cmd.Process.Release()
 }
 

@@ -91,7 +91,7 @@ Commands:
   test [PATH...]       run the tests in files named *_test.star
   new NAME             make a folder with a job, its test and its data
   submit JOB           run a job on a cluster
-  cluster up|down|status  a cluster on this machine, to try things out
+  cluster up|down|status|kill  a cluster on this machine, to try things out
   master               start the master of a cluster
   worker --join ADDR   start a worker of it
   nodes                list the members of a cluster
@@ -210,9 +210,10 @@ Jobs begin in their order; --after names jobs that end before this one begins, w
 unless --anyway is given. With --detach the name of the job is printed, and it goes on without this process: flowsh jobs
 lists it, flowsh result prints what it puts out. A master that is killed goes on with its jobs when it is back.`,
 
-	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] [--allow-read DIR] [--allow-write DIR] | down | status
+	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] [--allow-read DIR] [--allow-write DIR] | down | status | kill NAME
 
-Starts a master and workers on this machine, as processes of their own, ends them, or lists them. -j and -m are for
+Starts a master and workers on this machine, as processes of their own, ends them, or lists them; kill ends one without
+warning, to see what becomes of jobs. -j and -m are for
 each worker; with --keys they talk encrypted. Jobs may use all files unless folders are named. A whole session:
 
   flowsh cluster up -n 3
