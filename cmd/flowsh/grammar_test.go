@@ -75,7 +75,6 @@ func TestParseRunLine(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for args, want := range map[string]string{
-		"--resume":          "unknown flag --resume",
 		"--master x":        "unknown flag --master",
 		"--format xml":      `"xml" is not a format: text, tsv, csv, jsonl, table or parquet`,
 		"--mem lots":        `"lots" is not a size`,
