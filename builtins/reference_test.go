@@ -36,6 +36,13 @@ func languageNames() []string {
 	for _, name := range stageNames {
 		names = append(names, "def "+name)
 	}
+	for _, method := range sessionMethodNames {
+		names = append(names, "flow."+method)
+	}
+	for _, hook := range HookNames {
+		names = append(names, "def "+hook)
+	}
+	names = append(names, "help")
 	names = slices.Concat(names, modifierNames, constantNames, []string{"job"})
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -179,6 +181,25 @@ func TestSessionJob(t *testing.T) {
 	p.Reset()
 	if _, err := p.Job(context.Background()); err == nil {
 		t.Error("nothing is a job")
+	}
+}
+
+// TestSpecifiedPrompts types what lang-spec.md shows at a prompt: lines that begin with "> ", each with what it shows.
+func TestSpecifiedPrompts(t *testing.T) {
+	text, err := os.ReadFile("../lang-spec.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)\n```prompt\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) == 0 {
+		t.Fatal("there are none")
+	}
+	for _, block := range blocks {
+		p := newTypist(t, nil)
+		for _, part := range strings.Split("\n"+block[1], "\n> ")[1:] {
+			typed, shown, _ := strings.Cut(part, "\n")
+			p.types(typed, strings.TrimSuffix(shown, "\n"))
+		}
 	}
 }
 

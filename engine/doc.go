@@ -77,6 +77,16 @@
 // follows it; a Master and WorkerAgents bring the head of a job together with executors on the workers, through which
 // bytes go that only the two understand. The head is this engine, unchanged.
 //
+// The master keeps its jobs in a queue (cluster/queue.go), a state machine whose records go through a journal
+// (cluster/journal.go) before they take effect. What was fetched from workers is kept by the name and the hash of its
+// task (cluster/kept.go) until the job has ended: a head that runs the job again, after the master or it was killed, takes
+// it from there. A run on one machine with --resume does the same with a worker in its own process. Receipts
+// (cluster/receipt.go) note every step of a task's way; the master keeps them beside the job.
+//
+// A prompt (builtins/session.go) is a script that grows: each part is run behind all parts before it, and a flow that is to
+// run is made a job. On a cluster the text itself is what travels, with what was collected so far, and the head comes to
+// the same call of the same flow.
+//
 // A task that has ended its executor is done with care in one of its own (care.go, cluster/quarantine.go): every call of
 // a function is noted in a file before it is made, so that the last note names the record. If the record alone ends one
 // more executor, it fails like any other, with a message or as a dead letter, and the task is done without it.

@@ -90,7 +90,7 @@ func specExamples(t *testing.T, blocks []specBlock) []*specExample {
 			last.failed = &b
 		case "wrote":
 			last.wrote = append(last.wrote, b)
-		case "hashes", "text":
+		case "hashes", "text", "prompt":
 		default:
 			t.Fatalf("line %d: unknown kind of block: %q", b.line, b.kind)
 		}
