@@ -1,11 +1,17 @@
 package builtins_test
 
 import (
+	"bytes"
+	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/host"
 )
 
 // A countingReader says how much of an endless text was read.
@@ -51,6 +57,47 @@ job = n.map(lambda x: x + 1, max_demand = 10, min_demand = 9).partition(lambda x
 		nil, "", "0\t100\n1\t100\n2\t100\n", "")
 	everywhere(t, `job = lines("in.txt", max_demand = 2).summarize(n = agg.count(), max_demand = 2).write("-", format = "jsonl")`,
 		map[string]string{"in.txt": strings.Repeat("x\n", 5000)}, "", "{\"n\":5000}\n", "")
+}
+
+// TestLingerOnSlowInput gives a job its lines from time to time. How long a block waits for more shows in when records
+// come out, and in nothing else. It runs on one core: a second one would wait for the input at a mutex, for which the clock
+// of synctest does not go on.
+func TestLingerOnSlowInput(t *testing.T) {
+	for linger, want := range map[string]string{"0s": "1 1 1 1", "30s": "2 2", "2m": "4"} {
+		synctest.Test(t, func(t *testing.T) {
+			r, in := io.Pipe()
+			out := new(bursts)
+			w := newWorld(t, nil, "")
+			w.Stdin, w.Stdout, w.Clock = r, out, host.New().Clock
+			go func() {
+				for _, line := range []string{"a b\n", "b\n", "c a\n", "d\n"} {
+					_, _ = io.WriteString(in, line)
+					time.Sleep(20 * time.Second)
+				}
+				in.Close()
+			}()
+			if _, err := w.run(fmt.Sprintf(`job = lines(linger = %q).map(lambda l: l.upper())`, linger), engine.Options{Cores: 1}); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.text.String(); got != "A B\nB\nC A\nD\n" {
+				t.Errorf("linger %s: got %q", linger, got)
+			}
+			if got := strings.Join(out.lines, " "); got != want {
+				t.Errorf("linger %s: lines came out as %s, want %s", linger, got, want)
+			}
+		})
+	}
+}
+
+// bursts notes how many lines each write had.
+type bursts struct {
+	text  strings.Builder
+	lines []string
+}
+
+func (b *bursts) Write(p []byte) (int, error) {
+	b.lines = append(b.lines, fmt.Sprint(bytes.Count(p, []byte("\n"))))
+	return b.text.Write(p)
 }
 
 func TestDemandOfMany(t *testing.T) {

@@ -54,7 +54,7 @@ func TestSummarizeErrors(t *testing.T) {
 	files := map[string]string{"n.txt": "1\n2\nx\n4\ny\n"}
 	for _, c := range []struct{ name, script, want string }{
 		{"a function that fails", `job = lines("n.txt").summarize(total = agg.sum(int))`, `summarize: int: invalid literal.*\n  record: "x"\n  from:   n.txt, byte 4`},
-		{"a value of the wrong type", `job = lines("n.txt").summarize(n = agg.count(), total = agg.sum())`, `job.star:1:\d+: summarize: total: want int or float, got string\n  from:   n.txt, byte 0`},
+		{"a value of the wrong type", `job = lines("n.txt").summarize(n = agg.count(), total = agg.sum())`, `job.star:1:\d+: summarize: total: want int or float, got string\n  record: "1"\n  from:   n.txt, byte 0`},
 		{"the first of two parts", `job = from_enumerable([1, [2], "x"]).summarize(total = agg.mean(), all = agg.set(lambda x: x))`, `summarize: total: want int or float, got list`},
 		{"a list in a set", `job = from_enumerable([1, [2]]).summarize(all = agg.set())`, `summarize: all: .*tuple`},
 		{"values that do not compare", `job = from_enumerable([1, 2, "x"]).summarize(best = agg.top(1))`, `summarize: best: string does not compare with number`},

@@ -149,7 +149,7 @@ func (o *operator) call(thread *starlark.Thread, fn *starlark.Builtin, args star
 	if err != nil {
 		return nil, err
 	}
-	kwargs, demand, err := takeDemand(o.name, o.kind == engine.OpSource, kwargs)
+	kwargs, pace, err := takePacing(o.name, o.kind == engine.OpSource, kwargs)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (o *operator) call(thread *starlark.Thread, fn *starlark.Builtin, args star
 	if err != nil {
 		return nil, err
 	}
-	f.op.Demand = demand
+	pace.apply(f)
 	return f, nil
 }
 

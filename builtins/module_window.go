@@ -20,6 +20,7 @@ type windowing struct {
 	lateness *time.Duration // how much older than those before it a record may be; nil: as much as it likes
 	late     string         // "include", or the file for records that are too old; "" without a lateness
 	fill     bool           // windows without records come out too
+	idle     time.Duration  // how long windows wait for a source that gives nothing; 0: for ever
 }
 
 var windows = module("windows", map[string]function{
@@ -41,13 +42,13 @@ const (
 func newTimeWindows(kind, size string) function {
 	return func(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 		w := &windowing{kind: kind}
-		var lateness starlark.Value
+		var lateness, idle starlark.Value
 		own, every := span{}, span{}
 		params := []any{size, &own}
 		if kind == "sliding" {
 			params = append(params, "every", &every)
 		}
-		params = append(params, "time?", &w.time, "lateness?", &lateness, "late?", &w.late)
+		params = append(params, "time?", &w.time, "lateness?", &lateness, "late?", &w.late, "idle?", &idle)
 		if kind != "session" {
 			params = append(params, "fill?", &w.fill)
 		}
@@ -55,7 +56,7 @@ func newTimeWindows(kind, size string) function {
 			return nil, err
 		}
 		w.size, w.every = own.Duration, every.Duration
-		err := w.allow(lateness)
+		err := w.allow(lateness, idle)
 		if err == nil {
 			err = w.check(size)
 		}
@@ -67,18 +68,28 @@ func newTimeWindows(kind, size string) function {
 	}
 }
 
-// allow sets the lateness.
-func (w *windowing) allow(v starlark.Value) error {
-	if v == nil || v == starlark.None {
+// allow sets how late records and silent sources may be.
+func (w *windowing) allow(lateness, idle starlark.Value) error {
+	var s span
+	if given(lateness) {
+		if err := s.Unpack(lateness); err != nil {
+			return fmt.Errorf("lateness: %w", err)
+		}
+		w.lateness = &s.Duration
+	}
+	if !given(idle) {
 		return nil
 	}
-	var s span
-	if err := s.Unpack(v); err != nil {
-		return fmt.Errorf("lateness: %w", err)
+	var d span
+	if err := d.Unpack(idle); err != nil {
+		return fmt.Errorf("idle: %w", err)
 	}
-	w.lateness = &s.Duration
-	return nil
+	w.idle = d.Duration
+	return checkSpan("idle", w.idle)
 }
+
+// given reports whether an argument that may be left out is there.
+func given(v starlark.Value) bool { return v != nil && v != starlark.None }
 
 func (w *windowing) check(size string) error {
 	if err := checkSpan(size, w.size); err != nil {
@@ -150,7 +161,7 @@ func newPeriodicWindows(_ *starlark.Thread, b *starlark.Builtin, args starlark.T
 // lateOrNot words the error about arguments that only windows of time have.
 func lateOrNot(b *starlark.Builtin, kwargs []starlark.Tuple, err error) error {
 	for _, kw := range kwargs {
-		if name := string(kw[0].(starlark.String)); name == "lateness" || name == "late" || name == "time" {
+		if name := string(kw[0].(starlark.String)); name == "lateness" || name == "late" || name == "time" || name == "idle" {
 			return fmt.Errorf("%s has no %s: its records have no time, so none is late; windows.fixed, sliding and session have it", b.Name(), name)
 		}
 	}
@@ -196,6 +207,9 @@ func (w *windowing) String() string {
 	}
 	if w.fill {
 		args = append(args, "fill=True")
+	}
+	if w.idle != 0 {
+		args = append(args, fmt.Sprintf("idle=%q", w.idle.String()))
 	}
 	if w.kind == "periodic" {
 		args = append(args, "nondeterministic=True")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 	"sync"
@@ -184,4 +185,22 @@ func (w *world) stops(ctx context.Context, t *testing.T, script string) {
 		t.Errorf("got %v", err)
 	}
 	w.leavesNothing(t)
+}
+
+// A reducer's failure is said while the input is still open: the next record may never come.
+func TestFailureBeforeTheInputEnds(t *testing.T) {
+	for script, want := range map[string]string{
+		`job = jsonl().reduce(0, lambda n, r: n + r["a"], by = "c")`:                                                       `key "a" not in dict`,
+		`job = jsonl().window(windows.fixed("1s", time = "c")).reduce([], lambda all, r: all + [r["a"]]).map(lambda a: a)`: `key "a" not in dict`,
+		`job = jsonl().window(windows.count(2)).sum("a")`:                                                                  `record has no field "a"`,
+	} {
+		r, in := io.Pipe()
+		w := newWorld(t, nil, "")
+		w.Stdin = r
+		go func() { _, _ = io.WriteString(in, "{\"a\": 1, \"c\": 2}\n{\"c\": 1}\n") }()
+		if err := w.runUnder(t.Context(), script, engine.Options{Cores: 2}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %s", script, err, want)
+		}
+		in.Close()
+	}
 }

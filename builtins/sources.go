@@ -139,7 +139,7 @@ func fromEnumerable(thread *starlark.Thread, fn *starlark.Builtin, args starlark
 	if err != nil {
 		return nil, err
 	}
-	kwargs, demand, err := takeDemand(fn.Name(), true, kwargs)
+	kwargs, pace, err := takePacing(fn.Name(), true, kwargs)
 	if err != nil {
 		return nil, err
 	}
@@ -150,19 +150,19 @@ func fromEnumerable(thread *starlark.Thread, fn *starlark.Builtin, args starlark
 	if given[0] == nil {
 		return nil, mistake("lines() reads the files on the command line", "%s needs an iterable or a flow", fn.Name())
 	}
-	return u.enumerableOn(demand, thread.CallFrame(1).Pos.String(), given[0])
+	return u.enumerableOn(pace, thread.CallFrame(1).Pos.String(), given[0])
 }
 
-// enumerableOn is enumerable with a demand, which a flow that is returned unchanged cannot take.
-func (u *unit) enumerableOn(demand *engine.Demand, at string, v starlark.Value) (*Flow, error) {
+// enumerableOn is enumerable with a pacing, which a flow that is returned unchanged cannot take.
+func (u *unit) enumerableOn(pace pacing, at string, v starlark.Value) (*Flow, error) {
 	f, err := u.enumerable(at, v)
-	if err != nil || demand == nil {
+	if err != nil || pace == (pacing{}) {
 		return f, err
 	}
 	if _, ok := v.(*Flow); ok {
-		return nil, mistake("give it where the flow begins", "a flow that is made already takes no max_demand")
+		return nil, mistake("give it where the flow begins", "a flow that is made already takes no max_demand and no linger")
 	}
-	f.op.Demand = demand
+	pace.apply(f)
 	return f, nil
 }
 
@@ -204,7 +204,7 @@ func fromEnumerables(thread *starlark.Thread, fn *starlark.Builtin, args starlar
 	if err != nil {
 		return nil, err
 	}
-	kwargs, demand, err := takeDemand(fn.Name(), true, kwargs)
+	kwargs, pace, err := takePacing(fn.Name(), true, kwargs)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +219,7 @@ func fromEnumerables(thread *starlark.Thread, fn *starlark.Builtin, args starlar
 	at := thread.CallFrame(1).Pos
 	var flows []starlark.Value
 	for v := range starlark.Elements(list) {
-		f, err := u.enumerableOn(demand, at.String(), v)
+		f, err := u.enumerableOn(pace, at.String(), v)
 		if err != nil {
 			return nil, err
 		}

@@ -380,6 +380,7 @@ func (g *groupEnd) fold(b int, r *routed) {
 	}
 	if g.failures[b] = g.groups.Add(b, &r.Routed); g.failures[b] != nil {
 		g.broken.Store(true)
+		g.stage.halt() // the next record may be long in coming
 		return
 	}
 	g.ledger.folded.Add(int64(r.Len(b)))
@@ -544,6 +545,8 @@ func (g *groupEnd) located(err error) error {
 	}
 	if e.Record != "" {
 		g.stage.showWhole(e, r.Ordinal)
+	} else {
+		g.stage.showRecord(e, r.Ordinal)
 	}
 	return e
 }

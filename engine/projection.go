@@ -76,12 +76,26 @@ func (s *stageRun) showWhole(e *kernel.ScriptError, o chunk.Ordinal) {
 	}
 }
 
-// reread reads the record at a position of the source once more. It is nil if it is not there any more.
+// showRecord shows the record of an error that is not that of a function, if it is still as it was read.
+func (s *stageRun) showRecord(e *kernel.ScriptError, o chunk.Ordinal) {
+	if s.source == nil || !s.chain.Keeps() {
+		return
+	}
+	if v := s.reread(o.Position); v != nil {
+		e.Show(v)
+	}
+}
+
+// reread reads the record at a position of the source once more. It is nil if it is not there any more, as what came
+// from a pipe is not.
 func (s *stageRun) reread(position uint64) starlark.Value {
 	at := int64(position & (1<<chunk.PositionBits - 1))
 	for _, split := range s.splits {
 		if split.Input != int(position>>chunk.PositionBits) || at < split.Start || split.End >= 0 && at >= split.End {
 			continue
+		}
+		if piped := split.End < 0 && split.Size == 0; piped {
+			return nil
 		}
 		r, err := s.source.Open(context.Background(), []connector.Split{split})
 		if err != nil {
@@ -101,7 +115,7 @@ func (s *stageRun) find(r connector.Reader, position uint64) starlark.Value {
 		if err != nil || b.Base > position {
 			return nil
 		}
-		if position >= b.Base+uint64(len(b.Data)) {
+		if position >= b.Base+uint64(max(len(b.Data), b.Values.N)) {
 			continue
 		}
 		skip := func(*connector.RecordError) error { return nil }

@@ -73,6 +73,7 @@ type stageRun struct {
 
 	intake  sync.Mutex // guards feed, issued
 	issued  int64
+	halt    func()       // ends the reading: the end has failed behind its deliver, and settle says why
 	records atomic.Int64 // that the stage read
 	bytes   atomic.Int64 // input bytes as they stand on disk
 	total   int64        // of the input, 0 if not known
@@ -142,6 +143,7 @@ func (s *stageRun) units(ctx context.Context) error {
 	defer stop()
 	reading, quit := context.WithCancelCause(ctx)
 	defer quit(nil)
+	s.halt = func() { quit(errHalted) }
 	s.whenUnwanted(func() { quit(errStopped) })
 	errs := make([]error, s.run.cores)
 	var workers sync.WaitGroup
@@ -164,6 +166,9 @@ func (s *stageRun) units(ctx context.Context) error {
 	}
 	return nil
 }
+
+// errHalted is how the input of a stage ends whose end has failed; nobody sees it.
+var errHalted = errors.New("the end of the stage has failed")
 
 // whenUnwanted calls f once no stage reads this one any more. A stage that writes is always wanted.
 func (s *stageRun) whenUnwanted(f func()) {

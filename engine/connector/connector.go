@@ -8,6 +8,7 @@ package connector
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 )
@@ -112,6 +113,8 @@ type SourceSpec struct {
 	Delimiter string   `json:"delimiter,omitempty"`
 	Ragged    string   `json:"ragged,omitempty"` // error (default), pad or skip
 	MaxRecord int64    `json:"max_record,omitempty"`
+	// Linger is how long what came from stdin or a pipe waits for more to make up a block; 0: it is handed on as it comes.
+	Linger time.Duration `json:"linger,omitempty"`
 
 	// For tests: sizes of splits and blocks in bytes, 0 for the real ones.
 	SplitSize int64 `json:"-"`

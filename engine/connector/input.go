@@ -52,8 +52,8 @@ func (c *counter) remember(p []byte) {
 func (s *fileSource) openInput(ctx context.Context, split *Split) (*input, error) {
 	in := &input{known: s.file(split.File)}
 	if split.File == stdin {
-		in.raw.from = newInterruptible(ctx, s.host.Stdin)
-	} else if err := in.open(ctx, s.host.FS); err != nil {
+		in.raw.from = newInterruptible(ctx, s.host.Stdin, s.host.Clock, s.spec.Linger)
+	} else if err := in.open(ctx, s); err != nil {
 		return nil, err
 	}
 	if split.End >= 0 {
@@ -70,8 +70,8 @@ func (s *fileSource) openInput(ctx context.Context, split *Split) (*input, error
 	return in, nil
 }
 
-func (in *input) open(ctx context.Context, files host.FS) error {
-	file, err := files.Open(in.known.path)
+func (in *input) open(ctx context.Context, s *fileSource) error {
+	file, err := s.host.FS.Open(in.known.path)
 	if err != nil {
 		return in.whole(cause(err))
 	}
@@ -85,7 +85,7 @@ func (in *input) open(ctx context.Context, files host.FS) error {
 		return in.whole(cause(err))
 	}
 	if !info.Mode().IsRegular() {
-		in.raw.from = newInterruptible(ctx, file)
+		in.raw.from = newInterruptible(ctx, file, s.host.Clock, s.spec.Linger)
 	}
 	return nil
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/flowsh/flowsh/engine/host"
 )
@@ -37,13 +40,47 @@ func TestStdinGivenUpBeforeAnythingCame(t *testing.T) {
 	}
 }
 
+// TestLinger writes to a pipe from time to time: what comes within the linger is one block.
+func TestLinger(t *testing.T) {
+	for linger, want := range map[time.Duration][]string{
+		0:                      {"a\n", "b\n", "c\n", "d\n", "e"},
+		100 * time.Millisecond: {"a\nb\n", "c\nd\n", "e"},
+		time.Hour:              {"a\nb\nc\nd\n", "e"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r, _, _, in := openPipe(t, SourceSpec{Format: "lines", Paths: []string{"-"}, Linger: linger})
+			go func() {
+				for _, text := range []string{"a\n", "b\n", "c\n", "d\n", "e"} {
+					_, _ = io.WriteString(in, text)
+					time.Sleep(60 * time.Millisecond)
+				}
+				in.Close()
+			}()
+			var got []string
+			for {
+				b, err := r.Next()
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, string(b.Data))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("linger %v: got %q, want %q", linger, got, want)
+			}
+		})
+	}
+}
+
 // openPipe opens a source of which stdin is a pipe that the test writes to.
-func openPipe(t *testing.T, spec SourceSpec) (Reader, context.Context, context.CancelCauseFunc, io.Writer) {
+func openPipe(t *testing.T, spec SourceSpec) (Reader, context.Context, context.CancelCauseFunc, io.WriteCloser) {
 	t.Helper()
 	out, in := io.Pipe()
 	t.Cleanup(func() { in.Close() })
 	h := host.NewMemory()
-	h.Stdin = out
+	h.Stdin, h.Clock = out, host.New().Clock
 	s, err := NewSource(spec, h)
 	if err != nil {
 		t.Fatal(err)

@@ -56,7 +56,10 @@ func Members(readers []Reader) (keys []string, ok bool) {
 }
 
 // Passes reports whether records leave the chain as they came.
-func (c *Chain) Passes() bool { return !c.Discard && c.changes() < 0 }
+func (c *Chain) Passes() bool { return !c.Discard && c.Keeps() }
+
+// Keeps reports whether no step makes other records, even if they do not leave the chain.
+func (c *Chain) Keeps() bool { return c.changes() < 0 }
 
 // changes is the first step whose function makes other records, -1 if there is none.
 func (c *Chain) changes() int {
