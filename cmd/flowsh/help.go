@@ -100,7 +100,10 @@ Commands:
   jobs [JOB...]        list the jobs of a cluster
   result JOB           print what a job puts out, and end as it does
   receipts JOB         print what became of each chunk of a job
+  logs [-f] JOB        print what a job has said: print(), warnings, how it ended
   cancel JOB           end a job
+  pause                let no more jobs begin
+  resume               let jobs begin again
   retry JOB            submit a job again
   forget JOB           remove a job that has ended
   keygen DIR           make the keys of a cluster
@@ -221,7 +224,7 @@ each worker; with --keys they talk encrypted. Jobs may use all files unless fold
   flowsh nodes
   flowsh cluster down`,
 
-	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--announce FILE] [--state DIR] [--config FILE]
+	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--admin HOST:PORT] [--announce FILE] [--state DIR] [--config FILE]
 
 Starts the master of a cluster, at 127.0.0.1:7420 unless --listen says otherwise. Off loopback it needs keys. It says
 at which address it gossips: that is what others join. Jobs write only below the folders of --allow-write, which may be
@@ -231,7 +234,7 @@ gave, so that a master that was killed goes on where it was when it is started a
 
 ` + nodeSession,
 
-	"worker": `flowsh worker --join HOST:PORT[,HOST:PORT...] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--config FILE]
+	"worker": `flowsh worker --join HOST:PORT[,HOST:PORT...] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--admin HOST:PORT] [--config FILE]
 
 Starts a worker, which does tasks of the jobs that a master runs. --join names where members of the cluster gossip,
 any of them: the worker finds the master through them. It may come and go while jobs run. Jobs read only below the
@@ -258,6 +261,20 @@ processed there, returned (it counts, and what it gave is fetched), received who
 retried, failed, lost, duplicate and dead say what went wrong, and recalled that an earlier run of the job had it done.
 A chunk is named STEP.STAGE.TASK. --open leaves out chunks that were aggregated, --of those of other nodes or chunks;
 --json prints an object for each. Receipts are kept as long as the job is listed, and those of its last run only.`,
+
+	"logs": `flowsh logs [-f] [--master HOST:PORT] [--keys DIR] [--json] JOB
+
+Prints on stdout what a job has said so far: what its functions print, warnings, and how it ended. -f waits for more until
+it ends. Logs are kept as long as the job is listed, and those of its last run only.`,
+
+	"pause": `flowsh pause [--master HOST:PORT] [--keys DIR]
+
+Lets no more jobs of the queue begin, until flowsh resume. Jobs that run go on. A master that is started again is still
+paused.`,
+
+	"resume": `flowsh resume [--master HOST:PORT] [--keys DIR]
+
+Lets jobs of the queue begin again, after flowsh pause.`,
 
 	"cancel": `flowsh cancel [--master HOST:PORT] [--keys DIR] JOB
 
@@ -313,7 +330,8 @@ man page: flowsh help --man > flowsh.1`,
 // nodeSettings says where else the flags of a node can stand.
 const nodeSettings = `Flags can also stand in the environment, --allow-read as FLOWSH_ALLOW_READ, and in the file of
 --config or FLOWSH_CONFIG: TOML whose keys are their names, for one role in the table [master] or [worker]. The command
-line counts before the environment, and that before the file. A whole cluster:`
+line counts before the environment, and that before the file. --admin serves metrics, in Prometheus' form, at /metrics and
+profiles at /debug/pprof/, to this machine alone. A whole cluster:`
 
 // nodeSession is a session on several machines.
 const nodeSession = `  flowsh keygen keys                                          once; then copy the files that each node needs

@@ -153,3 +153,54 @@ func (c *cli) retry(before, rest []string) error {
 		return c.print(job.ID)
 	})
 }
+
+// pause lets no more jobs begin.
+func (c *cli) pause(before, rest []string) error {
+	return c.ofQueue("pause", before, rest, (*cluster.Client).Pause)
+}
+
+// resumeQueue lets jobs begin again.
+func (c *cli) resumeQueue(before, rest []string) error {
+	return c.ofQueue("resume", before, rest, (*cluster.Client).Resume)
+}
+
+func (c *cli) ofQueue(command string, before, rest []string, do func(*cluster.Client, context.Context) (cluster.End, error)) error {
+	return c.asClient(before, rest, func(ctx context.Context, client *cluster.Client, words []string) error {
+		if len(words) > 0 {
+			return usagef("flowsh %s is of all jobs that wait; flowsh cancel JOB ends one", command)
+		}
+		return c.failed(do(client, ctx))
+	})
+}
+
+// logsLine are the flags of logs.
+type logsLine struct {
+	clientLine `embed:""`
+	Follow     bool `short:"f"`
+}
+
+// logs prints what a job has said to people.
+func (c *cli) logs(before, rest []string) error {
+	line := new(logsLine)
+	g := newGrammar(line)
+	flags, words := g.interspersed(before, rest)
+	if err := g.parse(flags); err != nil {
+		return err
+	}
+	if len(words) != 1 {
+		return usagef("of which job? flowsh logs JOB; flowsh jobs lists them")
+	}
+	return c.toMaster(&line.clientLine, func(ctx context.Context, client *cluster.Client) error {
+		console := *c.host
+		console.Stderr = c.host.Stdout
+		p := &progress{console: newConsole(&console, line.messageFlags)}
+		job, end, err := client.Log(ctx, words[0], line.Follow, func(e host.Event) { c.clusterEvent(p, e) })
+		if err != nil {
+			return err
+		}
+		if job.ID == "" {
+			return c.ended(end)
+		}
+		return (&cli{host: &console, console: p.console}).ended(cluster.End{Messages: end.Messages})
+	})
+}

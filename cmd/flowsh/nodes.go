@@ -38,6 +38,7 @@ type nodeFlags struct {
 	Cores  coreCount `short:"j"`
 	Mem    budget    `short:"m"`   // of the node, for all jobs
 	Jobs   int       `default:"2"` // at a time: they share the memory
+	Admin  string    // loopback address of metrics and profiles; "": none
 	Config string    // TOML file with more of these flags
 	// Folders that jobs may use.
 	AllowRead, AllowWrite []string `sep:"none"`
@@ -64,6 +65,9 @@ type clientLine struct {
 
 // agent makes what masters and workers have in common.
 func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent cluster.Agent, end func(), err error) {
+	if f.Admin != "" && !transport.Loopback(f.Admin) {
+		return agent, nil, usagef("--admin %s: only loopback, such as 127.0.0.1:7422: whoever reaches it sees all that the node does", f.Admin)
+	}
 	credentials, err := c.credentials(f.Keys, role)
 	if err != nil {
 		return agent, nil, err
@@ -174,6 +178,11 @@ func (c *cli) master(before, rest []string) error {
 	if err != nil {
 		return err
 	}
+	endAdmin, err := c.admin(line.Admin, m.Metrics)
+	if err != nil {
+		return err
+	}
+	defer endAdmin()
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
 	return m.Serve(ctx, listener)
@@ -243,6 +252,11 @@ func (c *cli) worker(before, rest []string) error {
 	signalled, stop := interruptibleWithin(drainTime, c.host.Clock, os.Exit)
 	defer stop()
 	w := &cluster.WorkerAgent{Agent: agent, Slots: 1, Master: func(context.Context) (string, error) { return masterOf(members) }}
+	endAdmin, err := c.admin(line.Admin, w.Metrics)
+	if err != nil {
+		return err
+	}
+	defer endAdmin()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	defer context.AfterFunc(signalled, func() {

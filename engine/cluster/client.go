@@ -100,6 +100,16 @@ func (c *Client) Cancel(ctx context.Context, id string) (End, error) {
 	return c.ask(ctx, request{Op: "cancel", Job: id}, new(JobInfo))
 }
 
+// Pause lets no more jobs of the queue begin, Resume lets them begin again. Jobs that run go on.
+func (c *Client) Pause(ctx context.Context) (End, error) {
+	return c.ask(ctx, request{Op: "pause"}, new(JobInfo))
+}
+
+// Resume: see Pause.
+func (c *Client) Resume(ctx context.Context) (End, error) {
+	return c.ask(ctx, request{Op: "resume"}, new(JobInfo))
+}
+
 // Forget: see Cancel.
 func (c *Client) Forget(ctx context.Context, id string) (End, error) {
 	return c.ask(ctx, request{Op: "forget", Job: id}, new(JobInfo))
@@ -115,6 +125,17 @@ func (c *Client) Retry(ctx context.Context, id string) (job JobInfo, end End, er
 func (c *Client) Receipts(ctx context.Context, id string, each func(Receipt) error) (End, error) {
 	k := &conversation{client: c, out: io.Discard, job: new(JobInfo), emit: func(host.Event) {}, receipt: each}
 	return k.hold(ctx, request{Op: "receipts", Job: id})
+}
+
+// Log gives emit what a job has said to people so far, or if follow is true, until it ends. The End is the job's, if that
+// has ended, or the master's if it has no such job, which the empty JobInfo shows.
+func (c *Client) Log(ctx context.Context, id string, follow bool, emit func(host.Event)) (job JobInfo, end End, err error) {
+	op := "logs"
+	if follow {
+		op = "follow"
+	}
+	end, err = (&conversation{client: c, out: io.Discard, job: &job, emit: emit}).hold(ctx, request{Op: op, Job: id})
+	return job, end, err
 }
 
 func (c *Client) ask(ctx context.Context, r request, job *JobInfo) (End, error) {

@@ -24,6 +24,7 @@ type Master struct {
 	word     func(error) End
 	journal  Journal
 	running  sync.WaitGroup // jobs
+	tally    tally
 
 	mu      sync.Mutex
 	ctx     context.Context // of Serve; nil before

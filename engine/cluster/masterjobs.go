@@ -20,8 +20,9 @@ import (
 // An entry is a job in the queue of a master that lives.
 type entry struct {
 	info     *JobInfo
-	log      *jobLog // of a job that nobody waits for
-	receipts *jobLog
+	log      *jobLog                 // of a job that nobody waits for
+	receipts *jobLog                 // with what the job says to people
+	retried  bool                    // a chunk was sent more than once; its attempt's goroutine alone uses it
 	out      *frames                 // where what the job says goes; nil: its client has not come back yet
 	stop     context.CancelCauseFunc // of the attempt that runs; nil: none does
 	over     chan struct{}           // closed when the job is over
@@ -366,7 +367,7 @@ func (m *Master) attempt(ctx context.Context, e *entry) {
 			m.Log.Warn("a job failed", "job", e.info.ID, "reason", err.Error())
 			end = m.word(err)
 		}
-		state = outcome(e.info, end.Status)
+		state = outcome(e.info, end.Status, e.retried)
 	}
 	_ = m.end(e, state, end.Status, reason) // a journal that fails has been logged
 	m.schedule()
@@ -417,7 +418,7 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	if err := e.receipts.begin(); err != nil {
 		return end, err
 	}
-	return forward(out, &frames{w: e.receipts}, control, conn)
+	return m.forward(e, out, control, conn)
 }
 
 // lead adds the head of a job, and tells it the workers that it can have. It is told of one that joins meanwhile
@@ -440,9 +441,11 @@ func (m *Master) unlead(id string) {
 	delete(m.heads, id)
 }
 
-// forward sends on what a head says, up to its last word. Receipts are kept, as many as there is room for.
-func forward(out, receipts *frames, control io.Reader, conn io.Closer) (end End, err error) {
+// forward sends on what a head says, up to its last word. Receipts, and what the job says to people, are kept, as much as
+// there is room for: a job does not fail for want of them.
+func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Closer) (end End, err error) {
 	var buf []byte
+	kept := &frames{w: e.receipts}
 	for {
 		if buf, err = transport.ReadFrame(control, buf); err != nil || len(buf) == 0 {
 			return end, headDied("", deathOf(conn))
@@ -451,11 +454,22 @@ func forward(out, receipts *frames, control io.Reader, conn io.Closer) (end End,
 			if json.Unmarshal(buf[1:], &end) != nil {
 				return end, headDied("", deathOf(conn))
 			}
+			_ = kept.forward(buf)
 			return end, nil
 		}
-		if buf[0] == frameReceipt {
-			_ = receipts.forward(buf) // a job does not fail for want of them
+		switch buf[0] {
+		case frameReceipt:
+			var r Receipt
+			if json.Unmarshal(buf[1:], &r) == nil {
+				m.tally.receipt(&r)
+				e.retried = e.retried || r.Kind == ReceiptRetried
+			}
+			_ = kept.forward(buf)
 			continue
+		case frameEvent:
+			if said(buf[1:]) {
+				_ = kept.forward(buf)
+			}
 		}
 		switch err := out.forward(buf); {
 		case errors.Is(err, kernel.ErrLimit):
@@ -464,6 +478,15 @@ func forward(out, receipts *frames, control io.Reader, conn io.Closer) (end End,
 			return end, errClientGone
 		}
 	}
+}
+
+// said reports whether an event is something that the job says to people, and not how far it has come.
+func said(event []byte) bool {
+	switch eventOf(event).(type) {
+	case engine.Printed, engine.Warning, engine.Stalled, WaitsForWorkers:
+		return true
+	}
+	return false
 }
 
 // headDied says that the head of a job has died, and when.
@@ -487,10 +510,13 @@ func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r requ
 		m.mu.Unlock()
 		return transport.WriteMessage(client, jobs)
 	}
+	out := &frames{w: client}
+	if r.Op == "pause" || r.Op == "resume" {
+		return m.pause(out, r.Op == "pause")
+	}
 	m.mu.Lock()
 	e := m.entries[r.Job]
 	m.mu.Unlock()
-	out := &frames{w: client}
 	if e == nil {
 		return m.sorry(out, &UnknownJobError{r.Job})
 	}
@@ -499,6 +525,8 @@ func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r requ
 		return m.attach(ctx, e, client, out)
 	case "receipts":
 		return m.sendReceipts(ctx, e, out)
+	case "logs", "follow":
+		return m.sendLog(ctx, e, client, out, r.Op == "follow")
 	case "cancel":
 		m.mu.Lock()
 		over := e.info.State
@@ -571,11 +599,61 @@ func (m *Master) sendReceipts(ctx context.Context, e *entry, out *frames) error 
 	r.sofar = true
 	var buf []byte
 	for {
-		if buf, err = transport.ReadFrame(r, buf); err != nil { // the end, or a receipt that is being written
+		if buf, err = transport.ReadFrame(r, buf); err != nil || len(buf) == 0 { // the end, or a receipt that is being written
 			return out.json(frameEnd, End{})
+		}
+		if buf[0] != frameReceipt {
+			continue
 		}
 		if err := out.forward(buf); err != nil {
 			return nil // the client has gone
+		}
+	}
+}
+
+// pause lets no more jobs begin, or lets them begin again.
+func (m *Master) pause(out *frames, paused bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	op := "resumed"
+	if paused {
+		op = "paused"
+	}
+	if err := m.record(jobRecord{Op: op}); err != nil {
+		return m.sorry(out, err)
+	}
+	m.schedule()
+	return out.json(frameEnd, End{})
+}
+
+// sendLog gives a client what a job has said to people so far, or until it ends.
+func (m *Master) sendLog(ctx context.Context, e *entry, client io.Reader, out *frames, follow bool) error {
+	r, err := e.receipts.reader(ctx)
+	if err != nil {
+		return m.sorry(out, err)
+	}
+	defer r.Close()
+	m.mu.Lock()
+	info := *e.info
+	m.mu.Unlock()
+	if err := out.json(frameJob, info); err != nil {
+		return err
+	}
+	r.sofar = !follow
+	go func() { // a client that goes is no reason for the job to end
+		_, _ = io.Copy(io.Discard, client)
+		r.stop()
+	}()
+	var buf []byte
+	for {
+		if buf, err = transport.ReadFrame(r, buf); err != nil || len(buf) == 0 { // the end, or what is being written
+			return out.json(frameEnd, End{})
+		}
+		if buf[0] == frameReceipt {
+			continue
+		}
+		if err := out.forward(buf); err != nil || buf[0] == frameEnd {
+			return nil // the client has gone, or has heard the last word
 		}
 	}
 }

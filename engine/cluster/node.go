@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ type WorkerAgent struct {
 	// Master finds the address of the master's listener; it is asked before each attempt to dial.
 	Master func(ctx context.Context) (string, error)
 
+	tally      tally
 	mu         sync.Mutex
 	executions map[executionKey]*execution // the last of each
 	session    *transport.Session          // to the master; nil: none
@@ -208,8 +210,11 @@ func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, key ex
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
+	w.tally.add("flowsh_executors_total", 1)
 	pump(head, conn)
-	if x.death = deathOf(conn); x.death.Cause == Ended { // the head was done with it
+	x.death = deathOf(conn)
+	w.tally.add(fmt.Sprintf("flowsh_executor_ends_total{cause=%q}", x.death.Cause), 1)
+	if x.death.Cause == Ended { // the head was done with it
 		w.mu.Lock()
 		delete(w.executions, key)
 		w.mu.Unlock()

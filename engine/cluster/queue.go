@@ -15,7 +15,7 @@ const (
 	Queued              JobState = "queued"
 	Running             JobState = "running"
 	Complete            JobState = "complete"
-	CompleteWithRetries JobState = "complete_with_retries" // it was begun more than once
+	CompleteWithRetries JobState = "complete_with_retries" // it, or a chunk of it, was begun more than once
 	Failed              JobState = "failed"
 	Cancelled           JobState = "cancelled"
 )
@@ -47,7 +47,7 @@ type JobInfo struct {
 
 // A jobRecord is what the journal says of a job.
 type jobRecord struct {
-	Op     string    `json:"op"` // submitted, began, ended, forgotten
+	Op     string    `json:"op"` // submitted, began, ended, forgotten; paused, resumed: of all jobs
 	Job    *JobInfo  `json:"job,omitempty"`
 	ID     string    `json:"id,omitempty"`
 	At     time.Time `json:"at,omitzero"`
@@ -62,6 +62,7 @@ type jobRecord struct {
 type queue struct {
 	jobs   []*JobInfo
 	number int // of jobs so far
+	paused bool // no more jobs begin
 }
 
 // apply does what a record says. One that does not fit what was before is an error: the journal is another's.
@@ -73,6 +74,10 @@ func (q *queue) apply(r jobRecord) error {
 		job := *r.Job
 		q.jobs = append(q.jobs, &job)
 		q.number = max(q.number, r.Number)
+		return nil
+	}
+	if r.Op == "paused" || r.Op == "resumed" {
+		q.paused = r.Op == "paused"
 		return nil
 	}
 	job := q.find(r.ID)
@@ -104,6 +109,9 @@ func (q *queue) find(id string) *JobInfo {
 // next is the first job that may begin, while no more than parallel run; nil if there is none. A job that waits for others
 // lets those behind it pass.
 func (q *queue) next(parallel int) *JobInfo {
+	if q.paused {
+		return nil
+	}
 	running := 0
 	for _, j := range q.jobs {
 		if j.State == Running {
@@ -145,11 +153,11 @@ func (q *queue) doomed() (j, failed *JobInfo) {
 }
 
 // outcome is the state of a job that has ended by itself.
-func outcome(j *JobInfo, status int) JobState {
+func outcome(j *JobInfo, status int, retried bool) JobState {
 	switch {
 	case status != 0:
 		return Failed
-	case j.Attempts > 1:
+	case j.Attempts > 1 || retried:
 		return CompleteWithRetries
 	}
 	return Complete
@@ -177,6 +185,13 @@ func (q *queue) snapshot() ([][]byte, error) {
 	var records [][]byte
 	for _, j := range q.jobs {
 		data, err := json.Marshal(jobRecord{Op: "submitted", Job: j, Number: q.number})
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, data)
+	}
+	if q.paused {
+		data, err := json.Marshal(jobRecord{Op: "paused"})
 		if err != nil {
 			return nil, err
 		}

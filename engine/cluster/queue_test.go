@@ -50,7 +50,7 @@ func (q *queue) run(t *testing.T, parallel int, fails string) string {
 		if strings.Contains(fails, running[0].ID) {
 			status = 1
 		}
-		must(t, q.apply(jobRecord{Op: "ended", ID: running[0].ID, State: outcome(running[0], status), Status: status}))
+		must(t, q.apply(jobRecord{Op: "ended", ID: running[0].ID, State: outcome(running[0], status, false), Status: status}))
 		running = running[1:]
 	}
 }
@@ -86,7 +86,7 @@ func TestQueueCountsRetries(t *testing.T) {
 	q := queued(t, "a")
 	must(t, q.apply(jobRecord{Op: "began", ID: "a"}))
 	must(t, q.apply(jobRecord{Op: "began", ID: "a"}))
-	if got := outcome(q.find("a"), 0); got != CompleteWithRetries {
+	if got := outcome(q.find("a"), 0, false); got != CompleteWithRetries {
 		t.Error(got)
 	}
 	for _, r := range []jobRecord{

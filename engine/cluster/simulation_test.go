@@ -377,7 +377,7 @@ func (w *world) finish(h *simulatedHead) {
 		w.kill()
 		return
 	}
-	w.end(h, outcome(w.queue.find(h.job), 0), 0)
+	w.end(h, outcome(w.queue.find(h.job), 0, false), 0)
 }
 
 // end ends a job.
