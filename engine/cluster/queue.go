@@ -61,7 +61,7 @@ type jobRecord struct {
 // give the same queue.
 type queue struct {
 	jobs   []*JobInfo
-	number int // of jobs so far
+	number int  // of jobs so far
 	paused bool // no more jobs begin
 }
 
