@@ -18,7 +18,7 @@ func (w *worker) poison(u *unit) {
 		return
 	}
 	poisonColumn(&w.batch.Column)
-	if u.ready == nil && len(u.dead)+len(u.bad)+len(u.prints) == 0 {
+	if u.apart() {
 		for i := range u.block.Data {
 			u.block.Data[i] = '!'
 		}

@@ -352,12 +352,25 @@ func (w *worker) release(u *unit) {
 			w.poison(u)
 		}
 		u.out = nil
+		if u.block != nil && u.apart() {
+			u.block.Release()
+		}
 		return
 	}
 	if w.out.Borrowed {
 		w.batch = chunk.Batch{}
 	}
 	w.out = nil
+}
+
+// apart says that nothing that waits for the unit's turn can be a view of its block: classes of keys are rendered, and
+// joined records that are not kept hold numbers alone.
+func (u *unit) apart() bool {
+	switch u.ready.(type) {
+	case nil, *keyClasses, *joined:
+		return len(u.dead)+len(u.bad)+len(u.prints) == 0
+	}
+	return false
 }
 
 func (w *worker) input(u *unit) (*chunk.Batch, error) {

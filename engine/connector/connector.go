@@ -31,10 +31,11 @@ type Block struct {
 	Offset int64  // of Data in the (decompressed) file; an index for lists
 	Line   int64  // 1-based line number of the first record, 0 if lines are not counted
 	Read   int64  // bytes consumed from the file since the last block, compressed; for progress
-	Data   []byte // owned by the block and never reused: records may be views into it
+	Data   []byte // records may be views into it, and it stays as it is until Release
 	Values chunk.Column
 
-	line int64 // as Line, but for error messages, where it is known though nobody asked for it
+	line   int64        // as Line, but for error messages, where it is known though nobody asked for it
+	memory *blockMemory // of Data; nil: it is not used again
 }
 
 // A Source is where a flow begins. It is made from a SourceSpec and safe for concurrent use.

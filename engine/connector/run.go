@@ -21,11 +21,12 @@ type runReader struct {
 	end    int64 // a record that begins at end or later is not ours; -1: all are
 
 	cut    scan.Cutter
-	buf    []byte // begins where a record does
-	fed    int    // bytes of buf that cut has seen
-	offset int64  // of buf in the text
-	lines  int64  // newlines before offset, -1 if they are not counted
-	header bool   // the file's first record is still to be looked at
+	buf    []byte       // begins where a record does
+	memory *blockMemory // of buf; nil: there is none yet
+	fed    int          // bytes of buf that cut has seen
+	offset int64        // of buf in the text
+	lines  int64        // newlines before offset, -1 if they are not counted
+	header bool         // the file's first record is still to be looked at
 	eof    bool
 	done   bool  // nothing follows what was handed out, except err
 	err    error // what ended the reading before its time
@@ -49,7 +50,11 @@ func (s *fileSource) newRun(ctx context.Context, splits []Split, in *input) (*ru
 	return r, r.seek(start)
 }
 
-func (r *runReader) close() error { return r.in.close() }
+func (r *runReader) close() error {
+	r.memory.leave()
+	r.memory, r.buf = nil, nil
+	return r.in.close()
+}
 
 // next hands out what comes before an error first, so that how the input is cut does not show.
 func (r *runReader) next() (*Block, error) {
@@ -122,9 +127,10 @@ func (r *runReader) room(atStart bool) []byte {
 	}
 	have := len(r.buf)
 	if int64(cap(r.buf)-have) < min(want, readBuffer) {
-		grown := make([]byte, have, max(have+int(want), 2*have))
-		copy(grown, r.buf)
-		r.buf = grown
+		grown := newBlockMemory(max(have+int(want), 2*have))
+		copy(grown.bytes, r.buf)
+		r.memory.leave()
+		r.memory, r.buf = grown, grown.bytes[:have]
 	}
 	return r.buf[have:min(cap(r.buf), have+int(want))]
 }
@@ -217,7 +223,8 @@ func (r *runReader) take(n int) (*Block, error) {
 		return nil, nil
 	}
 	split := r.splitAt(r.offset)
-	b := &Block{Split: split, Base: base(split, r.offset), Offset: r.offset, Data: r.buf[:n:n], Read: r.in.progress()}
+	b := &Block{Split: split, Base: base(split, r.offset), Offset: r.offset, Data: r.buf[:n:n], Read: r.in.progress(), memory: r.memory}
+	r.memory.users.Add(1)
 	if r.lines >= 0 {
 		b.line = r.lines + 1
 		if r.source.spec.Origin {
