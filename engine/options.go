@@ -45,8 +45,10 @@ type Options struct {
 	// Poison overwrites what is used again, so that tests see who kept a part of it.
 	Poison bool
 
-	// SplitSize and BlockSize override the sizes of input pieces, for tests of what must not depend on them.
-	SplitSize, BlockSize int64
+	// SplitSize is how many bytes of a file a worker gets at a time: a chunk. 0: as many as the file's size suggests.
+	SplitSize int64
+	// BlockSize overrides the size of blocks, for tests of what must not depend on it.
+	BlockSize int64
 }
 
 // DefaultMaxSteps stops a record function that runs for some seconds.

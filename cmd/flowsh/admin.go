@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -32,15 +33,15 @@ func (c *cli) admin(address string, numbers func() []cluster.Metric) (end func()
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	var served sync.WaitGroup
+	served.Go(func() { _ = server.Serve(listener) }) // it ends with the server
 	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if server.Shutdown(ctx) != nil {
 			_ = server.Close() // a profile is being taken
 		}
-		<-served
+		served.Wait()
 	}, nil
 }
 

@@ -38,6 +38,7 @@ type runFlags struct {
 	Timeout   period
 	Trace     string
 	Resume    bool
+	Chunk     splitSize
 	Intercept []string `sep:"none"`
 }
 

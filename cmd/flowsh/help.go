@@ -123,6 +123,7 @@ Run flags (before the script; after it too, unless the job has a flag of that na
   -n, --dry-run            open everything, show first records of each stage, write nothing
       --timeout DURATION   stop the job after so long (exit 4)
       --resume             keep what is done until the job is, and go on where a run of it that had --resume was killed
+      --chunk SIZE             how much of a file is one task, on a cluster and with --resume (default: by its size)
       --intercept WHAT         watch the job: log, jsonl:FILE, webhook:URL, or a script with functions such as on_error(event)
       --trace FILE         write what each core did when, for chrome://tracing or ui.perfetto.dev
 Only before the script:
@@ -202,7 +203,7 @@ Exit status 1 if a test fails.`,
 Makes the folder NAME with a job that runs, NAME.star, its test and its data, to begin with. NAME may be a path whose last
 part is the name. A folder that exists is left alone.`,
 
-	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [--ship] [--detach] [--after JOB,...] [--anyway] [flags] JOB.star [job flags] [FILE ...]
+	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [--ship] [--detach] [--after JOB,...] [--anyway] [--distribute WAY] [flags] JOB.star [job flags] [FILE ...]
 
 Runs a job on a cluster. Output, messages and exit status are those of a run here. The script, what it loads and its
 arguments travel to the cluster, and so does standard input where the job reads that; the files that it reads must be
@@ -211,7 +212,10 @@ The master is that of --master, of $FLOWSH_MASTER, or of the cluster that flowsh
 
 Jobs begin in their order; --after names jobs that end before this one begins, which it does not if one of them fails,
 unless --anyway is given. With --detach the name of the job is printed, and it goes on without this process: flowsh jobs
-lists it, flowsh result prints what it puts out. A master that is killed goes on with its jobs when it is back.`,
+lists it, flowsh result prints what it puts out. A master that is killed goes on with its jobs when it is back.
+
+--distribute says which worker gets a task: the one with most free slots (least_open, the default), one after another
+(round_robin), or the same in every run (hash).`,
 
 	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] [--allow-read DIR] [--allow-write DIR] | down | status | kill NAME
 

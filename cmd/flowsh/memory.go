@@ -53,6 +53,23 @@ func (s *recordSize) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// A splitSize is how much of a file a worker gets at a time; 0: as much as the file's size suggests.
+type splitSize struct{ size }
+
+// leastSplit is the least: below, moving tasks about takes longer than doing them.
+const leastSplit = 4 << 10
+
+// UnmarshalText parses a size.
+func (s *splitSize) UnmarshalText(text []byte) error {
+	if err := s.size.UnmarshalText(text); err != nil {
+		return err
+	}
+	if s.size < leastSplit {
+		return fmt.Errorf("--chunk %s is too little to be worth a task; give at least 4KiB", text)
+	}
+	return nil
+}
+
 // A budget is an amount of memory: bytes, or a share of what the machine has. Zero is half of it.
 type budget struct {
 	bytes size

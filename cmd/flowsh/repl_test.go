@@ -186,7 +186,9 @@ func TestAttach(t *testing.T) {
 	k.sees("cancelled")
 	k.types(":result job-4\n")
 	k.sees("a3\nb3\nb3\nc3\nc3\nc3")
-	k.types(":receipts --of 0.0.0 job-4\n")
+	k.types(":tail job-4\n")
+	k.sees("wrote 6 to stdout")
+	k.types(":trace 0.0.0 job-4\n")
 	for _, kind := range []string{"distributed", "sent", "processed", "returned", "received", "aggregated"} {
 		k.sees(kind)
 	}

@@ -37,11 +37,12 @@ func replCommands() []replCommand {
 func clusterCommands() []replCommand {
 	return []replCommand{
 		{"submit", "", "have the cluster run that job, and do not wait for it", (*repl).detach},
-		{"jobs", "[JOB]", "list the jobs", shellCommand("jobs")},
+		{"jobs", "[JOB]", "list the jobs; :steps is the same", shellCommand("jobs")},
 		{"nodes", "", "list the nodes", shellCommand("nodes")},
 		{"result", "JOB", "print what a job puts out, and wait for its end", shellCommand("result")},
 		{"receipts", "JOB", "print what became of each chunk of a job; --open, --of NODE or CHUNK", shellCommand("receipts")},
-		{"logs", "JOB", "print what a job has said; -f follows it", shellCommand("logs")},
+		{"trace", "CHUNK JOB", "print what became of a chunk", traceChunk},
+		{"logs", "JOB", "print what a job has said; -f follows it, and so does :tail JOB", shellCommand("logs")},
 		{"pause", "", "let no more jobs begin", shellCommand("pause")},
 		{"resume", "", "let jobs begin again", shellCommand("resume")},
 		{"cancel", "JOB", "end a job", shellCommand("cancel")},
@@ -58,10 +59,24 @@ func (r *repl) commands() []replCommand {
 	return slices.Concat(replCommands(), clusterCommands())
 }
 
+// replAliases are other words for commands.
+var replAliases = map[string][]string{"steps": {"jobs"}, "results": {"result"}, "tail": {"logs", "-f"}, "exit": {"quit"}, "q": {"quit"}}
+
+// traceChunk is receipts of one chunk.
+func traceChunk(r *repl, words []string) error {
+	if len(words) != 2 {
+		return usagef("which chunk of which job? :trace CHUNK JOB")
+	}
+	return shellCommand("receipts")(r, []string{"--of", words[0], words[1]})
+}
+
 // command runs a command.
 func (r *repl) command(words []string) error {
 	if len(words) == 0 {
 		words = []string{"help"}
+	}
+	if alias := replAliases[words[0]]; alias != nil {
+		words = slices.Concat(alias, words[1:])
 	}
 	var names []string
 	for _, c := range r.commands() {

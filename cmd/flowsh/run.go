@@ -242,6 +242,7 @@ func (c *cli) options(line *runLine, job *builtins.Job) (engine.Options, error) 
 		Kernels:   line.Kernels,
 		MaxSteps:  line.MaxSteps,
 		MaxRecord: int64(line.MaxRecord.size),
+		SplitSize: int64(line.Chunk.size),
 		OnError:   rules,
 		Output:    string(line.Output),
 		Format:    cmp.Or(string(line.Format), job.Settings.Format),

@@ -67,7 +67,7 @@ func (c *cli) submit(before, rest []string) error {
 
 // job is what the master gets.
 func (o *ownLine) job(bundle []byte, rest []string) cluster.Submit {
-	s := cluster.Submit{Bundle: bundle, Name: "-e", Detached: o.Detach, Anyway: o.Anyway}
+	s := cluster.Submit{Bundle: bundle, Name: "-e", Detached: o.Detach, Anyway: o.Anyway, Distribute: cluster.Distribution(o.Distribute)}
 	if len(rest) > 0 {
 		s.Name = filepath.Base(rest[0])
 	}

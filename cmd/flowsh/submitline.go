@@ -14,6 +14,8 @@ type submitLine struct {
 	Detach  bool
 	After   string
 	Anyway  bool
+
+	Distribute string `default:"least_open" enum:"least_open,round_robin,hash"`
 }
 
 // ownLine are the flags that are submit's alone.
@@ -24,7 +26,9 @@ type ownLine struct {
 	Detach bool   // the job goes on without this process
 	After  string // jobs, separated by commas
 	Anyway bool   // even if those fail
-	words  []string
+	// Distribute says which worker gets a task.
+	Distribute string `default:"least_open" enum:"least_open,round_robin,hash"`
+	words      []string
 }
 
 // take takes apart the flags that are submit's alone and those that go with the job.
@@ -33,7 +37,7 @@ func (submitLine) take(flags []string) (*ownLine, []string) {
 	var rest []string
 	for i := 0; i < len(flags); i++ {
 		name, _, joined := strings.Cut(flags[i], "=")
-		valued := slices.Contains([]string{"--master", "--keys", "--after"}, name)
+		valued := slices.Contains([]string{"--master", "--keys", "--after", "--distribute"}, name)
 		if !valued && !slices.Contains([]string{"--ship", "--detach", "--anyway"}, name) {
 			rest = append(rest, flags[i])
 			continue

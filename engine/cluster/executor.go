@@ -151,6 +151,7 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	}
 	job := NewJob(&h, store, kept)
 	defer job.Close()
+	job.Distribute(a.Distribute)
 	crew := &crew{session: s, job: job, id: a.Job, bundle: a.Bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
 	go func() { cancel(crew.follow(ctx, control)) }()
 	o.Tasks = job

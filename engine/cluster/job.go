@@ -65,6 +65,13 @@ func NewJob(h *host.Host, store, kept spill.Store) *Job {
 	return j
 }
 
+// Distribute says which worker gets a task. It is called before the job runs.
+func (j *Job) Distribute(d Distribution) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.scheduler.Distribute = d
+}
+
 // Close stops everything and waits for it.
 func (j *Job) Close() {
 	j.stop()

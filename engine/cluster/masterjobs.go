@@ -156,7 +156,7 @@ func (m *Master) add(s *Submit) (*entry, error) {
 	sum := sha256.Sum256(s.Bundle)
 	info := &JobInfo{
 		ID: fmt.Sprint("job-", number), Name: s.Name, State: Queued, Bundle: hex.EncodeToString(sum[:]),
-		Detached: s.Detached, After: s.After, Anyway: s.Anyway, Submitted: m.Host.Clock.Now().UTC(),
+		Detached: s.Detached, After: s.After, Anyway: s.Anyway, Distribute: s.Distribute, Submitted: m.Host.Clock.Now().UTC(),
 	}
 	if err := m.saveBundle(info.ID, s.Bundle); err != nil {
 		return nil, err
@@ -405,7 +405,7 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	if err != nil {
 		return end, err
 	}
-	a := assignment{Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, Keep: keep}
+	a := assignment{Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, Keep: keep, Distribute: e.info.Distribute}
 	// A head may have said its last word, and gone, before this side knows that the assignment was sent: reading tells.
 	_ = transport.WriteMessage(control, a)
 	var answer assigned
@@ -665,7 +665,7 @@ func (m *Master) retry(client io.Writer, e *entry) error {
 	if err != nil {
 		return m.sorry(out, err)
 	}
-	again, err := m.add(&Submit{Bundle: bundle, Name: e.info.Name, Detached: true})
+	again, err := m.add(&Submit{Bundle: bundle, Name: e.info.Name, Detached: true, Distribute: e.info.Distribute})
 	if err != nil {
 		return m.sorry(out, err)
 	}

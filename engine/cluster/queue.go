@@ -27,16 +27,17 @@ func (s JobState) good() bool { return s == Complete || s == CompleteWithRetries
 
 // A JobInfo is a job of a master's queue, as people and programs see it.
 type JobInfo struct {
-	ID       string   `json:"id"`
-	Name     string   `json:"name"` // of the script
-	State    JobState `json:"state"`
-	Bundle   string   `json:"bundle"`             // SHA-256 of what was submitted
-	Detached bool     `json:"detached,omitempty"` // nobody waits for it: its output is kept
-	After    []string `json:"after,omitempty"`    // jobs that end before it begins
-	Anyway   bool     `json:"anyway,omitempty"`   // it begins even if they fail
-	Attempts int      `json:"attempts"`           // how often it was begun
-	Status   int      `json:"status"`             // exit status
-	Reason   string   `json:"reason,omitempty"`   // why it was cancelled
+	ID         string       `json:"id"`
+	Name       string       `json:"name"` // of the script
+	State      JobState     `json:"state"`
+	Bundle     string       `json:"bundle"`               // SHA-256 of what was submitted
+	Detached   bool         `json:"detached,omitempty"`   // nobody waits for it: its output is kept
+	After      []string     `json:"after,omitempty"`      // jobs that end before it begins
+	Anyway     bool         `json:"anyway,omitempty"`     // it begins even if they fail
+	Distribute Distribution `json:"distribute,omitempty"` // ""; least_open
+	Attempts   int          `json:"attempts"`             // how often it was begun
+	Status     int          `json:"status"`               // exit status
+	Reason     string       `json:"reason,omitempty"`     // why it was cancelled
 
 	Submitted time.Time `json:"submitted"`
 	Began     time.Time `json:"began,omitzero"` // the last time

@@ -3,10 +3,13 @@
 package cluster
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/zeebo/xxh3"
 )
 
 // A TaskKey names a task of a job: the order in which the job asked for the stage's tasks, and the task's place
@@ -125,6 +128,10 @@ const (
 // commands. Tasks start in their order. A task whose worker is lost, or whose output is, starts again elsewhere; one
 // that takes much longer than the others gets a second attempt beside the first. It is used by one goroutine at a time.
 type Scheduler struct {
+	// Distribute says which worker gets a task, of those that have a slot; "" is LeastOpen.
+	Distribute Distribution
+
+	last    string // worker that got a task last
 	groups  []*group
 	workers []*worker // in the order of their names
 	out     []Command
@@ -422,25 +429,56 @@ func (s *Scheduler) start() {
 	}
 }
 
-// assign starts an attempt on the worker that has the most free slots; it reports false if none has one.
+// A Distribution is a way of giving tasks to workers.
+type Distribution string
+
+// The ways of giving tasks to workers.
+const (
+	LeastOpen  Distribution = "least_open"  // to the worker that has the most free slots
+	RoundRobin Distribution = "round_robin" // to one after another
+	Hash       Distribution = "hash"        // to the same worker in every run, as long as it has a slot
+)
+
+// assign starts an attempt on a worker; it reports false if none has a slot.
 func (s *Scheduler) assign(k TaskKey, t *task) bool {
 	var best *worker
-	for _, w := range s.workers {
+	for _, w := range s.candidates(k) {
 		if w.busy >= w.slots || slices.ContainsFunc(t.running, func(a attempt) bool { return a.worker == w.name }) {
 			continue
 		}
-		if best == nil || w.slots-w.busy > best.slots-best.busy {
+		if best == nil || s.Distribute != RoundRobin && s.Distribute != Hash && w.slots-w.busy > best.slots-best.busy {
 			best = w
 		}
 	}
 	if best == nil {
 		return false
 	}
+	s.last = best.name
 	best.busy++
 	t.attempts++
 	t.running = append(t.running, attempt{t.attempts, best.name, s.now})
 	s.out = append(s.out, StartTask{best.name, k, t.attempts, t.suspect})
 	return true
+}
+
+// candidates are the workers in the order in which a task asks them.
+func (s *Scheduler) candidates(k TaskKey) []*worker {
+	first := 0
+	switch {
+	case len(s.workers) == 0:
+	case s.Distribute == RoundRobin:
+		i, found := s.find(s.last)
+		if found {
+			i++
+		}
+		first = i % len(s.workers)
+	case s.Distribute == Hash:
+		var key [16]byte
+		binary.BigEndian.PutUint64(key[:], uint64(k.Group))
+		binary.BigEndian.PutUint64(key[8:], uint64(k.Index))
+		first = int(xxh3.Hash(key[:]) % uint64(len(s.workers)))
+	}
+	return slices.Concat(s.workers[first:], s.workers[:first])
 }
 
 // duplicate starts second attempts of stragglers.

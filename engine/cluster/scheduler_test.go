@@ -122,6 +122,7 @@ func simulate(t *testing.T, seed uint64, tasks int) *simulation {
 		T: t, r: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(0, 0), slots: map[string]int{},
 		attempts: map[StartTask]bool{}, accepted: make([]*Accept, tasks+1),
 	}
+	sim.s.Distribute = []Distribution{LeastOpen, RoundRobin, Hash}[sim.r.IntN(3)]
 	sim.step(TasksAdded{0, tasks, 0})
 	for range 300 {
 		if sim.happen(4); sim.next == tasks || sim.failed {
@@ -234,5 +235,41 @@ func TestATaskThatKills(t *testing.T) {
 	}
 	if f, ok := got[len(got)-1].(Fail); !ok || !strings.Contains(f.Err, "task 0 ended its executor 2 times") {
 		t.Fatalf("got %+v", got)
+	}
+}
+
+// TestDistribution gives six tasks to three workers with two slots each.
+func TestDistribution(t *testing.T) {
+	for way, want := range map[Distribution]string{
+		LeastOpen:  "a b c a b c",
+		RoundRobin: "a b c a b c",
+		Hash:       "",
+	} {
+		var got []string
+		for range 2 {
+			s := Scheduler{Distribute: way}
+			for _, name := range []string{"a", "b", "c"} {
+				s.Step(time.Time{}, WorkerJoined{name, 2})
+			}
+			var names []string
+			for _, c := range s.Step(time.Time{}, TasksAdded{0, 6, 0}) {
+				names = append(names, c.(StartTask).Worker)
+			}
+			got = append(got, strings.Join(names, " "))
+		}
+		if got[0] != got[1] || want != "" && got[0] != want || len(strings.Fields(got[0])) != 6 {
+			t.Errorf("%s: %q, want %q", way, got, want)
+		}
+	}
+	// In turn, whoever has more slots free.
+	s := Scheduler{Distribute: RoundRobin}
+	s.Step(time.Time{}, WorkerJoined{"a", 9})
+	s.Step(time.Time{}, WorkerJoined{"b", 2})
+	var names []string
+	for _, c := range s.Step(time.Time{}, TasksAdded{0, 4, 0}) {
+		names = append(names, c.(StartTask).Worker)
+	}
+	if got := strings.Join(names, " "); got != "a b a b" {
+		t.Errorf("round robin: %s", got)
 	}
 }

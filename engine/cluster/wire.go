@@ -42,6 +42,8 @@ type Submit struct {
 	Detached bool     `json:"detached,omitempty"` // the client does not wait
 	After    []string `json:"after,omitempty"`    // jobs that end before this one begins
 	Anyway   bool     `json:"anyway,omitempty"`   // even if they fail
+
+	Distribute Distribution `json:"distribute,omitempty"`
 }
 
 // An assignment tells an executor, first of all, what it is to be.
@@ -51,6 +53,8 @@ type assignment struct {
 	Bundle []byte `json:"bundle"`
 	Keep   string `json:"keep,omitempty"`  // folder for what outlives a head; "": nothing does
 	Graph  string `json:"graph,omitempty"` // hash of the graph that the bundle must give; "": any
+
+	Distribute Distribution `json:"distribute,omitempty"`
 }
 
 // An assigned is an executor's answer.

@@ -117,7 +117,7 @@ type SourceSpec struct {
 	// Linger is how long what came from stdin or a pipe waits for more to make up a block; 0: it is handed on as it comes.
 	Linger time.Duration `json:"linger,omitempty"`
 
-	// For tests: sizes of splits and blocks in bytes, 0 for the real ones.
+	// Sizes of splits and blocks in bytes; 0 for what the file's size suggests.
 	SplitSize int64 `json:"-"`
 	BlockSize int64 `json:"-"`
 }
