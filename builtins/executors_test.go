@@ -324,6 +324,37 @@ options(max_errors = 1)`, files, "", "", `2 records failed, more than max_errors
 job = lines("n.txt").map(int)`, files, "", "", `max_errors = 10%`)
 }
 
+// TestTakeDoesNotTell reads files of which a take wants a part: nothing that is said tells how much was read.
+func TestTakeDoesNotTell(t *testing.T) {
+	files := map[string]string{"n.txt": strings.Repeat("1\nx\n", 3000), "few.txt": "1\nx\n3\n"}
+	for script, want := range map[string]string{
+		`job = lines("n.txt").map(int, on_error = "drop").take(3)`:                                             "read what take wanted, wrote 3 to stdout, 2 failed",
+		`job = lines("n.txt").map(int, on_error = "drop").with_index().map(lambda i, n: n).take(3)`:            "read what take wanted, wrote 3 to stdout, 2 failed",
+		`job = lines("few.txt").map(int, on_error = "drop").take(3)`:                                           "read 3 records (6 bytes), wrote 2 to stdout, 1 failed",
+		`job = lines("few.txt").map(int, on_error = "drop").take(2)`:                                           "read what take wanted, wrote 2 to stdout, 1 failed",
+		`job = lines("n.txt").map(int, on_error = "drop").uniq().concat(lines("few.txt")).take(2)`:             "read 6000 records (12000 bytes), and what take wanted, wrote 2 to stdout, 3000 failed",
+		`job = lines("few.txt").sort().take(1)`:                                                                "read 3 records (6 bytes), wrote 1 to stdout",
+		`job = [lines("n.txt").take(1), lines("few.txt").take(9).write("out.txt")]`:                            "read 3 records (6 bytes), and what take wanted, wrote 1 to stdout, wrote 3 to out.txt",
+		`f = lines("n.txt").map(int, on_error = "drop")` + "\n" + `job = [f.take(1), f.write("out.txt")]`:      "read 6000 records (12000 bytes), wrote 1 to stdout, wrote 3000 to out.txt, 3000 failed",
+		`job = lines("n.txt").join(lines("few.txt"), on = lambda l: l).map(lambda l, r: l).take(2).write("x")`: "read 3 records (6 bytes), and what take wanted, wrote 2 to x",
+	} {
+		for name, o := range executors {
+			w := newWorld(t, files, "")
+			summary, err := w.run(script, o)
+			if err != nil {
+				t.Fatalf("%s: %s: %v", name, script, err)
+			}
+			if got := summary.Audit(); got != want+"; every edge balances" {
+				t.Errorf("%s: %s\nsays  %s\nwant  %s", name, script, got, want)
+			}
+		}
+	}
+	everywhere(t, `options(on_error = "drop", max_errors = "10%")
+job = lines("few.txt").map(int).with_index().take(1)`, files, "", "", `job.star:2:\d+: source: max_errors = 10% is a share of all records, but a take behind it does not let all be read: write a number`)
+	everywhere(t, `job = lines("few.txt").map(int, on_error = "drop").sort().map(lambda n: n).take(1)
+options(max_errors = "50%")`, files, "", "1\n", "")
+}
+
 func TestOutputsCommitTogether(t *testing.T) {
 	files := map[string]string{"n.txt": "1\n2\n3\n"}
 	script := `

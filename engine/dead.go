@@ -107,6 +107,28 @@ func (b *deadLetterBox) share(name string) error {
 	return &MaxErrorsError{Op: name, Dead: b.dead, Seen: b.seen, Limit: fmt.Sprintf("%.10g%%", b.rules.MaxShare*100)}
 }
 
+// checkShares refuses a limit that is a share of records which a take may leave unread: how many are read is then a
+// matter of timing.
+func (r *stepRun) checkShares() error {
+	for _, s := range r.stages {
+		if !s.mayStop() {
+			continue
+		}
+		for _, op := range append([]int{s.Source, s.Op}, s.Chain...) {
+			if op < 0 {
+				continue
+			}
+			if rules := r.rules(op); rules != nil && rules.MaxShare > 0 {
+				return &kernel.ScriptError{
+					Op: op, Name: string(r.graph.Ops[op].Kind), Position: r.graph.Ops[op].At,
+					Message: fmt.Sprintf("max_errors = %.10g%% is a share of all records, but a take behind it does not let all be read: write a number, max_errors = 10", rules.MaxShare*100),
+				}
+			}
+		}
+	}
+	return nil
+}
+
 type boxKey struct {
 	op   int
 	late bool

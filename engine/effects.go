@@ -94,6 +94,22 @@ func holdEffects(stages []*stageRun, byID map[int]*stageRun, ops []Op) {
 // holds says that the stage's effects are not seen until a take has wanted a record behind them.
 func (s *stageRun) holds() bool { return s.cuts || s.cut }
 
+// mayStop says that a take may end the stage before its input ends.
+func (s *stageRun) mayStop() bool { return s.cuts || s.cut && s.handsOnAtOnce() }
+
+// handsOnAtOnce says that records leave the stage while it reads; the other ends read all of their input first.
+func (s *stageRun) handsOnAtOnce() bool { return s.End == Pass || s.End == InOrder || s.End == Join }
+
+// satisfied says, when the stage is done, that takes behind it, or at its end, have had all that they want of it: then
+// it may have read more than that, or not. It depends on the data alone.
+func (s *stageRun) satisfied() bool {
+	if e, ok := s.end.(*inOrderEnd); ok && s.cuts {
+		t, ok := e.op.(*taker)
+		return ok && t.left == 0
+	}
+	return s.mayStop() && !slices.ContainsFunc(s.Outputs, func(id int) bool { return !s.run.byID[id].satisfied() })
+}
+
 // moments are the effects of a unit and the marks that came with its records.
 func (s *stageRun) moments(u *unit) []moment {
 	if len(u.marks) == 0 && len(u.places) == 0 && len(u.bad) == 0 {

@@ -86,13 +86,12 @@ type OpTotal struct {
 
 // A Summary says what a run did.
 type Summary struct {
-	Read    int64     `json:"read"`           // records read from sources
-	Bytes   int64     `json:"bytes"`          // bytes read
+	Read    int64     `json:"read"`           // records read from sources, but from those that a take stopped
+	Bytes   int64     `json:"bytes"`          // bytes read from the same
 	Written int64     `json:"written"`        // records written to all outputs
 	Dead    int64     `json:"dead"`           // records dropped or written as dead letters
 	Late    int64     `json:"late,omitempty"` // records that came too late for their windows, written to a file
-	Unread  int64     `json:"unread"`         // records that a take left unread between stages
-	Spilled int64     `json:"spilled"`        // bytes written to the spill store at most at one time
+	Stopped int64     `json:"stopped"`        // sources that a take stopped: how far they were read is a matter of timing
 	Ops     []OpTotal `json:"ops"`
 	Outputs []Output  `json:"outputs"`
 	Notes   []string  `json:"notes,omitempty"` // what the user should know about the result
@@ -117,7 +116,7 @@ type Sample struct {
 // Audit is the ledger in one line.
 func (s *Summary) Audit() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "read %d records (%d bytes)", s.Read, s.Bytes)
+	b.WriteString(s.intake())
 	for _, o := range s.Outputs {
 		fmt.Fprintf(&b, ", wrote %d to %s", o.Records, o.Name)
 	}
@@ -127,14 +126,23 @@ func (s *Summary) Audit() string {
 	if s.Late > 0 {
 		fmt.Fprintf(&b, ", %d late", s.Late)
 	}
-	if s.Unread > 0 {
-		fmt.Fprintf(&b, ", %d not read", s.Unread)
-	}
 	b.WriteString("; every edge balances")
 	for _, n := range s.Notes {
 		b.WriteString("; " + n)
 	}
 	return b.String()
+}
+
+// intake is what was read. It depends on the data alone, as all of the line does.
+func (s *Summary) intake() string {
+	whole := fmt.Sprintf("read %d records (%d bytes)", s.Read, s.Bytes)
+	switch {
+	case s.Stopped == 0:
+		return whole
+	case s.Read == 0:
+		return "read what take wanted"
+	}
+	return whole + ", and what take wanted"
 }
 
 // A groupLedger counts what happens to records that meet in groups.

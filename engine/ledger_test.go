@@ -118,14 +118,14 @@ func TestLedgerAcceptsEachTaskOnce(t *testing.T) {
 
 func TestAudit(t *testing.T) {
 	s := &Summary{
-		Read: 10, Bytes: 99, Dead: 1, Unread: 2, Notes: []string{"a note"},
+		Read: 10, Bytes: 99, Dead: 1, Stopped: 2, Notes: []string{"a note"},
 		Outputs: []Output{{Name: "stdout", Records: 3}, {Name: "a.csv", Records: 4}},
 	}
-	want := "read 10 records (99 bytes), wrote 3 to stdout, wrote 4 to a.csv, 1 failed, 2 not read; every edge balances; a note"
+	want := "read 10 records (99 bytes), and what take wanted, wrote 3 to stdout, wrote 4 to a.csv, 1 failed; every edge balances; a note"
 	if got := s.Audit(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := (&Summary{}).Audit(); strings.Contains(got, "failed") || strings.Contains(got, "not read") {
+	if got := (&Summary{}).Audit(); strings.Contains(got, "failed") || strings.Contains(got, "take") {
 		t.Errorf("of nothing: %s", got)
 	}
 }

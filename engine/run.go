@@ -169,6 +169,9 @@ func (r *stepRun) build(ctx context.Context) error {
 		}
 	}
 	holdEffects(r.stages, r.byID, r.graph.Ops)
+	if err := r.checkShares(); err != nil {
+		return err
+	}
 	r.share = r.options.Memory / stateShare / int64(max(stateful, 1))
 	r.edgeShare = r.options.Memory / edgesShare / int64(max(unbounded, 1))
 	for _, s := range r.stages {
@@ -430,7 +433,11 @@ func (r *stepRun) balance() error {
 func (r *stepRun) summarize() {
 	for _, s := range r.stages {
 		l := &s.ledger.total
-		if s.source != nil {
+		switch {
+		case s.source == nil:
+		case s.satisfied():
+			r.summary.Stopped++
+		default:
 			r.summary.Read += l.Read + l.Bad
 			r.summary.Bytes += l.Bytes
 		}
@@ -441,10 +448,6 @@ func (r *stepRun) summarize() {
 		}
 		for i, c := range l.Counts {
 			r.summary.Ops = append(r.summary.Ops, OpTotal{Op: s.Chain[i], Name: r.opName(s.Chain[i]), Count: c})
-		}
-		for _, e := range s.outs {
-			_, _, unread := e.balance()
-			r.summary.Unread += unread
 		}
 		if s.samples != nil {
 			r.summary.Samples = append(r.summary.Samples, Sample{Stage: s.name, Records: s.samples})

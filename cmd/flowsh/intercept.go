@@ -167,7 +167,7 @@ func times(n int64) string {
 func completion(s *engine.Summary, err error) starlark.StringDict {
 	fields := starlark.StringDict{"ok": starlark.Bool(err == nil)}
 	if s != nil {
-		for name, n := range map[string]int64{"read": s.Read, "bytes": s.Bytes, "written": s.Written, "dead": s.Dead, "late": s.Late, "unread": s.Unread} {
+		for name, n := range map[string]int64{"read": s.Read, "bytes": s.Bytes, "written": s.Written, "dead": s.Dead, "late": s.Late} {
 			fields[name] = starlark.MakeInt64(n)
 		}
 	}

@@ -25,6 +25,7 @@ type runReader struct {
 	memory *blockMemory // of buf; nil: there is none yet
 	fed    int          // bytes of buf that cut has seen
 	offset int64        // of buf in the text
+	told   int64        // offset up to which blocks have said that it was read
 	lines  int64        // newlines before offset, -1 if they are not counted
 	header bool         // the file's first record is still to be looked at
 	eof    bool
@@ -47,7 +48,9 @@ func (s *fileSource) newRun(ctx context.Context, splits []Split, in *input) (*ru
 			return nil, err
 		}
 	}
-	return r, r.seek(start)
+	err := r.seek(start)
+	r.told = r.offset
+	return r, err
 }
 
 func (r *runReader) close() error {
@@ -81,6 +84,17 @@ func (r *runReader) next() (*Block, error) {
 		return nil, err
 	}
 	return nil, io.EOF
+}
+
+// progress is how many bytes more were read with the next n of the text: of a plain file those that its records take,
+// so that the splits of a file add up to it however far each had to look.
+func (r *runReader) progress(n int) int64 {
+	if r.end < 0 {
+		return r.in.progress()
+	}
+	before := r.told
+	r.told = r.offset + int64(n)
+	return r.told - before
 }
 
 // fill reads on. An error of the input ends the run after the records that came before it.
@@ -223,7 +237,7 @@ func (r *runReader) take(n int) (*Block, error) {
 		return nil, nil
 	}
 	split := r.splitAt(r.offset)
-	b := &Block{Split: split, Base: base(split, r.offset), Offset: r.offset, Data: r.buf[:n:n], Read: r.in.progress(), memory: r.memory}
+	b := &Block{Split: split, Base: base(split, r.offset), Offset: r.offset, Data: r.buf[:n:n], Read: r.progress(n), memory: r.memory}
 	r.memory.users.Add(1)
 	if r.lines >= 0 {
 		b.line = r.lines + 1

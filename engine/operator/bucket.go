@@ -132,18 +132,6 @@ func (g *Groups) divisible(b *bucket) error {
 	}
 }
 
-// record writes records after what was spilled.
-func (b *bucket) record(in *Keyed, keys *keyBatch) error {
-	var key []byte
-	for i := range keys.keys {
-		key = keys.appendCanonical(key[:0], i)
-		if err := b.log.append(key, keys.original(i), in.Ordinals[i], &in.Values, i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // finishLog writes out the records that were not written yet.
 func (b *bucket) finishLog() error {
 	if b.log == nil {

@@ -87,7 +87,7 @@ func (g *Groups) addLocked(b *bucket, in *Keyed, keys *keyBatch, kind frameKind)
 	if err := b.logKind(g, kind); err != nil {
 		return err
 	}
-	return b.record(in, keys)
+	return b.log.record(in, keys)
 }
 
 // cores is how many goroutines may work.

@@ -77,6 +77,17 @@ func (w *groupWriter) append(key []byte, original starlark.Value, ord chunk.Ordi
 	return nil
 }
 
+// record writes records.
+func (w *groupWriter) record(in *Keyed, keys *keyBatch) error {
+	for i := range keys.keys {
+		w.key = keys.appendCanonical(w.key[:0], i)
+		if err := w.append(w.key, keys.original(i), in.Ordinals[i], &in.Values, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sizeAt estimates the heap size of a value.
 func sizeAt(c *chunk.Column, i int) (n int64) {
 	switch c.Kind {
