@@ -53,8 +53,8 @@ func (f *frame) extendList(l *starlark.List, v starlark.Value) bool {
 	n := l.Len()
 	if method, err := l.Attr("extend"); err == nil {
 		if _, err = starlark.Call(f.thread, method, starlark.Tuple{v}, nil); err == nil {
-			f.spend(int64(l.Len() - n))
 			f.journal.grown(l, n)
+			f.spend(int64(l.Len() - n))
 			return true
 		}
 	}
