@@ -49,11 +49,20 @@ type Column struct {
 	Fields  []Column // Tuple, Record: one column per element or key, all of length N
 	Names   []string // Record: the keys; read-only, shared by the batches of a source
 	Values  []starlark.Value
+
+	stale int // up to here Strings may hold texts of the time before the last Reset
 }
 
-// Reset empties the column and keeps its memory.
+// Reset empties the column and keeps its memory. Texts stay there until those of the next batch take their place, and
+// what is left of them then goes with the Reset after it: overwriting is cheaper than clearing.
 func (c *Column) Reset() {
-	clear(c.Strings)
+	stale := c.stale
+	if n := len(c.Strings); n > 0 || c.Kind != Empty {
+		if n < stale {
+			clear(c.Strings[n:min(stale, cap(c.Strings))])
+		}
+		stale = n
+	}
 	clear(c.Values)
 	for i := range c.Fields {
 		c.Fields[i].Reset()
@@ -61,6 +70,7 @@ func (c *Column) Reset() {
 	*c = Column{
 		Bools: c.Bools[:0], Ints: c.Ints[:0], Floats: c.Floats[:0], Strings: c.Strings[:0],
 		Fields: c.Fields[:0], Values: c.Values[:0],
+		stale: stale,
 	}
 }
 

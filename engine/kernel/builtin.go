@@ -198,6 +198,9 @@ func (c *compiler) toInt(x operand, line int32) operand {
 
 // parseInt reads a decimal number of up to 18 digits; what is more, or odd, is the interpreter's.
 func parseInt(s string) (int64, bool) {
+	if n, ok := scan.ShortInt(s); ok {
+		return n, true
+	}
 	digits := s
 	if len(s) > 0 && (s[0] == '-' || s[0] == '+') {
 		digits = s[1:]

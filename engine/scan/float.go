@@ -16,6 +16,9 @@ func ParseFloat(text string) (float64, error) {
 // ShortFloat is the value of up to 15 digits with a point and a sign: both the digits and the power of ten stand for
 // exact float64 values, so it is one division (Clinger 1990). ok is false for all other texts.
 func ShortFloat(text string) (x float64, ok bool) {
+	if n, places, ok := shortDecimals(text); ok {
+		return float64(int64(n)) / powersOfTen[places&15], true
+	}
 	const digits = 15
 	if len(text) == 0 || len(text) > digits+2 {
 		return 0, false

@@ -122,11 +122,31 @@ func (m *rowMarks) fill(text string, from int, delim, special byte) {
 
 // markedPlain has a bit for each byte of a piece that is a newline or the one that a word consists of.
 func markedPlain(d *[64]byte, delims uint64) (found uint64) {
-	for k := 0; k < 64; k += 8 {
-		w := binary.LittleEndian.Uint64(d[k:])
-		found = found>>8 | gatherTops(eitherByte(w^delims, w^eachNewline))<<56
+	w0, w1 := binary.LittleEndian.Uint64(d[0:]), binary.LittleEndian.Uint64(d[8:])
+	w2, w3 := binary.LittleEndian.Uint64(d[16:]), binary.LittleEndian.Uint64(d[24:])
+	w4, w5 := binary.LittleEndian.Uint64(d[32:]), binary.LittleEndian.Uint64(d[40:])
+	w6, w7 := binary.LittleEndian.Uint64(d[48:]), binary.LittleEndian.Uint64(d[56:])
+	if (w0|w1|w2|w3|w4|w5|w6|w7|delims)&eachTop != 0 {
+		return marked(d, delims) | marked(d, eachNewline)
 	}
-	return found
+	others := neither(w0, delims)>>7 | neither(w1, delims)>>6 | neither(w2, delims)>>5 | neither(w3, delims)>>4 |
+		neither(w4, delims)>>3 | neither(w5, delims)>>2 | neither(w6, delims)>>1 | neither(w7, delims)
+	return ^transposed(others)
+}
+
+// neither has the top bit of each byte of w, all of them ASCII, that is neither a newline nor the one that delims consists of.
+func neither(w, delims uint64) uint64 {
+	return ((w ^ delims) + eachLow) & ((w ^ eachNewline) + eachLow) & eachTop
+}
+
+// transposed is a matrix of 8 by 8 bits, of which each byte is a row, turned around its diagonal.
+func transposed(x uint64) uint64 {
+	t := (x ^ x>>7) & 0x00aa00aa00aa00aa
+	x ^= t ^ t<<7
+	t = (x ^ x>>14) & 0x0000cccc0000cccc
+	x ^= t ^ t<<14
+	t = (x ^ x>>28) & 0x00000000f0f0f0f0
+	return x ^ t ^ t<<28
 }
 
 // marked has a bit for each byte of a piece that is the one that a word consists of.
@@ -136,11 +156,6 @@ func marked(d *[64]byte, specials uint64) (found uint64) {
 		found = found>>8 | gatherTops(zeroBytes(w^specials))<<56
 	}
 	return found
-}
-
-// eitherByte has the top bit of each byte that is zero in one of two words.
-func eitherByte(x, y uint64) uint64 {
-	return ^((x&eachLow+eachLow|x)&(y&eachLow+eachLow|y) | eachLow)
 }
 
 // gatherTops makes a byte of the top bits of the eight bytes of a word.
