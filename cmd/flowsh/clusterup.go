@@ -153,7 +153,7 @@ func (c *cli) clusterUp(line *clusterLine) error {
 
 // workersJoin waits until the master has so many workers.
 func (c *cli) workersJoin(state *localCluster, n int) error {
-	client, err := c.connect(context.Background(), state.Master, state.Keys)
+	client, err := c.dial(context.Background(), state.Master, state.Keys)
 	if err != nil {
 		return err
 	}

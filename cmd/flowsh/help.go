@@ -203,12 +203,13 @@ Exit status 1 if a test fails.`,
 Makes the folder NAME with a job that runs, NAME.star, its test and its data, to begin with. NAME may be a path whose last
 part is the name. A folder that exists is left alone.`,
 
-	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [--ship] [--detach] [--after JOB,...] [--anyway] [--distribute WAY] [flags] JOB.star [job flags] [FILE ...]
+	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--ship] [--detach] [--after JOB,...] [--anyway] [--distribute WAY] [flags] JOB.star [job flags] [FILE ...]
 
 Runs a job on a cluster. Output, messages and exit status are those of a run here. The script, what it loads and its
 arguments travel to the cluster, and so does standard input where the job reads that; the files that it reads must be
 there under the same names, unless --ship sends them along: at most 16 MiB with standard input. -o FILE is written here.
 The master is that of --master, of $FLOWSH_MASTER, or of the cluster that flowsh cluster up has started. Ctrl-C ends the job.
+A master that does not answer is an error at once, and a job waits for workers for ever, unless --wait says for how long.
 
 Jobs begin in their order; --after names jobs that end before this one begins, which it does not if one of them fails,
 unless --anyway is given. With --detach the name of the job is printed, and it goes on without this process: flowsh jobs
@@ -247,18 +248,18 @@ others wait. ` + nodeSettings + `
 
 ` + nodeSession,
 
-	"jobs": `flowsh jobs [--master HOST:PORT] [--keys DIR] [--json] [JOB ...]
+	"jobs": `flowsh jobs [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] [JOB ...]
 
 Lists the jobs of a cluster in the order in which they were submitted: queued, running, complete, complete_with_retries
 (it was begun more than once, because the master was), failed, cancelled. The last 1000 that have ended are remembered.`,
 
-	"result": `flowsh result [--master HOST:PORT] [--keys DIR] JOB
+	"result": `flowsh result [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
 
 Prints what a job that was submitted with --detach puts out, from its beginning, waits for its end, and ends with its
 exit status. Ctrl-C ends this process, and not the job. The master keeps at most 1 GiB of output of a job: write more
 to files.`,
 
-	"receipts": `flowsh receipts [--open] [--of NODE|CHUNK] [--master HOST:PORT] [--keys DIR] [--json] JOB
+	"receipts": `flowsh receipts [--open] [--of NODE|CHUNK] [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] JOB
 
 Prints what became of each chunk of a job so far, in the order in which it happened: distributed, sent to a worker,
 processed there, returned (it counts, and what it gave is fetched), received whole, aggregated (the job has read it);
@@ -266,37 +267,37 @@ retried, failed, lost, duplicate and dead say what went wrong, and recalled that
 A chunk is named STEP.STAGE.TASK. --open leaves out chunks that were aggregated, --of those of other nodes or chunks;
 --json prints an object for each. Receipts are kept as long as the job is listed, and those of its last run only.`,
 
-	"logs": `flowsh logs [-f] [--master HOST:PORT] [--keys DIR] [--json] JOB
+	"logs": `flowsh logs [-f] [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] JOB
 
 Prints on stdout what a job has said so far: what its functions print, warnings, and how it ended. -f waits for more until
 it ends. Logs are kept as long as the job is listed, and those of its last run only.`,
 
-	"pause": `flowsh pause [--master HOST:PORT] [--keys DIR]
+	"pause": `flowsh pause [--master HOST:PORT] [--keys DIR] [--wait DURATION]
 
 Lets no more jobs of the queue begin, until flowsh resume. Jobs that run go on. A master that is started again is still
 paused.`,
 
-	"resume": `flowsh resume [--master HOST:PORT] [--keys DIR]
+	"resume": `flowsh resume [--master HOST:PORT] [--keys DIR] [--wait DURATION]
 
 Lets jobs of the queue begin again, after flowsh pause.`,
 
-	"cancel": `flowsh cancel [--master HOST:PORT] [--keys DIR] JOB
+	"cancel": `flowsh cancel [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
 
 Ends a job that waits or runs.`,
 
-	"retry": `flowsh retry [--master HOST:PORT] [--keys DIR] JOB
+	"retry": `flowsh retry [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
 
 Submits a job again, with the script and the arguments that it had, as --detach does, and prints its new name.`,
 
-	"forget": `flowsh forget [--master HOST:PORT] [--keys DIR] JOB
+	"forget": `flowsh forget [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
 
 Removes a job that has ended, with its output.`,
 
-	"nodes": `flowsh nodes [--master HOST:PORT] [--keys DIR] [--json]
+	"nodes": `flowsh nodes [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json]
 
 Lists the master and the workers of a cluster.`,
 
-	"drain": `flowsh drain [--master HOST:PORT] [--keys DIR] NAME
+	"drain": `flowsh drain [--master HOST:PORT] [--keys DIR] [--wait DURATION] NAME
 
 Has a worker finish the tasks that it has, take no more, and leave the cluster. Ctrl-C on a worker does the same, for ten
 seconds at most.`,

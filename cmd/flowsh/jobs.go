@@ -30,7 +30,7 @@ func (c *cli) toMaster(line *clientLine, f func(ctx context.Context, client *clu
 	c.console = newConsole(c.host, line.messageFlags)
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
-	client, err := c.connect(ctx, line.Master, line.Keys)
+	client, err := c.connect(ctx, line)
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,7 @@ type clientLine struct {
 	messageFlags `embed:""`
 	Master       string
 	Keys         string
+	Wait         period // for a master that does not answer
 }
 
 // agent makes what masters and workers have in common.
@@ -185,6 +186,8 @@ func (c *cli) master(before, rest []string) error {
 	defer endAdmin()
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
+	ctx, unwatch := oneMaster(ctx, agent, members, address)
+	defer unwatch()
 	return m.Serve(ctx, listener)
 }
 
@@ -287,7 +290,7 @@ func (c *cli) drain(before, rest []string) error {
 	}
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
-	client, err := c.connect(ctx, line.Master, line.Keys)
+	client, err := c.connect(ctx, line)
 	if err != nil {
 		return err
 	}
@@ -313,7 +316,7 @@ func (c *cli) gossip(a cluster.Agent, f nodeFlags, bind string, role transport.R
 	}
 	if listens != nil {
 		address = listens.String()
-		config.Tags["control"] = address
+		config.Tags["control"], config.Tags[beganTag] = address, beganText(c.host.Clock.Now())
 	}
 	if members, err = gossip.Start(config); err != nil {
 		return nil, "", usagef("%v", err)
@@ -327,53 +330,22 @@ func masterOf(members *gossip.Node) (string, error) {
 		if !m.Alive || m.Tags["role"] != string(transport.Master) {
 			continue
 		}
-		host, port, err := net.SplitHostPort(m.Tags["control"])
-		if err != nil {
-			return "", fmt.Errorf("the master %s does not say where it listens", m.Name)
-		}
-		if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
-			host = m.Address.Addr().String()
-		}
-		return net.JoinHostPort(host, port), nil
+		return controlOf(m)
 	}
 	return "", errors.New("no master is in the cluster")
 }
 
-// connect dials a master as a client.
-func (c *cli) connect(ctx context.Context, address, keys string) (*cluster.Client, error) {
-	if address == "" {
-		address, _ = c.host.LookupEnv("FLOWSH_MASTER")
-	}
-	if state, err := readState(c.clusterDir()); address == "" && err == nil {
-		address, keys = state.Master, cmp.Or(keys, state.Keys)
-	}
-	address = cmp.Or(address, defaultMaster)
-	credentials, err := c.credentials(keys, transport.User)
+// controlOf is where a member listens that is a master.
+func controlOf(m gossip.Member) (string, error) {
+	host, port, err := net.SplitHostPort(m.Tags["control"])
 	if err != nil {
-		return nil, err
+		return "", fmt.Errorf("the master %s does not say where it listens", m.Name)
 	}
-	if err := transport.Guard(address, credentials); err != nil {
-		return nil, usagef("%v", err)
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = m.Address.Addr().String()
 	}
-	agent := cluster.Agent{Version: versionText(), Network: transport.TCP{}, Credentials: credentials, Host: c.host}
-	client, err := cluster.Connect(ctx, agent, address)
-	if err != nil {
-		return nil, &unreachableError{address, err}
-	}
-	return client, nil
+	return net.JoinHostPort(host, port), nil
 }
-
-// An unreachableError says that there is no master to talk to.
-type unreachableError struct {
-	address string
-	err     error
-}
-
-func (e *unreachableError) Error() string {
-	return fmt.Sprintf("no master at %s: %v; flowsh cluster up starts one on this machine, --master names another", e.address, e.err)
-}
-
-func (e *unreachableError) Unwrap() error { return e.err }
 
 // nodes lists the members of a cluster.
 func (c *cli) nodes(before, rest []string) error {
@@ -383,7 +355,7 @@ func (c *cli) nodes(before, rest []string) error {
 	}
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
-	client, err := c.connect(ctx, line.Master, line.Keys)
+	client, err := c.connect(ctx, line)
 	if err != nil {
 		return err
 	}

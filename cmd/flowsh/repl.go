@@ -170,7 +170,7 @@ func (p packingFS) Open(name string) (host.File, error) {
 func (r *repl) greetMaster() error {
 	ctx, stop := r.interruptible()
 	defer stop()
-	client, err := r.connect(ctx, r.cluster.Master, r.cluster.Keys)
+	client, err := r.connect(ctx, r.cluster)
 	if err != nil {
 		return err
 	}
@@ -373,7 +373,7 @@ func (r *repl) submitBundle(ctx context.Context, b *bundle, out io.Writer, audit
 	if err != nil {
 		return err
 	}
-	client, err := r.connect(ctx, r.cluster.Master, r.cluster.Keys)
+	client, err := r.connect(ctx, r.cluster)
 	if err != nil {
 		return err
 	}

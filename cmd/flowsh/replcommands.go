@@ -230,7 +230,7 @@ func (r *repl) detach([]string) error {
 	}
 	ctx, stop := r.interruptible()
 	defer stop()
-	client, err := r.connect(ctx, r.cluster.Master, r.cluster.Keys)
+	client, err := r.connect(ctx, r.cluster)
 	if err != nil {
 		return err
 	}

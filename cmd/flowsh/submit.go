@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/connector"
@@ -42,14 +43,19 @@ func (c *cli) submit(before, rest []string) error {
 	defer out.drop()
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
-	client, err := c.connect(ctx, own.Master, own.Keys)
+	client, err := c.connect(ctx, &clientLine{Master: own.Master, Keys: own.Keys, Wait: own.Wait})
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	progress := startProgress(c.console, c.host.Clock)
-	job, end, err := client.Submit(ctx, own.job(packed.Bundle, rest), out, func(e host.Event) { c.clusterEvent(progress, e) })
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	job, end, err := client.Submit(ctx, own.job(packed.Bundle, rest), out, c.awaitWorkers(progress, time.Duration(own.Wait), giveUp))
 	progress.finish()
+	if waited := context.Cause(ctx); isA[*waitedError](waited) {
+		return waited
+	}
 	if err == nil && own.Detach && job.ID != "" {
 		return c.print(job.ID)
 	}
@@ -118,6 +124,25 @@ func (o *clientOutput) drop() {
 	if o.file != nil {
 		_ = o.file.Close()             // it was synced, or is not wanted
 		_ = o.fs.Remove(o.file.Name()) // it was renamed
+	}
+}
+
+// awaitWorkers shows what comes of a job, and gives it up when no worker has come for so long; 0 is for ever.
+func (c *cli) awaitWorkers(p *progress, limit time.Duration, giveUp func(error)) func(host.Event) {
+	var since time.Time
+	return func(e host.Event) {
+		c.clusterEvent(p, e)
+		now := c.host.Clock.Now()
+		if _, waits := e.(cluster.WaitsForWorkers); !waits {
+			since = time.Time{}
+			return
+		}
+		if since.IsZero() {
+			since = now.Add(-cluster.SayWaiting)
+		}
+		if limit > 0 && now.Sub(since) >= limit {
+			giveUp(&waitedError{limit})
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ type submitLine struct {
 	runLine `embed:""`
 	Master  string
 	Keys    string
+	Wait    period
 	Ship    bool
 	Detach  bool
 	After   string
@@ -22,6 +23,7 @@ type submitLine struct {
 type ownLine struct {
 	Master string
 	Keys   string
+	Wait   period // for a master that does not answer, and for workers
 	Ship   bool   // the input files go along with the job
 	Detach bool   // the job goes on without this process
 	After  string // jobs, separated by commas
@@ -37,7 +39,7 @@ func (submitLine) take(flags []string) (*ownLine, []string) {
 	var rest []string
 	for i := 0; i < len(flags); i++ {
 		name, _, joined := strings.Cut(flags[i], "=")
-		valued := slices.Contains([]string{"--master", "--keys", "--after", "--distribute"}, name)
+		valued := slices.Contains([]string{"--master", "--keys", "--wait", "--after", "--distribute"}, name)
 		if !valued && !slices.Contains([]string{"--ship", "--detach", "--anyway"}, name) {
 			rest = append(rest, flags[i])
 			continue

@@ -99,10 +99,10 @@ func (NodeJoined) Event() string { return "node_joined" }
 // Event implements host.Event.
 func (NodeLeft) Event() string { return "node_left" }
 
-const (
-	tickEvery  = time.Second
-	sayWaiting = 5 * time.Second
-)
+const tickEvery = time.Second
+
+// SayWaiting is how often WaitsForWorkers is said, and how long there were no workers when it is said first.
+const SayWaiting = 5 * time.Second
 
 // tick tells the scheduler the time.
 func (j *Job) tick() {
@@ -119,7 +119,7 @@ func (j *Job) tick() {
 			j.quiet = now
 		}
 		waiting := 0
-		if now.Sub(j.quiet) >= sayWaiting {
+		if now.Sub(j.quiet) >= SayWaiting {
 			waiting, j.quiet = j.scheduler.Waiting(), now
 		}
 		j.mu.Unlock()
