@@ -23,6 +23,9 @@ func (c *compiler) binary(op syntax.Token, x, y operand, line int32) operand {
 	case a == integer && b == integer && op == syntax.SLASH:
 		return c.floatOp(op, x, y, line)
 	case a == integer && b == integer:
+		if k, ok := foldedInts(op, x, y); ok {
+			return c.constant(k)
+		}
 		if g := c.intOp(op, x, y, line); g != nil {
 			return operand{typ: intType, int: g, form: intForm(op, x, y)}
 		}
@@ -344,4 +347,24 @@ func (c *compiler) floatOp(op syntax.Token, x, y operand, line int32) operand {
 		return operand{}
 	}
 	return r
+}
+
+// foldedInts is the sum or difference of two constants that are small.
+func foldedInts(op syntax.Token, x, y operand) (starlark.Value, bool) {
+	const most = 1 << 31
+	u, ok := x.constantInt()
+	if !ok || u > most || u < -most {
+		return nil, false
+	}
+	v, ok := y.constantInt()
+	if !ok || v > most || v < -most {
+		return nil, false
+	}
+	switch op {
+	case syntax.PLUS:
+		return starlark.MakeInt64(u + v), true
+	case syntax.MINUS:
+		return starlark.MakeInt64(u - v), true
+	}
+	return nil, false
 }

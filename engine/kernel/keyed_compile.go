@@ -17,6 +17,8 @@ type rows struct {
 
 // contribute compiles the call of a reducer with an empty state, and appends the parts of what it returns.
 func (b *builder) contribute(d *Delta, record operand) code {
+	whole := b.whole
+	b.whole = nil
 	args, unspread := b.spread(d.Fn, record)
 	if unspread {
 		return fails
@@ -41,6 +43,7 @@ func (b *builder) contribute(d *Delta, record operand) code {
 	if parts == nil {
 		return fails
 	}
+	b.whole = whole.contribution(nil, parts)
 	return sequenceOf(append([]code{some(put)}, b.appendParts(len(b.chain.Columns), parts)...))
 }
 
@@ -101,6 +104,8 @@ func (b *builder) appendParts(at int, parts []operand) []code {
 
 // contributeKeys compiles a reducer whose state is a dict: its changes are rows.
 func (b *builder) contributeKeys(d *Delta, record operand) code {
+	whole, changes := b.whole, 0
+	b.whole = nil
 	args, unspread := b.spread(d.Fn, record)
 	if unspread {
 		return fails
@@ -112,6 +117,11 @@ func (b *builder) contributeKeys(d *Delta, record operand) code {
 	k := len(b.chain.Steps) + len(b.chain.Columns)
 	inner := b.scope(k, d.Fn.Callable.(*starlark.Function), d.Fn)
 	inner.rows = &rows{delta: d, state: inner.vars[0], row: func(key operand, parts []operand) code {
+		if changes++; changes == 1 && changesOnce(inner.fn.Body) {
+			b.whole = whole.contribution(&key, parts)
+		} else {
+			b.whole = nil
+		}
 		return b.keyRow(d, key, parts)
 	}}
 	inner.emit = func(syntax.Expr) code { return nothing } // it returns the state
@@ -122,6 +132,23 @@ func (b *builder) contributeKeys(d *Delta, record operand) code {
 		body(f)
 		f.out.folded++
 	}
+}
+
+// changesOnce says that a body is a single assignment, and then a return: all that can fail is in what is assigned.
+func changesOnce(body []syntax.Stmt) bool {
+	if len(body) == 3 {
+		if e, ok := body[0].(*syntax.ExprStmt); ok {
+			if _, doc := e.X.(*syntax.Literal); doc {
+				body = body[1:]
+			}
+		}
+	}
+	if len(body) != 2 {
+		return false
+	}
+	_, assigns := body[0].(*syntax.AssignStmt)
+	_, returns := body[1].(*syntax.ReturnStmt)
+	return assigns && returns
 }
 
 // keyRow appends a row.

@@ -18,6 +18,8 @@ type sequence struct {
 	each func(to slot, body func(*frame) bool) func(*frame) bool
 	// list is the sequence itself if it exists as a list.
 	list func(*frame) *list
+	// split says that it is the parts of a text that stands in slots; nil: it is not known to be.
+	split *textSplit
 }
 
 // sequence compiles what a loop goes through. Only if the loop is lazy, which is to say that it goes through all
@@ -273,7 +275,7 @@ func (c *compiler) splitSequence(x operand, args []operand) sequence {
 	line := c.line
 	g := x.text
 	if len(args) == 0 {
-		return sequence{elem: strType, each: func(to slot, body func(*frame) bool) func(*frame) bool {
+		return sequence{elem: strType, split: textSplitOf(x, separator{words: true}), each: func(to slot, body func(*frame) bool) func(*frame) bool {
 			return func(f *frame) bool {
 				rest := g(f)
 				for {
@@ -290,7 +292,9 @@ func (c *compiler) splitSequence(x operand, args []operand) sequence {
 		}}
 	}
 	sep := separatorOf(args[0])
-	return sep.sequence(x, line)
+	q := sep.sequence(x, line)
+	q.split = textSplitOf(x, sep)
+	return q
 }
 
 // sequence is the parts of a text, which are cut off one by one.

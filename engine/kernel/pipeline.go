@@ -89,7 +89,7 @@ func (b *builder) push(k int, record operand) code {
 	case FlatMap:
 		return b.flatMap(k, s, record)
 	}
-	b.whole = b.whole.through(record)
+	b.whole = b.whole.returns(record)
 	put, record := b.hold(record)
 	var run code
 	switch s.Kind {
@@ -437,7 +437,10 @@ func (b *builder) flatMap(k int, s *Step, record operand) code {
 	to := b.slots(elem.typ.width)
 	var next code
 	var cost int64
+	var through []sequence
+	whole := b.whole
 	each := func(q sequence) code {
+		through = append(through, q)
 		b.widen(elem, q.elem)
 		from, convert := to, nothing
 		if !equal(q.elem, elem.typ) {
@@ -455,8 +458,14 @@ func (b *builder) flatMap(k int, s *Step, record operand) code {
 	}
 	body := b.emitting(k, s, record, each)
 	before := b.nodes
-	next = b.push(k+1, b.frozen(heldIn(elem.typ, to)))
+	part := heldIn(elem.typ, to)
+	split := b.splits(k, &record, through)
+	b.whole = whole.through(&part, split)
+	next = b.push(k+1, b.frozen(part))
 	cost = (b.nodes - before + 1) * nodeSteps
+	if split != nil {
+		split.cost = cost
+	}
 	return func(f *frame) { put(f); body(f) }
 }
 
@@ -526,7 +535,7 @@ func (c *compiler) returned(o operand) sequence {
 
 // leave appends a record that came through all steps, and its columns.
 func (b *builder) leave(record operand) code {
-	b.whole = b.whole.through(record)
+	b.whole = b.whole.returns(record)
 	put, record := b.hold(record)
 	if record.typ.kind == unknown {
 		return fails

@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"slices"
+
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/scan"
 	"go.starlark.net/starlark"
@@ -85,8 +87,12 @@ func vectorOf(o *operand) *vector {
 }
 
 func constantVector(v starlark.Value) *vector {
-	switch v.(type) {
-	case starlark.Int, starlark.Float, starlark.String:
+	switch v := v.(type) {
+	case starlark.Int:
+		if n, ok := v.Int64(); ok {
+			return constantInts(n)
+		}
+	case starlark.Float, starlark.String:
 		return &vector{compute: func(f *frame, to *chunk.Column) bool {
 			for range f.in.N {
 				to.Append(v)
@@ -95,6 +101,17 @@ func constantVector(v starlark.Value) *vector {
 		}}
 	}
 	return nil
+}
+
+func constantInts(n int64) *vector {
+	return &vector{compute: func(f *frame, to *chunk.Column) bool {
+		ints := slices.Grow(to.Ints, f.in.N)[:f.in.N]
+		for i := range ints {
+			ints[i] = n
+		}
+		to.Kind, to.N, to.Ints = chunk.Int, f.in.N, ints
+		return true
+	}}
 }
 
 // part is the vector of a field of records or tuples that are a column of the input.

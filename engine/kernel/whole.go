@@ -6,27 +6,44 @@ import (
 	"github.com/flowsh/flowsh/engine/chunk"
 )
 
-// A wholeBatch is a program for all records of a batch at once, of chains that do nothing but map.
+// A wholeBatch is a program for all records of a batch at once, of chains that do nothing but map, and perhaps split
+// before. What is added to a state by key is more columns.
 type wholeBatch struct {
-	results []*vector // of the steps: each may fail
-	record  *vector   // what leaves the chain; nil: what comes in, or nothing
+	split   *wholeSplit // what comes first; nil: nothing, the records that come in are mapped
+	results []*vector   // of the steps: each may fail
+	record  *vector     // what leaves the chain; nil: what comes in, or nothing
 	columns []*vector
 	chain   *Chain
 }
 
 // beginWhole begins with the record of the input. Like the methods below it gives nil if there is no such program.
 func (b *builder) beginWhole(record *operand) *wholeBatch {
-	if b.chain.Delta != nil || b.document != nil || slices.ContainsFunc(b.chain.Steps, func(s Step) bool { return s.Kind != Map }) {
+	steps := b.chain.Steps
+	splits := len(steps) > 0 && steps[0].Kind == FlatMap
+	if splits {
+		steps = steps[1:]
+	}
+	if b.document != nil || slices.ContainsFunc(steps, func(s Step) bool { return s.Kind != Map }) {
 		return nil
 	}
-	if record.typ.kind != boxedAny {
+	if record.typ.kind != boxedAny && !splits {
 		record.vector = &vector{path: []int{}}
 	}
 	return &wholeBatch{chain: b.chain}
 }
 
-// through adds what a step returned.
-func (w *wholeBatch) through(record operand) *wholeBatch {
+// through adds the first step, which splits.
+func (w *wholeBatch) through(part *operand, split *wholeSplit) *wholeBatch {
+	if w == nil || split == nil {
+		return nil
+	}
+	part.vector = &vector{path: []int{}}
+	w.split = split
+	return w
+}
+
+// returns adds what a step returned.
+func (w *wholeBatch) returns(record operand) *wholeBatch {
 	if w == nil {
 		return nil
 	}
@@ -60,14 +77,40 @@ func (w *wholeBatch) column(o operand) *wholeBatch {
 	return w
 }
 
+// contribution adds what each record adds to a state: one row of a key, if there is one, and ints.
+func (w *wholeBatch) contribution(key *operand, parts []operand) *wholeBatch {
+	if key != nil {
+		if !scalarKey(key.typ) {
+			return nil
+		}
+		w = w.column(*key)
+	}
+	for _, p := range parts {
+		if p.typ.kind != integer {
+			return nil
+		}
+		w = w.column(p)
+	}
+	return w
+}
+
 // atOnce takes all records of the batch through a program. It reports false, and has done nothing, if some of them
 // are to be taken one by one.
 func (r *compiled) atOnce(p *program) bool {
 	f, w := r.frame, p.whole
-	if w == nil || r.env.Interrupt.Load() != nil || p.cost > int64(min(r.env.MaxSteps, mostFuel)) {
+	steps := int64(min(r.env.MaxSteps, mostFuel)) - p.cost
+	if w == nil || r.env.Interrupt.Load() != nil || steps < 0 {
 		return false
 	}
 	f.batches++
+	records := f.in
+	if w.split != nil {
+		if len(records.Lanes) > 0 || !w.split.run(records, steps) || w.split.parts.N == 0 {
+			return false
+		}
+		f.in = &w.split.parts
+		defer func() { f.in = records }()
+	}
 	for _, v := range w.results {
 		if _, ok := v.in(f); !ok {
 			return false
@@ -78,29 +121,57 @@ func (r *compiled) atOnce(p *program) bool {
 			return false
 		}
 	}
+	w.emit(f)
+	if w.split != nil {
+		f.passed[0] = int64(f.out.Len)
+	}
+	f.done = int64(records.N)
+	r.report.Records += int64(records.N)
+	r.window.passed(records.N)
+	r.env.Moves.Add(1)
+	return true
+}
+
+// emit fills the output. What was split is swapped for what the output had before, so that it is not copied.
+func (w *wholeBatch) emit(f *frame) {
 	in, out := f.in, f.out
+	out.Len = in.N
+	if out.keyed {
+		out.folded = in.N
+	}
+	if len(w.chain.Steps) == 0 {
+		out.Batch, out.Borrowed = *in, true
+		if w.chain.Discard {
+			out.Column = chunk.Column{}
+		}
+	} else if w.record != nil {
+		c, _ := w.record.in(f)
+		out.Column.AppendAll(c)
+	}
 	for i, v := range w.columns {
 		c, _ := v.in(f)
+		if w.split != nil && c == &in.Column && w.uses(c, f) == 1 {
+			out.Columns[i], in.Column = in.Column, out.Columns[i]
+			continue
+		}
 		out.Columns[i].AppendAll(c)
 	}
 	switch {
-	case len(r.chain.Steps) == 0:
-		out.Batch, out.Borrowed = *in, true
-		if r.chain.Discard {
-			out.Column = chunk.Column{}
-		}
+	case len(w.chain.Steps) == 0:
+	case w.split != nil:
+		out.Relative, in.Relative = in.Relative, out.Relative
 	default:
-		if w.record != nil {
-			c, _ := w.record.in(f)
-			out.Column.AppendAll(c)
-		}
 		out.Relative = append(out.Relative, in.Relative...)
 		out.Lanes = append(out.Lanes, in.Lanes...)
 	}
-	out.Len = in.N
-	f.done = int64(in.N)
-	r.report.Records += int64(in.N)
-	r.window.passed(in.N)
-	r.env.Moves.Add(1)
-	return true
+}
+
+// uses is how many columns a column becomes.
+func (w *wholeBatch) uses(c *chunk.Column, f *frame) (n int) {
+	for _, v := range w.columns {
+		if used, _ := v.in(f); used == c {
+			n++
+		}
+	}
+	return n
 }

@@ -45,16 +45,17 @@ func (t *Table) lookupHot(k *keyBatch, groups []int32) {
 // findHot is find by the hot index.
 func (t *Table) findHot(k *keyBatch, i int) int32 {
 	key := &k.keys[i]
-	mask := uint64(len(t.hot.slots) - 1)
+	want := hotSlotOf(key, int32(t.Len()))
+	slots, mask := t.hot.slots, uint64(len(t.hot.slots)-1)
 	for at := key.hash >> t.hot.shift; ; at++ {
-		slot := &t.hot.slots[at&mask]
+		slot := &slots[at&mask]
 		switch {
 		case slot.size == 0:
-			group := int32(t.Len())
 			t.add(k, i)
-			*slot = hotSlotOf(key, group)
-			return group
-		case slot.hash == key.hash && t.has(int32(slot.group), k, i):
+			*slot = want
+			return int32(want.group)
+		case slot.hash != want.hash || slot.a != want.a || slot.size != want.size:
+		case want.size != notShort && slot.b == want.b, want.size == notShort && t.has(int32(slot.group), k, i):
 			return int32(slot.group)
 		}
 	}
