@@ -28,7 +28,8 @@
 //
 // State by key (end_group.go) is kept in hashed buckets and comes out in the order of the first ordinal of each
 // key. An aggregate that can be merged is folded by every worker into a table of its own first; a user's reducer
-// without merge= folds its records in order, bucket by bucket. A reducer that does nothing but add ints to its state,
+// without merge= folds its records in order, each bucket on whichever core is free (fold.go); what waits for a lane that
+// is slow goes to disk when the others could go on. A reducer that does nothing but add ints to its state,
 // or to keys of a dict, is such an aggregate too (kernel/keyed.go): the chain gives what each record adds. Numbers
 // that may be floats are added in order, key by key.
 //
@@ -108,7 +109,5 @@
 //   - A record that ends its executor is found by the note of the last call, in three executors, and not by bisection,
 //     which takes one for each halving.
 //   - max_demand and min_demand bound a stage's units and how many are in flight (demand.go), not single records.
-//   - Lanes of a reduce are folded on all cores, each on one. One that is slow holds up the others when two units wait
-//     for it; nothing of it spills.
 //   - min and max report keys that do not compare when the results come out, for the first such group.
 package engine

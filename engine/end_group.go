@@ -40,10 +40,9 @@ type groupEnd struct {
 	lanes    int  // of a partitioned reduce: the lane is the key
 	perLane  bool // of another partitioned op: lane and key are the key
 	workers  []groupWorker
-	keys     orderKeys      // take_sort
-	folders  []chan *routed // one per folding goroutine; nil if the op combines
-	pool     sync.Pool      // of *routed
-	folding  sync.WaitGroup
+	keys     orderKeys               // take_sort
+	folders  *foldQueue              // nil if the op combines
+	pool     sync.Pool               // of *routed
 	failures []error                 // one per bucket
 	broken   atomic.Bool             // there is one
 	parts    []operator.SummaryPart  // summarize
@@ -68,11 +67,11 @@ type groupWorker struct {
 	times   *chunk.Column // of the records, where windows go by them
 }
 
-// routed is a unit's records by bucket; it is used again when all folding goroutines are through with it.
+// routed is a unit's records by bucket; it is used again when all buckets are through with it.
 type routed struct {
 	operator.Routed
 	failed  error // of the first record that has no key
-	pending atomic.Int32
+	pending int   // buckets that are not; of its foldQueue
 }
 
 // printLog keeps what reducers print until the stage is done; they run in several goroutines.
@@ -332,9 +331,8 @@ func (g *groupEnd) deliver(u *unit) error {
 // dispatch passes routed records on to the folding goroutines.
 func (g *groupEnd) dispatch(r *routed) error {
 	failed := r.failed // it is used again once the folders are through with it
-	r.pending.Store(int32(len(g.folders)))
-	for _, c := range g.folders {
-		c <- r
+	if err := g.folders.dispatch(r); err != nil {
+		return err
 	}
 	if failed == nil && !g.broken.Load() {
 		return nil
@@ -353,37 +351,23 @@ func (g *groupEnd) settle() error {
 	return nil
 }
 
-// startFolding starts one goroutine per core; bucket b belongs to goroutine b modulo their number.
+// startFolding starts the goroutines that fold, one per core.
 func (g *groupEnd) startFolding() {
-	cores := g.stage.run.cores
 	g.failures = make([]error, operator.Buckets)
-	for n := range cores {
-		c := make(chan *routed, 2)
-		g.folders = append(g.folders, c)
-		g.folding.Go(func() {
-			for r := range c {
-				for b := n; b < operator.Buckets; b += cores {
-					g.fold(b, r)
-				}
-				if r.pending.Add(-1) == 0 {
-					g.pool.Put(r)
-				}
-			}
-		})
-	}
+	g.folders = newFoldQueue(g, g.stage.run.cores)
 }
 
-// fold adds records to a bucket that has not failed. A failure in another may be about a later record.
-func (g *groupEnd) fold(b int, r *routed) {
+// fold adds n records to a bucket that has not failed. A failure in another may be about a later record.
+func (g *groupEnd) fold(b int, n int64, add func() error) {
 	if g.failures[b] != nil {
 		return
 	}
-	if g.failures[b] = g.groups.Add(b, &r.Routed); g.failures[b] != nil {
+	if g.failures[b] = add(); g.failures[b] != nil {
 		g.broken.Store(true)
 		g.stage.halt() // the next record may be long in coming
 		return
 	}
-	g.ledger.folded.Add(int64(r.Len(b)))
+	g.ledger.folded.Add(n)
 }
 
 // finish emits the results in order of the first occurrence of their keys.
@@ -521,14 +505,11 @@ func (g *groupEnd) emitEmpty(ctx context.Context) error {
 }
 
 func (g *groupEnd) stopFolding() {
-	for _, c := range g.folders {
-		close(c)
-	}
+	g.folders.end(true)
 	g.folders = nil
-	g.folding.Wait()
 }
 
-func (g *groupEnd) close() { g.stopFolding() }
+func (g *groupEnd) close() { g.folders.end(false) }
 
 // located says of an error which record it struck and where that was read.
 func (g *groupEnd) located(err error) error {

@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/host"
+	"github.com/flowsh/flowsh/engine/operator"
+	"github.com/flowsh/flowsh/spill"
+)
+
+// lanesUnit has one record for each of some lanes.
+func lanesUnit(t *testing.T, g *operator.Groups, number, lanes int) *routed {
+	t.Helper()
+	k := &operator.Keyed{Batch: &chunk.Batch{Base: uint64(number * lanes)}}
+	for lane := range lanes {
+		k.Keys.AppendInt(int64(lane))
+		k.Values.AppendInt(int64(number))
+	}
+	r := new(routed)
+	if err := g.Route(k, &r.Routed); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestSlowLane folds lists of numbers by lane, of which one does not get on before all others are done. Without that
+// many units could not be taken over.
+func TestSlowLane(t *testing.T) {
+	const lanes, units, cores = 5, 40, 2
+	groups := operator.NewGroups(operator.GroupsConfig{
+		New: func() (operator.Aggregate, error) { return operator.NewList(), nil }, Ordered: true,
+		Memory: operator.Memory{Share: 1 << 20, Store: spill.NewMem(), Host: host.NewMemory(), ID: "test"},
+	})
+	var slow int // the bucket of lane 0
+	for one := lanesUnit(t, groups, 0, 1); one.Len(slow) == 0; {
+		slow++
+	}
+	behind := lanesUnit(t, groups, 0, lanes).Len(slow) // of each unit, in that bucket
+	q := newFoldQueue(&groupEnd{groups: groups, lanes: lanes}, cores)
+	others := make(chan int64, units*lanes)
+	gate := make(chan struct{})
+	q.fold = func(bucket int, n int64, add func() error) {
+		if bucket == slow {
+			<-gate
+		}
+		if err := add(); err != nil {
+			t.Error(err)
+		}
+		if bucket != slow {
+			others <- n
+		}
+	}
+	for n := range units {
+		if err := q.dispatch(lanesUnit(t, groups, n, lanes)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for left := int64(units * (lanes - behind)); left > 0; {
+		left -= <-others
+	}
+	close(gate)
+	q.end(true)
+	var want, got string
+	for n := range units {
+		want += fmt.Sprintf("%d, ", n)
+	}
+	seen := 0
+	err := groups.Emit(t.Context(), func(k *operator.Keyed) error {
+		for i := range k.Keys.N {
+			seen++
+			if got = k.Values.At(i).String(); got != "["+want[:len(want)-2]+"]" {
+				t.Errorf("lane %v: %s", k.Keys.At(i), got)
+			}
+		}
+		return nil
+	})
+	if err != nil || seen != lanes {
+		t.Errorf("%d lanes, %v", seen, err)
+	}
+}
+
+// TestOneLaneIsNotShed has nothing beside the slow lane: units wait for it in memory, and the one who brings them too.
+func TestOneLaneIsNotShed(t *testing.T) {
+	store := spill.NewMem()
+	groups := operator.NewGroups(operator.GroupsConfig{
+		New: func() (operator.Aggregate, error) { return operator.NewList(), nil }, Ordered: true,
+		Memory: operator.Memory{Share: 1 << 20, Store: store, Host: host.NewMemory(), ID: "test"},
+	})
+	q := newFoldQueue(&groupEnd{groups: groups, lanes: 1}, 2)
+	q.fold = func(_ int, _ int64, add func() error) {
+		if err := add(); err != nil {
+			t.Error(err)
+		}
+		if store.Bytes() > 0 {
+			t.Error("records went to disk")
+		}
+	}
+	for n := range 50 {
+		if err := q.dispatch(lanesUnit(t, groups, n, 1)); err != nil {
+			t.Fatal(err)
+		}
+		q.mu.Lock()
+		if q.units > q.most {
+			t.Errorf("%d units wait", q.units)
+		}
+		for i := range q.buckets {
+			if q.buckets[i].backlog != nil {
+				t.Error("records went to disk")
+			}
+		}
+		q.mu.Unlock()
+	}
+	q.end(true)
+}
