@@ -247,6 +247,17 @@ func batches(records []starlark.Value, n int) (all []starlark.Value) {
 	return all
 }
 
+// demanded bounds, now and then, what the last operator has in flight, which changes nothing.
+func (g *generator) demanded(f randomFlow) randomFlow {
+	text, called := strings.CutSuffix(f.expr, ")")
+	if !called || strings.HasSuffix(text, "(") || g.IntN(8) > 0 {
+		return f
+	}
+	most := 1 + g.IntN(20)
+	f.expr = fmt.Sprintf("%s, max_demand = %d, min_demand = %d)", text, most, g.IntN(most))
+	return f
+}
+
 func (g *generator) batched(f randomFlow) randomFlow {
 	n := 1 + g.IntN(9)
 	return f.then(ofAnything, batches(f.want, n), ".batch(%d)", n)

@@ -234,7 +234,7 @@ func (g *generator) pipeline() *pipeline {
 	for range 1 + g.IntN(3) {
 		f := g.source()
 		for range g.IntN(5) {
-			f = g.operator(f)
+			f = g.demanded(g.operator(f))
 		}
 		f = g.name(f)
 		if g.IntN(6) == 0 {

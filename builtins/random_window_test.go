@@ -34,6 +34,7 @@ type plainWindow struct {
 	kind             string // "" for none
 	size, every, num int64
 	lateness         int64 // -1: none
+	included         bool  // what is late is taken all the same
 }
 
 // windowed makes a job of random events, windows and an operator.
@@ -62,7 +63,7 @@ func (g *generator) windowed() *pipeline {
 		all = more
 	}
 	w := g.window(unit)
-	flow += w.String()
+	before := all
 	all = w.inTime(all)
 	keyed := g.bool()
 	op := g.IntN(len(plainWindowed))
@@ -70,7 +71,12 @@ func (g *generator) windowed() *pipeline {
 		op = g.IntN(len(plainWindowed))
 	}
 	text, want := plainWindowed[op].make(w, all, keyed, 1+g.Int64N(4))
-	p.script = "job = " + flow + text + ".map(str)\n"
+	p.script = "job = " + flow + w.String() + text + ".map(str)\n"
+	if (w.kind == "fixed" || w.kind == "sliding") && g.IntN(4) == 0 {
+		w.lateness = -1
+		text, want = g.joinInWindows(w, before)
+		p.script = "left = " + flow + "\njob = left" + text + ".map(str)\n"
+	}
 	p.known["-"] = strings.Join(append(want, ""), "\n")
 	return p
 }
@@ -104,7 +110,7 @@ func (g *generator) window(unit int64) plainWindow {
 		w.every = max(1, w.size/(1+g.Int64N(5))-g.Int64N(3))
 	}
 	if w.kind != "" && w.kind != "count" && g.IntN(3) == 0 {
-		w.lateness = g.Int64N(1000)
+		w.lateness, w.included = g.Int64N(1000), g.IntN(4) == 0
 	}
 	return w
 }
@@ -112,7 +118,7 @@ func (g *generator) window(unit int64) plainWindow {
 func (w plainWindow) String() string {
 	late := ""
 	if w.lateness >= 0 {
-		late = fmt.Sprintf(`, lateness = "%dms", late = "late.jsonl"`, w.lateness)
+		late = fmt.Sprintf(`, lateness = "%dms", late = "%s"`, w.lateness, map[bool]string{false: "late.jsonl", true: "include"}[w.included])
 	}
 	switch w.kind {
 	case "":
@@ -130,7 +136,7 @@ func (w plainWindow) inTime(all []event) (kept []event) {
 	greatest := int64(-1 << 62)
 	for _, e := range all {
 		greatest = max(greatest, e.t)
-		if w.lateness < 0 || e.t >= greatest-w.lateness {
+		if w.lateness < 0 || w.included || e.t >= greatest-w.lateness {
 			kept = append(kept, e)
 		}
 	}
@@ -179,24 +185,8 @@ type plainGroup struct {
 }
 
 // groups are by window, and by first occurrence in each.
-func (w plainWindow) groups(all []event, keyed bool) []*plainGroup {
-	var order []*plainGroup
-	found, counts := map[string]*plainGroup{}, map[string]int64{}
-	for i, e := range all {
-		key := ""
-		if keyed {
-			key = e.k
-		}
-		for _, start := range w.starts(all, i, key, counts) {
-			id := fmt.Sprint(start, key)
-			if found[id] == nil {
-				found[id] = &plainGroup{start: start, key: key}
-				order = append(order, found[id])
-			}
-			found[id].events = append(found[id].events, e)
-		}
-	}
-	slices.SortStableFunc(order, func(x, y *plainGroup) int { return cmp.Compare(x.start, y.start) })
+func (w plainWindow) groups(all []event, keyed bool) (order []*plainGroup) {
+	w.run(all, keyed, func(*plainGroup) {}, func(g *plainGroup) { order = append(order, g) })
 	return order
 }
 
@@ -235,7 +225,9 @@ var plainWindowed = []struct {
 	{false, plainUniq},
 	{false, plainTake},
 	{false, plainTakeSort},
+	{false, plainResult(`.summarize(n = agg.sum("n")%s).map(lambda r: tuple(r.values()))`, func(g *plainGroup) starlark.Value { return sum(elementsOf(g.numbers())) })},
 	{true, plainTrigger},
+	{true, plainOwnTrigger},
 	{true, plainScan},
 }
 
@@ -382,6 +374,62 @@ func plainTrigger(w plainWindow, all []event, keyed bool, n int64) (string, []st
 		lines = []string{`("done", 0)`}
 	}
 	return fmt.Sprintf(`.trigger(every = %d).reduce(0, lambda s, r: s + r["n"]%s, on_trigger = lambda s, l, w: ([(w[2], s)], 0))`, n, by(keyed, ", ")), lines
+}
+
+// plainOwnTrigger hands on the sum so far with every second even number.
+func plainOwnTrigger(w plainWindow, all []event, keyed bool, _ int64) (string, []string) {
+	var lines []string
+	evens := map[*plainGroup]int{}
+	w.run(all, keyed, func(g *plainGroup) {
+		if last := g.events[len(g.events)-1]; last.n%2 == 0 {
+			if evens[g]++; evens[g]%2 == 0 {
+				lines = append(lines, fmt.Sprintf(`("even", %s)`, sum(elementsOf(g.numbers()))))
+			}
+		}
+	}, func(g *plainGroup) {
+		lines = append(lines, fmt.Sprintf(`("done", %s)`, sum(elementsOf(g.numbers()))))
+	})
+	if len(all) == 0 && !keyed && w.kind == "" {
+		lines = []string{`("done", 0)`}
+	}
+	return `.trigger(f = lambda s, r: ("even" if s and r["n"] % 2 == 0 else None, not s if r["n"] % 2 == 0 else s)).reduce(0, lambda s, r: s + r["n"]` + by(keyed, ", ") +
+		`, on_trigger = lambda s, l, w: ([(w[2], s)], s))`, lines
+}
+
+// joinInWindows joins events with some of them by key, window by window.
+func (g *generator) joinInWindows(w plainWindow, all []event) (string, []string) {
+	how := g.pick([]string{"inner", "left", "right", "full", "semi", "anti"})
+	var lines, rest []string
+	some := slices.DeleteFunc(slices.Clone(all), func(e event) bool { return e.n%3 == 0 })
+	starts := func(all []event, i int) []int64 { return w.starts(all, i, "", nil) }
+	found := make([]bool, len(some))
+	for i, l := range all {
+		matched := false
+		for _, start := range starts(all, i) {
+			for j, r := range some {
+				if r.k != l.k || !slices.Contains(starts(some, j), start) {
+					continue
+				}
+				matched, found[j] = true, true
+				if how != "semi" && how != "anti" {
+					lines = append(lines, fmt.Sprintf("(%v, %v)", l, r))
+				}
+			}
+		}
+		switch {
+		case matched && how == "semi", !matched && how == "anti":
+			lines = append(lines, l.String())
+		case !matched && (how == "left" || how == "full"):
+			lines = append(lines, fmt.Sprintf("(%v, None)", l))
+		}
+	}
+	for j, r := range some {
+		if !found[j] && (how == "right" || how == "full") {
+			rest = append(rest, fmt.Sprintf("(None, %v)", r))
+		}
+	}
+	text := strings.TrimSuffix(strings.TrimPrefix(w.String(), ".window("), ")")
+	return fmt.Sprintf(`.join(left.reject(lambda r: r["n"] %% 3 == 0), on = "k", how = %q, window = %s)`, how, text), append(lines, rest...)
 }
 
 func plainScan(w plainWindow, all []event, keyed bool, _ int64) (string, []string) {

@@ -161,12 +161,23 @@ func (w *windower) place(k *operator.Keyed, times *chunk.Column, record func(i i
 		return failed
 	}
 	p := placing{out: out}
-	var err error
 	if w.Kind == countWindows {
+		var err error
 		if p.cutBy, err = w.cutBy(&k.Keys); err != nil {
 			return err
 		}
 	}
+	if err := w.timely(k, instants, record, func(i int, t int64) error { return w.placeRecord(&p, k, i, t) }); err != nil {
+		failed = err
+	}
+	if err := p.flush(); err != nil {
+		return err
+	}
+	return failed
+}
+
+// timely gives the records that are not late, with their times. Those that are late are shed, if the window does that.
+func (w *windower) timely(k *operator.Keyed, instants []int64, record func(i int) starlark.Value, out func(i int, t int64) error) error {
 	for i, t := range instants {
 		if w.sheds() {
 			if by := w.lateBy(t); by > 0 {
@@ -176,14 +187,11 @@ func (w *windower) place(k *operator.Keyed, times *chunk.Column, record func(i i
 				continue
 			}
 		}
-		if err := w.placeRecord(&p, k, i, t); err != nil {
+		if err := out(i, t); err != nil {
 			return err
 		}
 	}
-	if err := p.flush(); err != nil {
-		return err
-	}
-	return failed
+	return nil
 }
 
 // placeAll places records of which each is in one fixed window, without copying them.

@@ -1,13 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/operator"
 	"github.com/flowsh/flowsh/engine/value"
-	"go.starlark.net/starlark"
 )
 
 // Sessions are found when all records are there: sorted by key and time, a session of a key ends where the next
@@ -36,11 +36,12 @@ func (s *sessions) add(run *operator.SortRun, k *operator.Keyed, times *chunk.Co
 	var order, at, keys, values chunk.Column
 	var ordinals []chunk.Ordinal
 	var text, key []byte
-	cutBy, failed := g.windows.cutBy(&k.Keys)
-	if failed != nil {
-		return failed
+	cutBy, err := g.windows.cutBy(&k.Keys)
+	if err != nil {
+		return err
 	}
-	failed = g.windows.placeSession(k, times, u.out.At, func(i int, t int64) (err error) {
+	instants, failed := g.windows.instants(times, k)
+	err = g.windows.timely(k, instants, u.out.At, func(i int, t int64) (err error) {
 		key = key[:0]
 		if cutBy != nil {
 			if key, _, err = value.AppendKey(key, cutBy.At(i)); err != nil {
@@ -59,32 +60,13 @@ func (s *sessions) add(run *operator.SortRun, k *operator.Keyed, times *chunk.Co
 		return nil
 	})
 	g.ledger.copies.Add(int64(at.N - u.out.Len))
-	if failed != nil || at.N == 0 {
-		return failed
+	if err = cmp.Or(err, failed); err != nil || at.N == 0 {
+		return err
 	}
 	if k.Values.N == 0 {
 		values = chunk.Column{Kind: chunk.Null, N: at.N}
 	}
 	return run.Add(&order, tupleOf(at, keys, values), ordinals)
-}
-
-// placeSession gives the records that are not late with their times.
-func (w *windower) placeSession(k *operator.Keyed, times *chunk.Column, record func(int) starlark.Value, out func(i int, t int64) error) error {
-	instants, failed := w.instants(times, k)
-	for i, t := range instants {
-		if w.sheds() {
-			if by := w.lateBy(t); by > 0 {
-				if err := w.shed(k, i, record(i), by); err != nil {
-					return err
-				}
-				continue
-			}
-		}
-		if err := out(i, t); err != nil {
-			return err
-		}
-	}
-	return failed
 }
 
 // foldSessions cuts the sorted records into sessions and folds them.
