@@ -250,7 +250,7 @@ func batches(records []starlark.Value, n int) (all []starlark.Value) {
 // demanded bounds, now and then, what the last operator has in flight, which changes nothing.
 func (g *generator) demanded(f randomFlow) randomFlow {
 	text, called := strings.CutSuffix(f.expr, ")")
-	if !called || strings.HasSuffix(text, "(") || g.IntN(8) > 0 {
+	if !called || strings.HasSuffix(text, "(") || strings.Contains(text, ".concat(") || g.IntN(8) > 0 {
 		return f
 	}
 	most := 1 + g.IntN(20)

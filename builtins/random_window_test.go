@@ -402,30 +402,34 @@ func (g *generator) joinInWindows(w plainWindow, all []event) (string, []string)
 	var lines, rest []string
 	some := slices.DeleteFunc(slices.Clone(all), func(e event) bool { return e.n%3 == 0 })
 	starts := func(all []event, i int) []int64 { return w.starts(all, i, "", nil) }
-	found := make([]bool, len(some))
+	type placed struct{ record, start int64 }
+	found := map[placed]bool{}
 	for i, l := range all {
 		matched := false
 		for _, start := range starts(all, i) {
+			alone := true
 			for j, r := range some {
 				if r.k != l.k || !slices.Contains(starts(some, j), start) {
 					continue
 				}
-				matched, found[j] = true, true
+				matched, alone, found[placed{int64(j), start}] = true, false, true
 				if how != "semi" && how != "anti" {
 					lines = append(lines, fmt.Sprintf("(%v, %v)", l, r))
 				}
 			}
+			if alone && (how == "left" || how == "full") {
+				lines = append(lines, fmt.Sprintf("(%v, None)", l))
+			}
 		}
-		switch {
-		case matched && how == "semi", !matched && how == "anti":
+		if how == "semi" && matched || how == "anti" && !matched {
 			lines = append(lines, l.String())
-		case !matched && (how == "left" || how == "full"):
-			lines = append(lines, fmt.Sprintf("(%v, None)", l))
 		}
 	}
 	for j, r := range some {
-		if !found[j] && (how == "right" || how == "full") {
-			rest = append(rest, fmt.Sprintf("(None, %v)", r))
+		for _, start := range starts(some, j) {
+			if !found[placed{int64(j), start}] && (how == "right" || how == "full") {
+				rest = append(rest, fmt.Sprintf("(None, %v)", r))
+			}
 		}
 	}
 	text := strings.TrimSuffix(strings.TrimPrefix(w.String(), ".window("), ")")
