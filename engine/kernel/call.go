@@ -251,6 +251,9 @@ func (s *scope) bind(args []operand, site syntax.Node) code {
 func (s *scope) bindOne(i int, arg operand, site syntax.Node) code {
 	v := s.vars[i]
 	s.assigned[i] = true
+	if s.rows != nil && v == s.rows.state {
+		return nil // what is done to it are rows
+	}
 	if put, ok := s.cutInto(v, arg.parts); ok {
 		return put
 	}

@@ -124,7 +124,7 @@ func (b *builder) contributeKeys(d *Delta, record operand) code {
 		}
 		return b.keyRow(d, key, parts)
 	}}
-	inner.emit = func(syntax.Expr) code { return nothing } // it returns the state
+	inner.emit = inner.endState
 	bind := some(inner.bind(args, nil))
 	body, _ := inner.block(inner.fn.Body)
 	return func(f *frame) {

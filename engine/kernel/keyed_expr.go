@@ -30,6 +30,7 @@ type keyedReader struct {
 	several   bool            // a record may add to a part several times
 	stored    []shade         // parts that were changed
 	result    shade
+	effect    bool // of a function that is called with the state: what it returns is not used
 }
 
 const maxReadDepth = 6

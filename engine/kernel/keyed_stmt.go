@@ -33,7 +33,7 @@ func (r *keyedReader) statement(stmt syntax.Stmt, first bool) (ends bool) {
 		if _, doc := stmt.X.(*syntax.Literal); doc && first {
 			return false
 		}
-		r.effect(stmt.X)
+		r.evaluated(stmt.X)
 	case *syntax.AssignStmt:
 		r.assignment(stmt)
 	case *syntax.ReturnStmt:
@@ -51,14 +51,23 @@ func (r *keyedReader) statement(stmt syntax.Stmt, first bool) (ends bool) {
 	return false
 }
 
-// effect reads an expression that stands for itself.
-func (r *keyedReader) effect(e syntax.Expr) {
+// evaluated reads an expression that stands for itself.
+func (r *keyedReader) evaluated(e syntax.Expr) {
+	if r.stateCall(e, true) {
+		return
+	}
 	if x := r.expr(e); x.stateful() && x.kind != entry {
 		refuseAt(e, "does nothing with %s", r.stateName)
 	}
 }
 
 func (r *keyedReader) returns(stmt *syntax.ReturnStmt) {
+	switch {
+	case r.effect && (stmt.Result == nil || isNone(stmt.Result)), r.stateCall(stmt.Result, false):
+		return
+	case r.d != nil && r.d.Keyed && stmt.Result != nil && !r.isState(stmt.Result):
+		refuseAt(stmt, "returns something else than %s", r.stateName)
+	}
 	var x shade
 	switch {
 	case r.d == nil && stmt.Result == nil:
@@ -71,7 +80,7 @@ func (r *keyedReader) returns(stmt *syntax.ReturnStmt) {
 	switch {
 	case r.d == nil:
 		r.result = joinFree(r.result, x)
-	case r.d.Keyed && x.kind != dictState, !r.d.Keyed && !x.stateful():
+	case !r.d.Keyed && !x.stateful():
 		refuseAt(stmt, "returns something else than %s", r.stateName)
 	case !r.d.Keyed:
 		r.keep(x)
@@ -134,6 +143,9 @@ func (r *keyedReader) assignment(stmt *syntax.AssignStmt) {
 		return
 	}
 	if stmt.Op == syntax.EQ {
+		if r.isState(stmt.LHS) && r.stateCall(stmt.RHS, false) {
+			return
+		}
 		r.assign(stmt.LHS, r.value(stmt.RHS).variable())
 		return
 	}

@@ -90,6 +90,9 @@ func (s *scope) statement(stmt syntax.Stmt, first bool) (run statement, ends boo
 		if _, doc := stmt.X.(*syntax.Literal); doc && first {
 			return nil, false
 		}
+		if run, ok := s.stateCall(stmt.X); ok {
+			return simple(run), false
+		}
 		return simple(s.evaluate(s.expr(stmt.X))), false
 	case *syntax.AssignStmt:
 		return s.assign(stmt), false
@@ -119,6 +122,9 @@ func branch(stmt *syntax.BranchStmt) (statement, bool) {
 func (s *scope) returns(stmt *syntax.ReturnStmt) statement {
 	if s.emit != nil {
 		if stmt.Result == nil {
+			if s.rows != nil {
+				return func(*frame) signal { return returned }
+			}
 			return func(f *frame) signal { fails(f); return returned }
 		}
 		run := s.emit(stmt.Result)
@@ -198,6 +204,9 @@ func (s *scope) assign(stmt *syntax.AssignStmt) statement {
 		return s.augment(stmt)
 	}
 	targets, unpacks := targetsOf(stmt.LHS)
+	if run, ok := s.stateCall(stmt.RHS); ok {
+		return simple(run)
+	}
 	if id, ok := unparen(stmt.LHS).(*syntax.Ident); ok {
 		return s.assignExpr(id, stmt.RHS)
 	}
