@@ -86,6 +86,9 @@ func accept(ctx context.Context, l net.Listener, serve func(net.Conn)) error {
 	for {
 		conn, err := l.Accept()
 		if ctx.Err() != nil {
+			if err == nil {
+				_ = conn.Close() // whoever has dialled is to know at once
+			}
 			return context.Cause(ctx)
 		}
 		if err != nil {

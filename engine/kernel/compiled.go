@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 )
@@ -20,6 +21,7 @@ type compiled struct {
 	frame    *frame
 	off      bool // for good
 	verify   bool // a bug is an error
+	running  Step // what its records are in, for Env.Inside
 	window   storm
 	report   Report
 }
@@ -29,7 +31,35 @@ const maxPrograms = 5
 
 // newCompiled makes the runner for one goroutine.
 func newCompiled(chain *Chain, env *Env, batches Runner, verify bool) *compiled {
-	return &compiled{chain: chain, env: env, batches: batches, verify: verify}
+	return &compiled{chain: chain, env: env, batches: batches, verify: verify, running: chain.functions()}
+}
+
+// functions is the step that stands for all of the chain that call functions.
+func (c *Chain) functions() (s Step) {
+	for _, part := range c.calls() {
+		if s.Name == "" {
+			s = *part
+		} else if !strings.Contains(s.Name, part.Name) {
+			s.Name += " or " + part.Name
+		}
+	}
+	return s
+}
+
+// calls are the steps whose functions are called.
+func (c *Chain) calls() (all []*Step) {
+	for i := range c.Steps {
+		if c.Steps[i].Fn != nil {
+			all = append(all, &c.Steps[i])
+		}
+	}
+	for i := range c.Columns {
+		all = append(all, &c.Columns[i])
+	}
+	if c.Delta != nil {
+		all = append(all, &c.Delta.Step)
+	}
+	return all
 }
 
 func (r *compiled) Run(in *chunk.Batch, out *Output) error {
@@ -55,6 +85,7 @@ func (r *compiled) Run(in *chunk.Batch, out *Output) error {
 	var err error
 	if !r.atOnce(p) {
 		err = r.records(p)
+		r.slow.leaveFunctions()
 	}
 	f.tally(r.chain)
 	f.release()
@@ -65,7 +96,7 @@ func (r *compiled) Run(in *chunk.Batch, out *Output) error {
 func (r *compiled) open() {
 	r.slow = NewInterpreter(r.chain, r.env, true).(*interpreter)
 	steps := len(r.chain.Steps)
-	r.frame = &frame{env: r.env, thread: r.slow.thread, passed: make([]int64, steps), saved: make([]int64, steps), sibling: make([]uint32, steps)}
+	r.frame = &frame{env: r.env, thread: r.slow.thread, at: &r.slow.random.position, passed: make([]int64, steps), saved: make([]int64, steps), sibling: make([]uint32, steps)}
 	r.frame.forget()
 }
 
@@ -111,6 +142,7 @@ func (r *compiled) records(p *program) error {
 	f := r.frame
 	for f.row = 0; f.row < f.in.N; f.row++ {
 		start := f.row
+		r.slow.enter(&r.running)
 		cause := f.dash(p)
 		f.done += int64(f.row - start)
 		r.report.Records += int64(f.row - start)
@@ -178,16 +210,7 @@ func (r *compiled) limited() error {
 	if stop == nil || !errors.Is(*stop, ErrLimit) {
 		return nil
 	}
-	var all []*Step
-	for i := range r.chain.Steps {
-		all = append(all, &r.chain.Steps[i])
-	}
-	for i := range r.chain.Columns {
-		all = append(all, &r.chain.Columns[i])
-	}
-	if d := r.chain.Delta; d != nil {
-		all = append(all, &d.Step)
-	}
+	all := r.chain.calls()
 	if len(all) != 1 {
 		return *stop
 	}
@@ -232,6 +255,7 @@ func (f *frame) dash(p *program) (cause any) {
 			}
 		}
 		f.mark(p)
+		*f.at = f.in.Base + uint64(f.in.RelativeAt(f.row))
 		if f.row&63 == 0 {
 			f.env.Moves.Add(1)
 			if f.env.Interrupt.Load() != nil {

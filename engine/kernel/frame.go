@@ -34,6 +34,7 @@ type frame struct {
 
 	env     *Env
 	thread  *starlark.Thread
+	at      *uint64 // the position of the record, for who asks what is running
 	journal journal
 	args    [2]starlark.Value // of the method that changes something; no code of the script runs in between
 	json    *scan.JSON        // nil until it is needed

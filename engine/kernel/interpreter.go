@@ -304,8 +304,7 @@ func (it *interpreter) apply(k int, s *Step, v starlark.Value) (starlark.Value, 
 		args[len(args)-1] = s.Using
 	}
 	if it.entered != s {
-		it.entered = s
-		it.inside.Store(s)
+		it.enter(s)
 	}
 	it.random.op, it.random.drawn = s.Op, 0
 	if k < len(it.sibling) {
@@ -316,6 +315,11 @@ func (it *interpreter) apply(k int, s *Step, v starlark.Value) (starlark.Value, 
 		return nil, err
 	}
 	return it.call(f.Callable, args)
+}
+
+func (it *interpreter) enter(s *Step) {
+	it.entered = s
+	it.inside.Store(s)
 }
 
 func (it *interpreter) leaveFunctions() {

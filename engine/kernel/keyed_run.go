@@ -37,8 +37,7 @@ func (it *interpreter) delta(d *Delta, k int, v starlark.Value) (starlark.Value,
 	if d.Fn.Using {
 		args[len(args)-1] = d.Using
 	}
-	it.entered = &d.Step
-	it.inside.Store(&d.Step)
+	it.enter(&d.Step)
 	it.begin() // as for every record that is folded
 	if err := it.watched(d.Op); err != nil {
 		return nil, err
