@@ -49,6 +49,8 @@ type member struct {
 	slots   int
 	session *transport.Session
 	leaves  bool // it gets no more tasks
+	lost    bool
+	gone    chan struct{} // closed when it is a member no more
 }
 
 // A head is a job that runs.
@@ -96,6 +98,7 @@ func (m *Master) session(ctx context.Context, s *transport.Session, role transpo
 	h, err := m.welcome(ctx, s, role)
 	switch {
 	case err != nil:
+		m.exit(s, h.Name) // it was a member if it did not hear so
 		m.Log.Warn("refused", "name", h.Name, "reason", err.Error())
 	case h.Role == string(transport.Worker):
 		m.worker(s, h)
@@ -134,18 +137,45 @@ func (m *Master) welcome(ctx context.Context, s *transport.Session, role transpo
 	return h, err
 }
 
-// enter makes a worker a member.
+// enter makes a worker a member. One that was cut off may be back before the master has noticed: it takes the place of
+// its old self, once that does not answer.
 func (m *Master) enter(s *transport.Session, h hello) error {
 	if h.Name == "" || h.Slots < 1 {
 		return fmt.Errorf("a worker needs a name and at least one core")
 	}
+	for {
+		m.mu.Lock()
+		old := m.workers[h.Name]
+		if old == nil {
+			m.workers[h.Name] = &member{name: h.Name, slots: h.Slots, session: s, gone: make(chan struct{})}
+			m.mu.Unlock()
+			return nil
+		}
+		m.mu.Unlock()
+		if old.session.Ping() == nil {
+			return fmt.Errorf("there is a worker with the name %s already", h.Name)
+		}
+		_ = old.session.Close() // nobody is there
+		<-old.gone
+	}
+}
+
+// exit ends the membership that a worker has through a session, if any. A member of that name does not come back before
+// the heads have heard.
+func (m *Master) exit(s *transport.Session, name string) {
+	m.mu.Lock()
+	w := m.workers[name]
+	if w == nil || w.session != s {
+		m.mu.Unlock()
+		return
+	}
+	w.lost = true
+	m.mu.Unlock()
+	m.tell(order{Op: "lose", Name: name})
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.workers[h.Name] != nil {
-		return fmt.Errorf("there is a worker with the name %s already", h.Name)
-	}
-	m.workers[h.Name] = &member{name: h.Name, slots: h.Slots, session: s}
-	return nil
+	delete(m.workers, name)
+	close(w.gone)
 }
 
 // worker keeps a member until its session ends.
@@ -153,11 +183,8 @@ func (m *Master) worker(s *transport.Session, h hello) {
 	m.Log.Info("worker joined", "name", h.Name, "cores", h.Slots)
 	m.tell(order{Op: "join", Name: h.Name, Slots: h.Slots})
 	_ = s.Serve(context.Background(), func(_ context.Context, _ transport.Stream) { _ = m.drain(h.Name) }) // all that it can ask for
-	m.mu.Lock()
-	delete(m.workers, h.Name)
-	m.mu.Unlock()
 	m.Log.Info("worker lost", "name", h.Name)
-	m.tell(order{Op: "lose", Name: h.Name})
+	m.exit(s, h.Name)
 }
 
 // drain has a worker finish what it has, and leave.
@@ -210,7 +237,9 @@ func (m *Master) members() []*member {
 	defer m.mu.Unlock()
 	var all []*member
 	for _, w := range m.workers {
-		all = append(all, w)
+		if !w.lost {
+			all = append(all, w)
+		}
 	}
 	slices.SortFunc(all, func(a, b *member) int { return strings.Compare(a.name, b.name) })
 	return all

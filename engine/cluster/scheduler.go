@@ -111,7 +111,8 @@ type (
 
 // Bounds of trying.
 const (
-	mostLosses   = 5 // of one task in a row
+	mostLosses   = 5 // of one task in a row; workers that are lost one soon after the other, as a network breaks, are one loss
+	lossesApart  = 15 * time.Second
 	mostDeaths   = 2 // of workers that did it
 	mostFailures = 4 // of one task
 	// A straggler is a task that takes over stragglerFactor times the median and stragglerAfter, when so large a
@@ -150,7 +151,8 @@ type task struct {
 	attempts int // so far
 	running  []attempt
 	accepted attempt
-	losses   int // in a row
+	losses   int       // in a row
+	lost     time.Time // the last of them that was a worker's
 	deaths   int
 	suspect  Death // the last of them
 	failures int
@@ -322,18 +324,22 @@ func (s *Scheduler) lose(e WorkerLost) {
 				t.running = nil
 			}
 			if len(t.running) < before || t.state == accepted && t.accepted.worker == name {
+				if apart := t.losses == 0 || s.now.Sub(t.lost) >= lossesApart; apart || e.Cause.itself() {
+					t.lost = s.now
+					t.losses++
+				}
 				s.lost(k, t, e.Reason)
 			}
 		}
 	}
 }
 
-// lost counts a loss of a task, which waits again if no attempt runs.
+// lost has a task that was lost wait again, if no attempt runs and it was not lost too often.
 func (s *Scheduler) lost(k TaskKey, t *task, reason string) {
 	if t.state == accepted {
 		t.state, t.accepted = waiting, attempt{}
 	}
-	if t.losses++; t.losses >= mostLosses {
+	if t.losses >= mostLosses {
 		s.fail(k, fmt.Sprintf("task %d was lost %d times in a row; the last time: %s", k.Index, t.losses, reason), Lost)
 	}
 }
@@ -387,6 +393,7 @@ func (s *Scheduler) failed(e TaskFailed) {
 
 func (s *Scheduler) outputLost(e OutputLost) {
 	if t := s.task(e.Task); t != nil && t.state == accepted && t.accepted.number == e.Attempt {
+		t.losses++
 		s.lost(e.Task, t, "what it gave could not be fetched")
 	}
 }

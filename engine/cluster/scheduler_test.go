@@ -211,10 +211,21 @@ func TestATaskThatIsLostTooOften(t *testing.T) {
 	now := time.Unix(0, 0)
 	s.Step(now, TasksAdded{0, 1, 0})
 	var got []Command
-	for i := range mostLosses {
-		s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
-		got = s.Step(now, WorkerLost{fmt.Sprint(i), Death{Cause: Lost, Reason: "it went"}})
+	lose := func(name string) {
+		s.Step(now, WorkerJoined{name, 1})
+		got = s.Step(now, WorkerLost{name, Death{Cause: Lost, Reason: "it went"}})
 	}
+	for i := range mostLosses - 2 {
+		lose(fmt.Sprint(i))
+		now = now.Add(lossesApart)
+	}
+	for i := range 10 * mostLosses { // all workers are lost with the network
+		if lose(fmt.Sprint(i)); len(got) > 0 {
+			t.Fatalf("got %+v", got)
+		}
+	}
+	now = now.Add(lossesApart)
+	lose("last")
 	if f, ok := got[len(got)-1].(Fail); !ok || f.Task != (TaskKey{0, 0}) || !strings.HasSuffix(f.Err, "it went") {
 		t.Fatalf("got %+v", got)
 	}

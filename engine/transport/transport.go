@@ -87,6 +87,12 @@ func (s *Session) Serve(ctx context.Context, handle func(ctx context.Context, st
 	}
 }
 
+// Ping waits until the other side answers. It fails if that takes longer than a side may be silent.
+func (s *Session) Ping() error {
+	_, err := s.mux.Ping()
+	return err
+}
+
 // Done is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.mux.CloseChan() }
 
