@@ -203,7 +203,7 @@ Exit status 1 if a test fails.`,
 Makes the folder NAME with a job that runs, NAME.star, its test and its data, to begin with. NAME may be a path whose last
 part is the name. A folder that exists is left alone.`,
 
-	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--ship] [--detach] [--after JOB,...] [--anyway] [--distribute WAY] [flags] JOB.star [job flags] [FILE ...]
+	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--ship] [--detach] [--after JOB,...] [--anyway] [--on-failure stop] [--distribute WAY] [flags] JOB.star [job flags] [FILE ...]
 
 Runs a job on a cluster. Output, messages and exit status are those of a run here. The script, what it loads and its
 arguments travel to the cluster, and so does standard input where the job reads that; the files that it reads must be
@@ -213,7 +213,8 @@ A master that does not answer is an error at once, and a job waits for workers f
 
 Jobs begin in their order; --after names jobs that end before this one begins, which it does not if one of them fails,
 unless --anyway is given. With --detach the name of the job is printed, and it goes on without this process: flowsh jobs
-lists it, flowsh result prints what it puts out. A master that is killed goes on with its jobs when it is back.
+lists it, flowsh result prints what it puts out. With --on-failure stop no job begins after this one has failed, until
+flowsh resume. A master that is killed goes on with its jobs when it is back.
 
 --distribute says which worker gets a task: the one with most free slots (least_open, the default), one after another
 (round_robin), or the same in every run (hash).`,

@@ -20,11 +20,9 @@ import (
 
 // submit runs a job on a cluster; what comes out and what is said is the same as of a run here.
 func (c *cli) submit(before, rest []string) error {
-	line := new(submitLine)
-	g := newGrammar(line)
-	more, rest := g.split(rest)
-	own, before := line.take(slices.Concat(before, more))
-	if err := newGrammar(own).parse(own.words); err != nil {
+	more, rest := newGrammar(new(submitLine)).split(rest)
+	own, before, err := parseOwn(slices.Concat(before, more))
+	if err != nil {
 		return err
 	}
 	packed, err := c.packApart(packOrder{Before: before, Rest: rest, Ship: own.Ship})
@@ -73,7 +71,10 @@ func (c *cli) submit(before, rest []string) error {
 
 // job is what the master gets.
 func (o *ownLine) job(bundle []byte, rest []string) cluster.Submit {
-	s := cluster.Submit{Bundle: bundle, Name: "-e", Detached: o.Detach, Anyway: o.Anyway, Distribute: cluster.Distribution(o.Distribute)}
+	s := cluster.Submit{
+		Bundle: bundle, Name: "-e", Detached: o.Detach, Anyway: o.Anyway, StopsQueue: o.OnFailure == "stop",
+		Distribute: cluster.Distribution(o.Distribute),
+	}
 	if len(rest) > 0 {
 		s.Name = filepath.Base(rest[0])
 	}

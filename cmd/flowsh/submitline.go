@@ -1,22 +1,11 @@
 package main
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // submitLine are the flags of submit; those of run may stand beside its own.
 type submitLine struct {
 	runLine `embed:""`
-	Master  string
-	Keys    string
-	Wait    period
-	Ship    bool
-	Detach  bool
-	After   string
-	Anyway  bool
-
-	Distribute string `default:"least_open" enum:"least_open,round_robin,hash"`
+	ownLine `embed:""`
 }
 
 // ownLine are the flags that are submit's alone.
@@ -28,27 +17,29 @@ type ownLine struct {
 	Detach bool   // the job goes on without this process
 	After  string // jobs, separated by commas
 	Anyway bool   // even if those fail
+	// OnFailure says whether jobs begin behind this one if it fails.
+	OnFailure string `default:"continue" enum:"continue,stop"`
 	// Distribute says which worker gets a task.
 	Distribute string `default:"least_open" enum:"least_open,round_robin,hash"`
-	words      []string
 }
 
-// take takes apart the flags that are submit's alone and those that go with the job.
-func (submitLine) take(flags []string) (*ownLine, []string) {
-	own := new(ownLine)
-	var rest []string
+// parseOwn takes apart the flags that are submit's alone and those that go with the job.
+func parseOwn(flags []string) (own *ownLine, rest []string, err error) {
+	own = new(ownLine)
+	g := newGrammar(own)
+	var words []string
 	for i := 0; i < len(flags); i++ {
 		name, _, joined := strings.Cut(flags[i], "=")
-		valued := slices.Contains([]string{"--master", "--keys", "--wait", "--after", "--distribute"}, name)
-		if !valued && !slices.Contains([]string{"--ship", "--detach", "--anyway"}, name) {
+		takesValue, known := g.known(name)
+		if !known {
 			rest = append(rest, flags[i])
 			continue
 		}
-		own.words = append(own.words, flags[i])
-		if !joined && valued && i+1 < len(flags) {
+		words = append(words, flags[i])
+		if takesValue && !joined && i+1 < len(flags) {
 			i++
-			own.words = append(own.words, flags[i])
+			words = append(words, flags[i])
 		}
 	}
-	return own, rest
+	return own, rest, g.parse(words)
 }

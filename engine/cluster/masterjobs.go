@@ -156,7 +156,7 @@ func (m *Master) add(s *Submit) (*entry, error) {
 	sum := sha256.Sum256(s.Bundle)
 	info := &JobInfo{
 		ID: fmt.Sprint("job-", number), Name: s.Name, State: Queued, Bundle: hex.EncodeToString(sum[:]),
-		Detached: s.Detached, After: s.After, Anyway: s.Anyway, Distribute: s.Distribute, Submitted: m.Host.Clock.Now().UTC(),
+		Detached: s.Detached, After: s.After, Anyway: s.Anyway, StopsQueue: s.StopsQueue, Distribute: s.Distribute, Submitted: m.Host.Clock.Now().UTC(),
 	}
 	if err := m.saveBundle(info.ID, s.Bundle); err != nil {
 		return nil, err

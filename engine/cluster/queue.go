@@ -30,14 +30,15 @@ type JobInfo struct {
 	ID         string       `json:"id"`
 	Name       string       `json:"name"` // of the script
 	State      JobState     `json:"state"`
-	Bundle     string       `json:"bundle"`               // SHA-256 of what was submitted
-	Detached   bool         `json:"detached,omitempty"`   // nobody waits for it: its output is kept
-	After      []string     `json:"after,omitempty"`      // jobs that end before it begins
-	Anyway     bool         `json:"anyway,omitempty"`     // it begins even if they fail
-	Distribute Distribution `json:"distribute,omitempty"` // ""; least_open
-	Attempts   int          `json:"attempts"`             // how often it was begun
-	Status     int          `json:"status"`               // exit status
-	Reason     string       `json:"reason,omitempty"`     // why it was cancelled
+	Bundle     string       `json:"bundle"`                // SHA-256 of what was submitted
+	Detached   bool         `json:"detached,omitempty"`    // nobody waits for it: its output is kept
+	After      []string     `json:"after,omitempty"`       // jobs that end before it begins
+	Anyway     bool         `json:"anyway,omitempty"`      // it begins even if they fail
+	StopsQueue bool         `json:"stops_queue,omitempty"` // no job begins after it has failed
+	Distribute Distribution `json:"distribute,omitempty"`  // ""; least_open
+	Attempts   int          `json:"attempts"`              // how often it was begun
+	Status     int          `json:"status"`                // exit status
+	Reason     string       `json:"reason,omitempty"`      // why it was cancelled
 
 	Submitted time.Time `json:"submitted"`
 	Began     time.Time `json:"began,omitzero"` // the last time
@@ -91,6 +92,7 @@ func (q *queue) apply(r jobRecord) error {
 		job.Attempts++
 	case "ended":
 		job.State, job.Status, job.Reason, job.Ended = r.State, r.Status, r.Reason, r.At
+		q.paused = q.paused || job.StopsQueue && job.State == Failed
 	case "forgotten":
 		q.jobs = slices.DeleteFunc(q.jobs, func(j *JobInfo) bool { return j == job })
 	default:

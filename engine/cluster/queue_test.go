@@ -82,6 +82,22 @@ func TestQueueOrder(t *testing.T) {
 	}
 }
 
+func TestQueueStopsOnFailure(t *testing.T) {
+	for state, want := range map[JobState]bool{Failed: true, Complete: false, Cancelled: false} {
+		q := queued(t, "a", "b")
+		q.find("a").StopsQueue = true
+		must(t, q.apply(jobRecord{Op: "began", ID: "a"}))
+		must(t, q.apply(jobRecord{Op: "ended", ID: "a", State: state}))
+		if stopped := q.next(1) == nil; stopped != want {
+			t.Errorf("%s: stopped %v", state, stopped)
+		}
+		must(t, q.apply(jobRecord{Op: "resumed"}))
+		if q.next(1) == nil {
+			t.Errorf("%s: the queue does not go on", state)
+		}
+	}
+}
+
 func TestQueueCountsRetries(t *testing.T) {
 	q := queued(t, "a")
 	must(t, q.apply(jobRecord{Op: "began", ID: "a"}))

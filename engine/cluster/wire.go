@@ -42,6 +42,8 @@ type Submit struct {
 	Detached bool     `json:"detached,omitempty"` // the client does not wait
 	After    []string `json:"after,omitempty"`    // jobs that end before this one begins
 	Anyway   bool     `json:"anyway,omitempty"`   // even if they fail
+	// StopsQueue lets no job begin after this one has failed, until the queue is resumed.
+	StopsQueue bool `json:"stops_queue,omitempty"`
 
 	Distribute Distribution `json:"distribute,omitempty"`
 }
