@@ -230,13 +230,14 @@ each worker; with --keys they talk encrypted. Jobs may use all files unless fold
   flowsh nodes
   flowsh cluster down`,
 
-	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--admin HOST:PORT] [--announce FILE] [--state DIR] [--config FILE]
+	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--works] [--admin HOST:PORT] [--announce FILE] [--state DIR] [--config FILE]
 
 Starts the master of a cluster, at 127.0.0.1:7420 unless --listen says otherwise. Off loopback it needs keys. It says
 at which address it gossips: that is what others join. Jobs write only below the folders of --allow-write, which may be
 given several times, as may --allow-read; without them they reach no file. -m is the memory of the node; --jobs at a time (2) share it, others wait.
 --announce writes both addresses to a file. --state DIR keeps the queue of jobs, what they put out and what their tasks
-gave, so that a master that was killed goes on where it was when it is started again; without it the queue ends with it. ` + nodeSettings + `
+gave, so that a master that was killed goes on where it was when it is started again; without it the queue ends with it.
+--works has the node do tasks too, with half of its memory. ` + nodeSettings + `
 
 ` + nodeSession,
 

@@ -90,6 +90,13 @@ func (b *budget) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// halve leaves half of the budget.
+func (b *budget) halve() error {
+	all, err := b.resolve(machineMemory())
+	*b = budget{bytes: size(all / 2)}
+	return err
+}
+
 // resolve gives the budget in bytes on a machine with so much memory.
 func (b budget) resolve(machine uint64) (int64, error) {
 	n := int64(b.bytes)

@@ -48,6 +48,7 @@ type masterLine struct {
 	messageFlags `embed:""`
 	nodeFlags    `embed:""`
 	Listen       string `default:"127.0.0.1:7420"`
+	Works        bool   // the node does tasks too
 	Announce     string // file that gets the addresses
 	State        string // folder of the queue of jobs; "": the queue ends with the master
 }
@@ -143,6 +144,11 @@ func (c *cli) master(before, rest []string) error {
 	if err := newGrammar(line).parse(words); err != nil {
 		return err
 	}
+	if line.Works {
+		if err := line.Mem.halve(); err != nil { // the worker has the other half
+			return err
+		}
+	}
 	agent, end, err := c.agent(line.nodeFlags, line.messageFlags, transport.Master)
 	if err != nil {
 		return err
@@ -188,7 +194,38 @@ func (c *cli) master(before, rest []string) error {
 	defer stop()
 	ctx, unwatch := oneMaster(ctx, agent, members, address)
 	defer unwatch()
+	if line.Works {
+		endWork, err := c.workBeside(ctx, line, agent.Name, address)
+		if err != nil {
+			return err
+		}
+		defer endWork()
+	}
 	return m.Serve(ctx, listener)
+}
+
+// workBeside runs a worker in the process of its master.
+func (c *cli) workBeside(ctx context.Context, line *masterLine, master, address string) (end func(), err error) {
+	flags := line.nodeFlags
+	flags.Name = master + "-worker"
+	agent, end, err := c.agent(flags, line.messageFlags, transport.Worker)
+	if err != nil {
+		return nil, err
+	}
+	w := &cluster.WorkerAgent{Agent: agent, Slots: 1, Master: func(context.Context) (string, error) { return address, nil }}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := w.Run(ctx); ctx.Err() == nil {
+			agent.Log.Info("the master's own worker has left", "reason", err.Error())
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+		end()
+	}, nil
 }
 
 // masterState is the folder of a master's state, which no other master may use: one that goes with this process if none
