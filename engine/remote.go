@@ -64,12 +64,13 @@ func (s *stageRun) elsewhere(splits []connector.Split) bool {
 	if o.Tasks == nil || o.DryRun || !movable(s.run.graph, s.Stage) {
 		return false
 	}
+	shape, code := s.fingerprints()
 	f := &taskFeed{tasks: o.Tasks}
 	for _, split := range splits {
 		if split.File == "-" || split.Size == 0 { // only this process can read it
 			return false
 		}
-		f.list = append(f.list, Task{TaskID: TaskID{Stage: s.ID, Task: split.Index}, Step: s.run.number, Split: split})
+		f.list = append(f.list, Task{TaskID: TaskID{Stage: s.ID, Task: split.Index}, Step: s.run.number, Split: split, Shape: shape, Code: code})
 	}
 	s.feed = f
 	return true

@@ -18,6 +18,9 @@ type Task struct {
 	Step  int             `json:"step"`
 	Split connector.Split `json:"split"`
 	Care  *Care           `json:"care,omitempty"` // nil: it has never ended a process
+	// Shape and Code are hashes of the operators that do the task, and of the functions of the script that they call.
+	Shape string `json:"shape"`
+	Code  string `json:"code"`
 }
 
 // An Executor does tasks of a program, one at a time, each on all cores that Options grant. What a task gives
@@ -37,20 +40,20 @@ func NewExecutor(p *Program, o Options) (*Executor, error) {
 func (e *Executor) Close() { e.close() }
 
 // Run does a task and hands on its pieces, in order, for the run that asked for the task; put does not keep what it
-// gets. A record that fails is part of what a task gives: the pieces end with it, and Run returns nil. Any other
+// gets. failed is how many records did: dead letters, and the one that ends the task. A record that fails is part of what a task gives: the pieces end with it, and Run returns nil. Any other
 // error, that of put or ctx too, is the machine's: the pieces so far are worth nothing, and the task can be done
 // again, here or elsewhere. Run is called by one goroutine at a time.
-func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error) error {
+func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error) (failed int64, err error) {
 	e.env = e.newEnv() // that of an earlier task may have been stopped
 	if t.Care != nil {
 		defer e.careful(t.Care)()
 	}
 	s, err := e.stage(t)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := s.openTask(t); err != nil {
-		return err
+		return 0, err
 	}
 	s.task = &taskEnd{stage: s, put: put}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -60,19 +63,19 @@ func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error
 		env.Stop(errInterrupted)
 		s.wake()
 	})()
-	var failed error
+	var why error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		failed = s.work(ctx)
+		why = s.work(ctx)
 	}()
 	if err := s.run.wait(ctx, cancel, done); err != nil {
-		return &StuckError{err}
+		return 0, &StuckError{err}
 	}
-	if failed = s.run.blamed(failed); errors.Is(failed, kernel.ErrLimit) {
-		return s.task.last(s.task.added(), failed)
+	if why = s.run.blamed(why); errors.Is(why, kernel.ErrLimit) {
+		why = s.task.last(s.task.added(), why)
 	}
-	return failed
+	return s.task.failed, why
 }
 
 // A StuckError says that a function of the script goes on although it was told to stop. The process that runs it must
@@ -129,6 +132,7 @@ type taskEnd struct {
 	groups *groupEnd // not nil: it combines
 	put    func(piece []byte) error
 	buf    []byte
+	failed int64 // records
 }
 
 // make puts the task's end in the place of the stage's, which asks the chain for its columns first.
@@ -210,6 +214,7 @@ func (e *taskEnd) dead(p *piece, u *unit) error {
 	if len(u.dead) == 0 {
 		return nil
 	}
+	e.failed += int64(len(u.dead))
 	var records chunk.Column
 	for _, d := range u.dead {
 		records.Append(d.Record)
@@ -243,6 +248,9 @@ func (e *taskEnd) more(p *piece) *piece {
 }
 
 func (e *taskEnd) last(p *piece, failed error) error {
+	if failed != nil {
+		e.failed++
+	}
 	p.head.Error = failureOf(failed)
 	return e.send(p)
 }

@@ -287,9 +287,14 @@ Lets jobs of the queue begin again, after flowsh pause.`,
 
 Ends a job that waits or runs.`,
 
-	"retry": `flowsh retry [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
+	"retry": `flowsh retry [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--dead-only] [--ship] JOB [[flags] JOB.star [job flags] [FILE ...]]
 
-Submits a job again, with the script and the arguments that it had, as --detach does, and prints its new name.`,
+Submits a job again, as --detach does, and prints its new name: with the script and the arguments that it had, or with
+those that stand behind it, where a script was mended. If the job has failed, or records have, what its tasks gave is
+kept, of the last eight such jobs: a task is not done again if its input, its functions and what they use are the same and
+none of its records failed. With --dead-only the functions may differ: only tasks in which a record failed are done with
+the new ones. What is behind the tasks is always done again, and the job says which tasks were not. The input files must be
+the same; nobody looks.`,
 
 	"forget": `flowsh forget [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
 

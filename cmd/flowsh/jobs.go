@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -140,10 +141,36 @@ func (c *cli) forget(before, rest []string) error {
 	})
 }
 
-// retry submits a job again.
+// retryLine are the flags of retry in front of the job. Behind it stands what submit takes.
+type retryLine struct {
+	clientLine `embed:""`
+	DeadOnly   bool
+	Ship       bool
+}
+
+// retry submits a job again, with another script if there is one.
 func (c *cli) retry(before, rest []string) error {
-	return c.oneJob("retry", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
-		job, end, err := client.Retry(ctx, id)
+	line := new(retryLine)
+	g := newGrammar(line)
+	more, words := g.split(rest)
+	if err := g.parse(slices.Concat(before, more)); err != nil {
+		return err
+	}
+	if len(words) == 0 {
+		return usagef("which job? flowsh retry JOB; flowsh jobs lists them")
+	}
+	s := cluster.Submit{Retries: words[0], DeadOnly: line.DeadOnly, Detached: true}
+	if flags, script := newGrammar(new(runLine)).split(words[1:]); len(script) > 0 {
+		packed, err := c.packApart(packOrder{Before: flags, Rest: script, Ship: line.Ship})
+		if err != nil {
+			return err
+		}
+		s.Bundle, s.Name = packed.Bundle, filepath.Base(script[0])
+	} else if line.Ship {
+		return usagef("--ship sends files along with a script; a job that is done again has what it was submitted with")
+	}
+	return c.toMaster(&line.clientLine, func(ctx context.Context, client *cluster.Client) error {
+		job, end, err := client.Submit(ctx, s, c.host.Stdout, func(host.Event) {})
 		if err == nil {
 			err = c.ended(end)
 		}

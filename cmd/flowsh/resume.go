@@ -32,8 +32,7 @@ type resumption struct {
 
 // A jobState says what a folder's tasks are of.
 type jobState struct {
-	Now    time.Time    `json:"now"`    // when the job began, which its script sees
-	Bundle string       `json:"bundle"` // hash of the script, its arguments and Now
+	Now    time.Time    `json:"now"` // when the job began, which its script sees
 	Inputs []inputState `json:"inputs"`
 }
 
@@ -107,17 +106,17 @@ func (c *cli) sweepKept(root string) {
 func (r *resumption) file() string  { return filepath.Join(r.dir, "job.json") }
 func (r *resumption) tasks() string { return filepath.Join(r.dir, "tasks") }
 
-// begin compares the job with that of the earlier run; what is of another job is removed. It reports whether the run
-// goes on.
+// begin compares the input with that of the earlier run; what is of other input is removed. It reports whether the run
+// goes on: tasks whose functions were changed since are done again.
 func (r *resumption) begin(h *host.Host, job *builtins.Job) (goesOn bool, err error) {
 	inputs, err := inputStates(h, job.Program.Graph)
 	if err != nil {
 		return false, err
 	}
-	if r.known && r.state.Bundle == job.Program.Graph.Bundle && slices.EqualFunc(inputs, r.state.Inputs, inputState.same) {
+	if r.known && slices.EqualFunc(inputs, r.state.Inputs, inputState.same) {
 		return true, nil
 	}
-	r.state.Bundle, r.state.Inputs = job.Program.Graph.Bundle, inputs
+	r.state.Inputs = inputs
 	text, err := json.Marshal(r.state)
 	if err == nil {
 		err = errors.Join(os.RemoveAll(r.tasks()), os.WriteFile(r.file(), text, 0o600))
@@ -166,7 +165,7 @@ func (r *resumption) tasksOf(p *engine.Program, o engine.Options) (tasks engine.
 		return nil, nil, errors.Join(err, kept.Close())
 	}
 	done, given := engine.NewStore(o), engine.NewStore(o)
-	job := cluster.NewJob(o.Host, given, kept)
+	job := cluster.NewJob(o.Host, given, &cluster.Kept{Store: kept})
 	job.Join("here", 1, cluster.NewRunner(x, done, func(error) { os.Exit(statusLimit) }))
 	return job, func() error {
 		job.Close()

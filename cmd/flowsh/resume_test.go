@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// TestResume kills a run, and runs the job again: it gives what it would have given, and does not do again what was done.
+// TestResume kills a run, and runs the job again, with a script that was changed at another place: it gives what it would
+// have given, and does not do again what was done.
 func TestResume(t *testing.T) {
 	dir := t.TempDir()
 	script := "def work(line):\n    n = int(line)\n    for i in range(60000):\n        n = (n * 31 + i) % 1000003\n    return n % 1000\n\njob = lines(arg(\"input\", rest = True)).count(by = work).map(lambda p: (p, time.now().unix))\n"
@@ -57,6 +58,7 @@ func TestResume(t *testing.T) {
 	_ = killed.Process.Kill()          // it may have ended
 	_ = killed.Wait()
 
+	writeFile(t, dir, "work.star", "# what is behind the tasks has changed\n"+strings.Replace(script, "unix))", "unix)).map(lambda p: p)", 1))
 	again, got, said := run(resumed...)
 	if err := again.Run(); err != nil {
 		t.Fatalf("%v: %s", err, said)

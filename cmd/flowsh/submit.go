@@ -152,7 +152,19 @@ func (c *cli) clusterEvent(p *progress, e host.Event) {
 		c.console.warn(fmt.Sprintf("%d tasks wait, and there is no worker: flowsh worker --join adds one", w.Tasks))
 		return
 	}
+	if k, ok := e.(cluster.TasksKept); ok {
+		c.console.say(dim, message{Event: k.Event(), Text: "flowsh: " + keptText(k)})
+		return
+	}
 	p.event(e)
+}
+
+func keptText(k cluster.TasksKept) string {
+	text := fmt.Sprintf("%d of %s are not done again", k.Kept, counted(k.Tasks, "task"))
+	if k.Of != "" {
+		text += ": they are those of " + k.Of
+	}
+	return text
 }
 
 // ended says how a job ended on the cluster.

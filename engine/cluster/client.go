@@ -115,12 +115,6 @@ func (c *Client) Forget(ctx context.Context, id string) (End, error) {
 	return c.ask(ctx, request{Op: "forget", Job: id}, new(JobInfo))
 }
 
-// Retry submits again what a job was made of, for nobody to wait for.
-func (c *Client) Retry(ctx context.Context, id string) (job JobInfo, end End, err error) {
-	end, err = c.ask(ctx, request{Op: "retry", Job: id}, &job)
-	return job, end, err
-}
-
 // Receipts gives the receipts of a job so far, in the order in which they were made.
 func (c *Client) Receipts(ctx context.Context, id string, each func(Receipt) error) (End, error) {
 	k := &conversation{client: c, out: io.Discard, job: new(JobInfo), emit: func(host.Event) {}, receipt: each}
@@ -314,6 +308,8 @@ func eventOf(data []byte) host.Event {
 		return decoded[engine.Warning](w.Data)
 	case WaitsForWorkers{}.Event():
 		return decoded[WaitsForWorkers](w.Data)
+	case TasksKept{}.Event():
+		return decoded[TasksKept](w.Data)
 	}
 	return nil
 }

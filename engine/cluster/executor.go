@@ -139,12 +139,12 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	o.Host = &h
 	store := engine.NewStore(o)
 	defer func() { _ = store.Close() }() // the agent removes what is left
-	kept, err := x.keep(a.Keep)
+	kept, err := x.keep(&a)
 	if err != nil {
 		return err
 	}
 	if kept != nil {
-		defer func() { _ = kept.Close() }() // it survives the end of this process anyhow
+		defer func() { _ = kept.Store.Close() }() // it survives the end of this process anyhow
 	}
 	if x.Begin != nil {
 		x.Begin(p.Graph.Name, out.event)
@@ -163,17 +163,20 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 }
 
 // keep opens the store of a job that may have had a head before, which may still be ending.
-func (x *Executor) keep(dir string) (store spill.Store, err error) {
-	if dir == "" || x.Keep == nil {
+func (x *Executor) keep(a *assignment) (*Kept, error) {
+	if a.Keep == "" || x.Keep == nil {
 		return nil, nil
 	}
-	for range mostReopens {
-		if store, err = x.Keep(dir); !errors.Is(err, spill.ErrInUse) {
-			break
+	for n := 0; ; n++ {
+		store, err := x.Keep(a.Keep)
+		if err == nil {
+			return &Kept{Store: store, Job: a.ID, Of: a.Of, DeadOnly: a.DeadOnly}, nil
+		}
+		if n == mostReopens || !errors.Is(err, spill.ErrInUse) {
+			return nil, err
 		}
 		<-x.Host.Clock.After(reopenAfter)
 	}
-	return store, err
 }
 
 const (

@@ -36,7 +36,7 @@ var ErrLost = errors.New("the worker is lost")
 type Job struct {
 	host  *host.Host
 	store spill.Store // of what was fetched and not yet consumed
-	kept  spill.Store // of what was fetched, for a head that runs the job again; nil: nothing is kept
+	kept  *Kept       // what was fetched, for a head that runs the job again; nil: nothing is kept
 	ctx   context.Context
 	stop  context.CancelFunc
 	done  sync.WaitGroup
@@ -57,7 +57,7 @@ type jobWorker struct {
 
 // NewJob makes a job without workers. What tasks give goes through store. If kept is not nil it goes there instead and
 // stays, and what is there already is not asked of workers again. Both are the caller's to close, after Close.
-func NewJob(h *host.Host, store, kept spill.Store) *Job {
+func NewJob(h *host.Host, store spill.Store, kept *Kept) *Job {
 	j := &Job{host: h, store: store, kept: kept, workers: map[string]*jobWorker{}, draining: map[string]chan struct{}{}, quiet: h.Clock.Now()}
 	j.changed.L = &j.mu
 	j.ctx, j.stop = context.WithCancel(context.Background())
@@ -298,22 +298,39 @@ func (j *Job) Start(_ context.Context, tasks []engine.Task) (engine.Pieces, erro
 		outputs: map[Attempt]Output{}, accepted: make([]*acceptedAttempt, len(tasks)),
 	}
 	j.groups = append(j.groups, g)
-	kept := g.recall()
+	pieces, kept := g.recall()
 	for i := range tasks {
 		what := ReceiptDistributed
-		if i < kept {
+		if kept[i] {
 			what = ReceiptRecalled
 		}
 		j.note(Receipt{Kind: what, Task: TaskKey{g.number, i}})
 	}
+	if len(pieces) > 0 {
+		j.host.Send(TasksKept{Kept: len(pieces), Tasks: len(tasks), Of: j.kept.Of})
+	}
 	j.step(TasksAdded{g.number, len(tasks), kept})
-	g.fetcher.Go(func() { g.fetch(ctx, kept) })
+	g.fetcher.Go(func() { g.fetch(ctx, pieces) })
 	return g, nil
 }
 
-// fetch fetches what the tasks from number first on give, one task after another, each from one attempt.
-func (g *taskGroup) fetch(ctx context.Context, first int) {
-	for i := first; i < len(g.tasks); i++ {
+// TasksKept is an event: so many of the tasks of a stage are not done again, for what they gave is kept.
+type TasksKept struct {
+	Kept  int    `json:"kept"`
+	Tasks int    `json:"tasks"`
+	Of    string `json:"of,omitempty"` // the job that did them, for people; "": this one, before
+}
+
+// Event implements host.Event.
+func (TasksKept) Event() string { return "tasks_kept" }
+
+// fetch fetches what the tasks give, one task after another, each from one attempt, but for those whose pieces are here.
+func (g *taskGroup) fetch(ctx context.Context, pieces map[int][]string) {
+	for i := range g.tasks {
+		if ids, here := pieces[i]; here {
+			g.take(i, ids)
+			continue
+		}
 		for done := false; !done; {
 			a, w, ok := g.wait(i)
 			if !ok {
@@ -341,6 +358,20 @@ func (g *taskGroup) wait(i int) (a *acceptedAttempt, w *jobWorker, ok bool) {
 		return nil, nil, false
 	}
 	return g.accepted[i], j.workers[g.accepted[i].worker], true
+}
+
+// take lets pieces that are here be consumed, as soon as there is room.
+func (g *taskGroup) take(i int, ids []string) {
+	j := g.job
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for !g.over() && len(g.fetched) > mostFetched {
+		j.changed.Wait()
+	}
+	if !g.over() {
+		g.add(i, ids)
+		j.changed.Broadcast()
+	}
 }
 
 func (g *taskGroup) over() bool { return g.closed || g.err != nil || g.job.ctx.Err() != nil }
@@ -418,7 +449,7 @@ func (g *taskGroup) Next(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	if j.kept != nil {
-		return j.kept.Get(id, nil)
+		return j.kept.Store.Get(id, nil)
 	}
 	piece, err := j.store.Get(id, nil)
 	return piece, errors.Join(err, j.store.Delete(id))

@@ -13,14 +13,36 @@ import (
 
 // A keptOutput is what a store that is kept says of a task whose pieces are all there: its commit.
 type keptOutput struct {
+	Job    string `json:"job"`  // that had it done
 	Task   string `json:"task"` // hash of the task: another split of the input is another task
+	Code   string `json:"code"` // of the task
 	Output Output `json:"output"`
+}
+
+// Kept is a store that outlives the head of a job, and what is in it that this job takes.
+type Kept struct {
+	Store spill.Store
+	Job   string // the job's name: what it has had done itself is taken as it is
+	Of    string // the job that another part was done for, for people; "": none
+	// DeadOnly takes all tasks of other jobs in which no record failed, though the code of their functions is another.
+	DeadOnly bool
+}
+
+// takes reports whether the job takes what a task gave: it is what the task would give, as far as anybody knows.
+func (k *Kept) takes(o *keptOutput, t *engine.Task, hash string) bool {
+	if o.Task != hash {
+		return false
+	}
+	if o.Job == k.Job {
+		return o.Code == t.Code
+	}
+	return o.Output.Failed == 0 && (k.DeadOnly || o.Code == t.Code)
 }
 
 // store is where a group's pieces go.
 func (g *taskGroup) store() spill.Store {
 	if g.job.kept != nil {
-		return g.job.kept
+		return g.job.kept.Store
 	}
 	return g.job.store
 }
@@ -35,9 +57,11 @@ func (g *taskGroup) pieceID(i int, from Attempt, n int) string {
 
 func taskName(t *engine.Task) string { return fmt.Sprintf("%d/%d/%d", t.Step, t.Stage, t.Task) }
 
-// taskHash is the hash of what a task is to do.
+// taskHash is the hash of what a task is to do, but for the code of its functions.
 func taskHash(t *engine.Task) (string, error) {
-	data, err := json.Marshal(t)
+	same := *t
+	same.Code = ""
+	data, err := json.Marshal(same)
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:]), err
 }
@@ -51,46 +75,46 @@ func (g *taskGroup) keep(i int, o Output) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(keptOutput{hash, o})
+	data, err := json.Marshal(keptOutput{g.job.kept.Job, hash, g.tasks[i].Code, o})
 	if err != nil {
 		return err
 	}
-	if err := g.job.kept.Put("task/"+taskName(&g.tasks[i]), data); err != nil {
+	if err := g.job.kept.Store.Put("task/"+taskName(&g.tasks[i]), data); err != nil {
 		return &storeError{err}
 	}
 	return nil
 }
 
-// recall finds the first tasks whose pieces an earlier head has kept, and says how many they are. A piece that is
-// missing or corrupt is one that was never fetched.
-func (g *taskGroup) recall() int {
+// recall finds the tasks whose pieces are kept, with the names of those. A piece that is missing or corrupt is one that
+// was never fetched.
+func (g *taskGroup) recall() (pieces map[int][]string, kept []bool) {
+	pieces, kept = map[int][]string{}, make([]bool, len(g.tasks))
 	if g.job.kept == nil {
-		return 0
+		return pieces, kept
 	}
 	for i := range g.tasks {
-		ids, ok := g.recallTask(i)
-		if !ok {
-			return i
+		if pieces[i], kept[i] = g.recallTask(i); !kept[i] {
+			delete(pieces, i)
 		}
-		g.add(i, ids)
 	}
-	return len(g.tasks)
+	return pieces, kept
 }
 
 func (g *taskGroup) recallTask(i int) (ids []string, ok bool) {
-	data, err := g.job.kept.Get("task/"+taskName(&g.tasks[i]), nil)
+	store := g.job.kept.Store
+	data, err := store.Get("task/"+taskName(&g.tasks[i]), nil)
 	if err != nil {
 		return nil, false
 	}
 	var k keptOutput
 	hash, err := taskHash(&g.tasks[i])
-	if err != nil || json.Unmarshal(data, &k) != nil || k.Task != hash {
+	if err != nil || json.Unmarshal(data, &k) != nil || !g.job.kept.takes(&k, &g.tasks[i], hash) {
 		return nil, false
 	}
 	sum := xxh3.New()
 	for n := range k.Output.Pieces {
 		id := g.pieceID(i, Attempt{}, n)
-		piece, err := g.job.kept.Get(id, nil)
+		piece, err := store.Get(id, nil)
 		if err != nil {
 			return nil, false
 		}

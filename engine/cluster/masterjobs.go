@@ -23,6 +23,7 @@ type entry struct {
 	log      *jobLog                 // of a job that nobody waits for
 	receipts *jobLog                 // with what the job says to people
 	retried  bool                    // a chunk was sent more than once; its attempt's goroutine alone uses it
+	failed   bool                    // records failed, as far as this master has heard; as retried
 	out      *frames                 // where what the job says goes; nil: its client has not come back yet
 	stop     context.CancelCauseFunc // of the attempt that runs; nil: none does
 	over     chan struct{}           // closed when the job is over
@@ -152,11 +153,15 @@ func (m *Master) add(s *Submit) (*entry, error) {
 			return nil, &UnknownJobError{id}
 		}
 	}
+	if err := m.retries(s); err != nil {
+		return nil, err
+	}
 	number := m.queue.number + 1
 	sum := sha256.Sum256(s.Bundle)
 	info := &JobInfo{
 		ID: fmt.Sprint("job-", number), Name: s.Name, State: Queued, Bundle: hex.EncodeToString(sum[:]),
-		Detached: s.Detached, After: s.After, Anyway: s.Anyway, StopsQueue: s.StopsQueue, Distribute: s.Distribute, Submitted: m.Host.Clock.Now().UTC(),
+		Detached: s.Detached, After: s.After, Anyway: s.Anyway, StopsQueue: s.StopsQueue, Distribute: s.Distribute,
+		Retries: s.Retries, DeadOnly: s.DeadOnly, Submitted: m.Host.Clock.Now().UTC(),
 	}
 	if err := m.saveBundle(info.ID, s.Bundle); err != nil {
 		return nil, err
@@ -164,6 +169,7 @@ func (m *Master) add(s *Submit) (*entry, error) {
 	if err := m.record(jobRecord{Op: "submitted", Job: info, Number: number}); err != nil {
 		return nil, err
 	}
+	m.inherit(info)
 	e := &entry{info: m.queue.find(info.ID), over: make(chan struct{}), receipts: m.receipts(info.ID)}
 	e.info.unclaimed = !s.Detached
 	if s.Detached {
@@ -319,7 +325,7 @@ func (m *Master) settle(e *entry) error {
 	if e.log != nil {
 		e.log.complete()
 	}
-	_ = m.Host.FS.RemoveAll(filepath.Join(m.folder(e.info.ID), "kept")) // the sweep of the next master removes it, too
+	m.dropKept(e)
 	close(e.over)
 	for _, id := range m.queue.surplus() {
 		if err := m.forget(id); err != nil {
@@ -401,11 +407,14 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	if err != nil {
 		return end, err
 	}
-	keep, err := filepath.Abs(filepath.Join(m.folder(e.info.ID), "kept"))
+	keep, err := filepath.Abs(m.kept(e.info.ID))
 	if err != nil {
 		return end, err
 	}
-	a := assignment{Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, Keep: keep, Distribute: e.info.Distribute}
+	a := assignment{
+		Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, ID: e.info.ID, Keep: keep, Of: m.source(e.info),
+		Distribute: e.info.Distribute, DeadOnly: e.info.DeadOnly,
+	}
 	// A head may have said its last word, and gone, before this side knows that the assignment was sent: reading tells.
 	_ = transport.WriteMessage(control, a)
 	var answer assigned
@@ -463,6 +472,7 @@ func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Close
 			if json.Unmarshal(buf[1:], &r) == nil {
 				m.tally.receipt(&r)
 				e.retried = e.retried || r.Kind == ReceiptRetried
+				e.failed = e.failed || r.Failed > 0
 			}
 			_ = kept.forward(buf)
 			continue
@@ -483,7 +493,7 @@ func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Close
 // said reports whether an event is something that the job says to people, and not how far it has come.
 func said(event []byte) bool {
 	switch eventOf(event).(type) {
-	case engine.Printed, engine.Warning, engine.Stalled, WaitsForWorkers:
+	case engine.Printed, engine.Warning, engine.Stalled, WaitsForWorkers, TasksKept:
 		return true
 	}
 	return false
@@ -536,8 +546,6 @@ func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r requ
 			return m.sorry(out, fmt.Errorf("%s has ended already: %s", r.Job, over))
 		}
 		return out.json(frameEnd, End{})
-	case "retry":
-		return m.retry(client, e)
 	case "forget":
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -656,21 +664,4 @@ func (m *Master) sendLog(ctx context.Context, e *entry, client io.Reader, out *f
 			return nil // the client has gone, or has heard the last word
 		}
 	}
-}
-
-// retry submits what a job was made of again.
-func (m *Master) retry(client io.Writer, e *entry) error {
-	out := &frames{w: client}
-	bundle, err := readAll(m.Host, filepath.Join(m.folder(e.info.ID), "bundle"))
-	if err != nil {
-		return m.sorry(out, err)
-	}
-	again, err := m.add(&Submit{Bundle: bundle, Name: e.info.Name, Detached: true, Distribute: e.info.Distribute})
-	if err != nil {
-		return m.sorry(out, err)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.schedule()
-	return errors.Join(out.json(frameJob, again.info), out.json(frameEnd, End{}))
 }

@@ -36,6 +36,8 @@ type JobInfo struct {
 	Anyway     bool         `json:"anyway,omitempty"`      // it begins even if they fail
 	StopsQueue bool         `json:"stops_queue,omitempty"` // no job begins after it has failed
 	Distribute Distribution `json:"distribute,omitempty"`  // ""; least_open
+	Retries    string       `json:"retries,omitempty"`     // the job whose tasks it need not do again
+	DeadOnly   bool         `json:"dead_only,omitempty"`   // but for those in which a record failed, whatever the script does now
 	Attempts   int          `json:"attempts"`              // how often it was begun
 	Status     int          `json:"status"`                // exit status
 	Reason     string       `json:"reason,omitempty"`      // why it was cancelled

@@ -14,7 +14,8 @@ type Receipt struct {
 	Node    string    `json:"node,omitempty"`
 	Pieces  int       `json:"pieces,omitempty"`
 	Bytes   int64     `json:"bytes,omitempty"`
-	Hash    string    `json:"hash,omitempty"` // XXH3 of what it gave
+	Hash    string    `json:"hash,omitempty"`   // XXH3 of what it gave
+	Failed  int64     `json:"failed,omitempty"` // records
 	Reason  string    `json:"reason,omitempty"`
 
 	Task TaskKey `json:"-"`
@@ -24,7 +25,7 @@ type Receipt struct {
 // it is aggregated or dead.
 const (
 	ReceiptDistributed = "distributed" // it is to be done
-	ReceiptRecalled    = "recalled"    // an earlier head of the job had it done
+	ReceiptRecalled    = "recalled"    // an earlier head of the job, or the job that it retries, had it done
 	ReceiptSent        = "sent"        // to a worker
 	ReceiptRetried     = "retried"     // sent once more
 	ReceiptFailed      = "failed"      // the worker's machine
@@ -54,6 +55,6 @@ func (j *Job) note(r Receipt) {
 func (j *Job) noteOutput(kind string, task TaskKey, a *acceptedAttempt) {
 	j.note(Receipt{
 		Kind: kind, Task: task, Attempt: a.number, Node: a.worker,
-		Pieces: a.output.Pieces, Bytes: a.output.Bytes, Hash: fmt.Sprintf("%016x", a.output.Hash),
+		Pieces: a.output.Pieces, Bytes: a.output.Bytes, Hash: fmt.Sprintf("%016x", a.output.Hash), Failed: a.output.Failed,
 	})
 }

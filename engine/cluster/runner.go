@@ -21,7 +21,8 @@ type Attempt struct {
 type Output struct {
 	Pieces int    `json:"pieces"`
 	Bytes  int64  `json:"bytes"`
-	Hash   uint64 `json:"hash"` // XXH3 of the pieces, one after another
+	Hash   uint64 `json:"hash"`             // XXH3 of the pieces, one after another
+	Failed int64  `json:"failed,omitempty"` // records that failed
 }
 
 // A Worker does tasks of one job and keeps what they give until it is released. Its methods may be called
@@ -65,7 +66,7 @@ func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, erro
 	}
 	var out Output
 	hash := xxh3.New()
-	err := r.executor.Run(ctx, t, func(piece []byte) error {
+	failed, err := r.executor.Run(ctx, t, func(piece []byte) error {
 		if err := r.store.Put(a.piece(out.Pieces), piece); err != nil {
 			return err
 		}
@@ -84,7 +85,7 @@ func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, erro
 		r.Release(a)
 		return Output{}, err
 	}
-	out.Hash = hash.Sum64()
+	out.Hash, out.Failed = hash.Sum64(), failed
 	return out, nil
 }
 

@@ -26,7 +26,10 @@ type Event any
 type (
 	// TasksAdded says that the job asks for the tasks 0 to N-1 of a group, and that what the first Kept of them give is
 	// there already.
-	TasksAdded struct{ Group, N, Kept int }
+	TasksAdded struct {
+		Group, N int
+		Kept     []bool // by task; nil: none
+	}
 	// GroupClosed says that nobody wants the tasks of a group any more.
 	GroupClosed struct{ Group int }
 	// WorkerJoined says that a worker can do so many tasks at a time.
@@ -240,9 +243,11 @@ func (s *Scheduler) add(e TasksAdded) {
 	for len(s.groups) <= e.Group {
 		s.groups = append(s.groups, &group{closed: true})
 	}
-	g := &group{tasks: make([]task, e.N), consumed: e.Kept}
-	for i := range e.Kept {
-		g.tasks[i].state = consumed
+	g := &group{tasks: make([]task, e.N)}
+	for i, kept := range e.Kept {
+		if kept {
+			g.tasks[i].state = consumed
+		}
 	}
 	s.groups[e.Group] = g
 }
@@ -423,8 +428,16 @@ func (s *Scheduler) start() {
 		if g.closed {
 			continue
 		}
-		for i := range min(len(g.tasks), g.consumed+tasksAhead*max(slots, 1)) {
-			if t := &g.tasks[i]; t.state == waiting && len(t.running) == 0 && !s.assign(TaskKey{n, i}, t) {
+		open := 0 // begun or to be begun, and not consumed
+		for i := range g.tasks {
+			t := &g.tasks[i]
+			if t.state == consumed {
+				continue
+			}
+			if open++; open > tasksAhead*max(slots, 1) {
+				break
+			}
+			if t.state == waiting && len(t.running) == 0 && !s.assign(TaskKey{n, i}, t) {
 				return
 			}
 		}

@@ -123,7 +123,7 @@ func simulate(t *testing.T, seed uint64, tasks int) *simulation {
 		attempts: map[StartTask]bool{}, accepted: make([]*Accept, tasks+1),
 	}
 	sim.s.Distribute = []Distribution{LeastOpen, RoundRobin, Hash}[sim.r.IntN(3)]
-	sim.step(TasksAdded{0, tasks, 0})
+	sim.step(TasksAdded{0, tasks, nil})
 	for range 300 {
 		if sim.happen(4); sim.next == tasks || sim.failed {
 			return sim
@@ -162,7 +162,7 @@ func TestSchedulerUnderFaults(t *testing.T) {
 func TestOneTaskAtATime(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 2, 0})
+	s.Step(now, TasksAdded{0, 2, nil})
 	want := []Command{StartTask{"w", TaskKey{0, 0}, 1, Death{}}}
 	if got := s.Step(now, WorkerJoined{"w", 1}); !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v", got)
@@ -180,7 +180,7 @@ func TestOneTaskAtATime(t *testing.T) {
 func TestStragglersGetASecondAttempt(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 4, 0})
+	s.Step(now, TasksAdded{0, 4, nil})
 	s.Step(now, WorkerJoined{"slow", 1})
 	for i := 1; i < 4; i++ {
 		if i == 1 {
@@ -209,7 +209,7 @@ func TestStragglersGetASecondAttempt(t *testing.T) {
 func TestATaskThatIsLostTooOften(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 1, 0})
+	s.Step(now, TasksAdded{0, 1, nil})
 	var got []Command
 	lose := func(name string) {
 		s.Step(now, WorkerJoined{name, 1})
@@ -235,7 +235,7 @@ func TestATaskThatKills(t *testing.T) {
 	var s Scheduler
 	death := Death{Cause: OutOfMemory, Reason: "out of memory"}
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 1, 0})
+	s.Step(now, TasksAdded{0, 1, nil})
 	var got []Command
 	for i := range mostDeaths {
 		got = s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
@@ -263,7 +263,7 @@ func TestDistribution(t *testing.T) {
 				s.Step(time.Time{}, WorkerJoined{name, 2})
 			}
 			var names []string
-			for _, c := range s.Step(time.Time{}, TasksAdded{0, 6, 0}) {
+			for _, c := range s.Step(time.Time{}, TasksAdded{0, 6, nil}) {
 				names = append(names, c.(StartTask).Worker)
 			}
 			got = append(got, strings.Join(names, " "))
@@ -277,7 +277,7 @@ func TestDistribution(t *testing.T) {
 	s.Step(time.Time{}, WorkerJoined{"a", 9})
 	s.Step(time.Time{}, WorkerJoined{"b", 2})
 	var names []string
-	for _, c := range s.Step(time.Time{}, TasksAdded{0, 4, 0}) {
+	for _, c := range s.Step(time.Time{}, TasksAdded{0, 4, nil}) {
 		names = append(names, c.(StartTask).Worker)
 	}
 	if got := strings.Join(names, " "); got != "a b a b" {

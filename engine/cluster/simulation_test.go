@@ -248,11 +248,13 @@ func (w *world) begin(j *JobInfo) {
 		kept = &keptStore{Store: spill.NewMem()}
 		w.kept[j.ID] = kept
 	}
-	h := &simulatedHead{job: j.ID, done: map[Attempt]string{}, group: &taskGroup{job: &Job{kept: kept}, tasks: make([]engine.Task, tasks)}}
+	h := &simulatedHead{job: j.ID, done: map[Attempt]string{}, group: &taskGroup{job: &Job{kept: &Kept{Store: kept}}, tasks: make([]engine.Task, tasks)}}
 	for i := range h.group.tasks {
 		h.group.tasks[i].Task = i
 	}
-	h.next = h.group.recall()
+	for pieces, found := h.group.recall(); h.next < tasks && found[h.next]; h.next++ {
+		h.group.add(h.next, pieces[h.next])
+	}
 	if h.next < kept.whole {
 		w.Fatalf("%s: %d tasks were kept, and %d are found", j.ID, kept.whole, h.next)
 	}
@@ -261,7 +263,7 @@ func (w *world) begin(j *JobInfo) {
 		w.Fatalf("%d jobs run", len(w.heads))
 	}
 	w.log("%s begins at task %d of %d", j.ID, h.next, tasks)
-	w.step(h, TasksAdded{N: tasks, Kept: h.next})
+	w.step(h, TasksAdded{N: tasks, Kept: slices.Repeat([]bool{true}, h.next)})
 	for _, name := range w.workers {
 		w.step(h, WorkerJoined{name, 2})
 	}

@@ -28,7 +28,7 @@ type welcome struct {
 
 // A request is the first message of a stream to a master or a worker.
 type request struct {
-	Op     string  `json:"op"` // submit, attach, jobs, receipts, logs, follow, pause, resume, cancel, retry, forget, nodes, drain; execute, death and drain, of a worker
+	Op     string  `json:"op"` // submit, attach, jobs, receipts, logs, follow, pause, resume, cancel, forget, nodes, drain; execute, death and drain, of a worker
 	Submit *Submit `json:"submit,omitempty"`
 	Worker string  `json:"worker,omitempty"` // whom the stream is for
 	Job    string  `json:"job,omitempty"`
@@ -46,6 +46,11 @@ type Submit struct {
 	StopsQueue bool `json:"stops_queue,omitempty"`
 
 	Distribute Distribution `json:"distribute,omitempty"`
+	// Retries is a job that has ended, whose tasks are not done again where they would give the same; without a Bundle it
+	// is that job which is done again. DeadOnly takes all of its tasks in which no record failed, whatever the functions
+	// of the script do now.
+	Retries  string `json:"retries,omitempty"`
+	DeadOnly bool   `json:"dead_only,omitempty"`
 }
 
 // An assignment tells an executor, first of all, what it is to be.
@@ -53,10 +58,13 @@ type assignment struct {
 	Job    string `json:"job"`
 	Head   bool   `json:"head"` // it runs the job and gives tasks to others; otherwise it does tasks
 	Bundle []byte `json:"bundle"`
+	ID     string `json:"id,omitempty"`    // of the job in the queue
 	Keep   string `json:"keep,omitempty"`  // folder for what outlives a head; "": nothing does
+	Of     string `json:"of,omitempty"`    // whose tasks it may have, for people
 	Graph  string `json:"graph,omitempty"` // hash of the graph that the bundle must give; "": any
 
 	Distribute Distribution `json:"distribute,omitempty"`
+	DeadOnly   bool         `json:"dead_only,omitempty"`
 }
 
 // An assigned is an executor's answer.
