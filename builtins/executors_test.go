@@ -10,6 +10,7 @@ import (
 
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/host"
 )
 
@@ -19,12 +20,12 @@ var executors = map[string]engine.Options{
 	"one core":        {Cores: 1},
 	"four cores":      {Cores: 4},
 	"tiny pieces":     {Cores: 3, BlockSize: 7, SplitSize: 40},
-	"spilling":        {Cores: 2, Memory: 64 << 10, BlockSize: 64},
+	"spilling":        {Cores: 2, Memory: 64 << 10, BlockSize: 64, Compression: chunk.Zstd},
 	"interpreter":     {Cores: 2, Kernels: "off"},
 	"poisoned":        {Cores: 2, BlockSize: 30, Poison: true},
 	"three workers":   {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3}},
 	"a cluster":       {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, dies: 3000, agents: true}},
-	"one worker lost": {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, dies: 2}},
+	"one worker lost": {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, dies: 2}, Compression: chunk.None},
 	"both, compare":   {Cores: 2, Kernels: "verify", BlockSize: 100},
 }
 

@@ -13,21 +13,23 @@ import (
 type Options struct {
 	Host *host.Host
 
-	Cores     int           // goroutines per stage; 0: GOMAXPROCS
-	Memory    int64         // budget in bytes for the whole process; 0: 1 GiB
-	SpillDir  string        // parent of the scratch folder; "": the host's temporary folder
-	Spill     string        // where chunks go that do not fit: "segments" (default), "badger", "memory"
-	Kernels   string        // on (default), off, verify
-	MaxSteps  uint64        // Starlark steps for one record; 0: DefaultMaxSteps
-	MaxRecord int64         // longest input record in bytes; 0: 16 MiB
-	OnError   *ErrorRules   // for operators that say nothing themselves; nil: fail
-	Output    string        // where the unwritten flow goes; "": stdout
-	Format    string        // its format; "": by suffix or record
-	DryRun    bool          // read the first records only and write nothing
-	Timeout   time.Duration // 0: none
-	StepTime  time.Duration // longest time for a single step of the script, which nothing can interrupt; 0: none
-	Analyze   bool          // measure what each stage does, for Explanation.Analyzed
-	Trace     bool          // send an event for each stretch of a worker's time
+	Cores    int    // goroutines per stage; 0: GOMAXPROCS
+	Memory   int64  // budget in bytes for the whole process; 0: 1 GiB
+	SpillDir string // parent of the scratch folder; "": the host's temporary folder
+	Spill    string // where chunks go that do not fit: "segments" (default), "badger", "memory"
+	// Compression is that of chunks which spill or go to another process; "": S2.
+	Compression chunk.Compression
+	Kernels     string        // on (default), off, verify
+	MaxSteps    uint64        // Starlark steps for one record; 0: DefaultMaxSteps
+	MaxRecord   int64         // longest input record in bytes; 0: 16 MiB
+	OnError     *ErrorRules   // for operators that say nothing themselves; nil: fail
+	Output      string        // where the unwritten flow goes; "": stdout
+	Format      string        // its format; "": by suffix or record
+	DryRun      bool          // read the first records only and write nothing
+	Timeout     time.Duration // 0: none
+	StepTime    time.Duration // longest time for a single step of the script, which nothing can interrupt; 0: none
+	Analyze     bool          // measure what each stage does, for Explanation.Analyzed
+	Trace       bool          // send an event for each stretch of a worker's time
 
 	// Receive gets the records of every output, and the dead letters, in place of their files: output is what the
 	// script writes to, "-" for stdout. It is called in the order of the records, with columns that it may keep; for

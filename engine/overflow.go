@@ -13,6 +13,7 @@ type overflow struct {
 	store       spill.Store
 	name        string
 	limit       int64 // bytes that an unbounded edge holds in memory before it spills
+	compression chunk.Compression
 	first, last int64 // sequence numbers of the chunks that wait: first <= n < last
 	buf         []byte
 }
@@ -26,7 +27,7 @@ func (o *overflow) takes(bytes int64) bool { return o.first < o.last || bytes > 
 // push stores a batch, as several chunks if it is too large for one.
 func (o *overflow) push(b *chunk.Batch) error {
 	var err error
-	o.buf, err = chunk.Append(o.buf[:0], chunk.ID{Sequence: uint64(o.last)}, b, chunk.Options{})
+	o.buf, err = chunk.Append(o.buf[:0], chunk.ID{Sequence: uint64(o.last)}, b, chunk.Options{Compression: o.compression})
 	if errors.Is(err, chunk.ErrTooLarge) && b.N > 1 {
 		if err := o.push(part(b, 0, b.N/2)); err != nil {
 			return err

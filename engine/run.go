@@ -457,13 +457,13 @@ func (r *stepRun) summarize() {
 
 // overflow makes a place in the store.
 func (r *stepRun) overflow(name string) *overflow {
-	return &overflow{store: r.store, name: fmt.Sprintf("%s/%s", r.step.Name, name), limit: r.edgeShare}
+	return &overflow{store: r.store, name: fmt.Sprintf("%s/%s", r.step.Name, name), limit: r.edgeShare, compression: r.options.Compression}
 }
 
 func (s *stageRun) memory(name string) operator.Memory {
 	return operator.Memory{
 		Share: s.run.share, Store: s.run.store, Host: s.run.host,
-		ID: fmt.Sprintf("%s/%s/%d", s.run.step.Name, name, s.ID),
+		ID: fmt.Sprintf("%s/%s/%d", s.run.step.Name, name, s.ID), Compression: s.run.options.Compression,
 	}
 }
 

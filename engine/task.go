@@ -55,7 +55,7 @@ func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error
 	if err := s.openTask(t); err != nil {
 		return 0, err
 	}
-	s.task = &taskEnd{stage: s, put: put}
+	s.task = &taskEnd{stage: s, put: put, compression: s.run.options.Compression}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	env := s.run.env
@@ -133,6 +133,8 @@ type taskEnd struct {
 	put    func(piece []byte) error
 	buf    []byte
 	failed int64 // records
+
+	compression chunk.Compression
 }
 
 // make puts the task's end in the place of the stage's, which asks the chain for its columns first.
@@ -219,14 +221,14 @@ func (e *taskEnd) dead(p *piece, u *unit) error {
 	for _, d := range u.dead {
 		records.Append(d.Record)
 	}
-	data, err := chunk.AppendFrame(nil, chunk.ID{}, []*chunk.Column{&records}, nil)
+	data, err := chunk.AppendFrame(nil, chunk.ID{}, []*chunk.Column{&records}, nil, e.compression)
 	p.chunks = append(p.chunks, data)
 	return err
 }
 
 // records hands on records lo to hi of a unit. The first piece says what the unit did, the last one what ended it.
 func (e *taskEnd) records(p *piece, out *kernel.Output, lo, hi int, failed error) error {
-	chunks, err := encodeOutput(out, lo, hi)
+	chunks, err := encodeOutput(out, lo, hi, e.compression)
 	if errors.Is(err, chunk.ErrTooLarge) && hi-lo > 1 {
 		middle := lo + (hi-lo)/2
 		if err := e.records(p, out, lo, middle, nil); err != nil {
@@ -264,7 +266,7 @@ func (e *taskEnd) send(p *piece) error {
 }
 
 // encodeOutput makes chunks of records lo to hi that left a chain, and of their columns.
-func encodeOutput(out *kernel.Output, lo, hi int) ([][]byte, error) {
+func encodeOutput(out *kernel.Output, lo, hi int, c chunk.Compression) ([][]byte, error) {
 	b := &chunk.Batch{Base: out.Base, Origin: out.Origin}
 	switch {
 	case out.N == out.Len:
@@ -278,7 +280,7 @@ func encodeOutput(out *kernel.Output, lo, hi int) ([][]byte, error) {
 	if len(out.Lanes) > 0 {
 		b.Lanes = out.Lanes[lo:hi]
 	}
-	records, err := chunk.Append(nil, chunk.ID{}, b, chunk.Options{})
+	records, err := chunk.Append(nil, chunk.ID{}, b, chunk.Options{Compression: c})
 	if err != nil || len(out.Columns) == 0 {
 		return [][]byte{records}, err
 	}
@@ -287,7 +289,7 @@ func encodeOutput(out *kernel.Output, lo, hi int) ([][]byte, error) {
 		c := out.Columns[i].Slice(lo, hi)
 		columns[i] = &c
 	}
-	values, err := chunk.AppendFrame(nil, chunk.ID{}, columns, nil)
+	values, err := chunk.AppendFrame(nil, chunk.ID{}, columns, nil, c)
 	return [][]byte{records, values}, err
 }
 

@@ -51,7 +51,7 @@ func (f *stepper) spill(s *running) error {
 	var b chunk.Batch
 	b.Append(starlark.Tuple{s.state, s.trigger})
 	var err error
-	f.buf, err = chunk.Append(f.buf[:0], chunk.ID{Sequence: uint64(f.chunks)}, &b, chunk.Options{})
+	f.buf, err = chunk.Append(f.buf[:0], chunk.ID{Sequence: uint64(f.chunks)}, &b, chunk.Options{Compression: f.stage.run.options.Compression})
 	if errors.Is(err, chunk.ErrTooLarge) || errors.As(err, new(*chunk.RecordError)) {
 		return nil
 	}

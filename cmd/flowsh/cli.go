@@ -39,6 +39,7 @@ type runFlags struct {
 	Trace     string
 	Resume    bool
 	Chunk     splitSize
+	Compress  string   `default:"s2" enum:"none,s2,zstd"`
 	Intercept []string `sep:"none"`
 }
 

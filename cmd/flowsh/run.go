@@ -13,6 +13,7 @@ import (
 
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/host"
 	"go.starlark.net/starlark"
 )
@@ -248,8 +249,12 @@ func (c *cli) options(line *runLine, job *builtins.Job) (engine.Options, error) 
 		Format:    cmp.Or(string(line.Format), job.Settings.Format),
 		DryRun:    line.DryRun,
 		Timeout:   time.Duration(line.Timeout),
+
+		Compression: compressions[line.Compress],
 	}, nil
 }
+
+var compressions = map[string]chunk.Compression{"none": chunk.None, "s2": chunk.S2, "zstd": chunk.Zstd}
 
 // isFolder refuses a flag's value that names no folder: one that is misspelt would be made, and stay.
 func (c *cli) isFolder(flag, path string) error {

@@ -10,7 +10,8 @@ import (
 
 // Options say how a batch is encoded; the zero value is what is normally wanted.
 type Options struct {
-	Format Format
+	Format      Format
+	Compression Compression
 }
 
 // What a batch has beside its records.
@@ -35,7 +36,7 @@ func Append(dst []byte, id ID, b *Batch, o Options) ([]byte, error) {
 	if err := e.batch(b, o.Format); err != nil {
 		return dst, fmt.Errorf("chunk %s: %w", id, err)
 	}
-	return seal(dst, &Header{ID: id, Format: o.Format, Rows: b.N}, e.dst)
+	return seal(dst, &Header{ID: id, Format: o.Format, Rows: b.N}, e.dst, o.Compression)
 }
 
 // Decode reads a chunk that Append wrote into a batch, which it resets. Strings of the batch are views of memory

@@ -291,7 +291,7 @@ func resealed(data []byte) []byte {
 	if len(data) < 2 {
 		return nil
 	}
-	sealed, err := seal(nil, &Header{ID: testID, Format: Format(data[0] & 1), Frame: data[0]&2 != 0, Rows: int(data[1])}, data[2:])
+	sealed, err := seal(nil, &Header{ID: testID, Format: Format(data[0] & 1), Frame: data[0]&2 != 0, Rows: int(data[1])}, data[2:], S2)
 	if err != nil {
 		return nil
 	}

@@ -9,24 +9,24 @@ import (
 // its own, 0 too. Values come back as they were, also where a tuple holds one dict or list twice.
 //
 // The errors are those of Append; dst is returned unchanged with them. AppendFrame is safe for concurrent use.
-func AppendFrame(dst []byte, id ID, columns []*Column, ordinals []Ordinal) ([]byte, error) {
+func AppendFrame(dst []byte, id ID, columns []*Column, ordinals []Ordinal, c Compression) ([]byte, error) {
 	e := encoders.Get().(*encoder)
 	defer encoders.Put(e)
 	e.start()
 	e.dst = binary.AppendUvarint(e.dst, uint64(len(columns)))
 	e.ordinals(ordinals)
 	rows := len(ordinals)
-	for _, c := range columns {
-		rows = max(rows, c.N)
-		e.dst = binary.AppendUvarint(e.dst, uint64(c.N))
-		if err := e.column(unshared(c), 0); err != nil {
+	for _, col := range columns {
+		rows = max(rows, col.N)
+		e.dst = binary.AppendUvarint(e.dst, uint64(col.N))
+		if err := e.column(unshared(col), 0); err != nil {
 			return dst, fmt.Errorf("chunk %s: %w", id, err)
 		}
 	}
 	if rows > maxCells {
 		return dst, fmt.Errorf("chunk %s: %w", id, ErrTooLarge)
 	}
-	return seal(dst, &Header{ID: id, Frame: true, Rows: rows}, e.dst)
+	return seal(dst, &Header{ID: id, Frame: true, Rows: rows}, e.dst, c)
 }
 
 // DecodeFrame reads a chunk that AppendFrame wrote into as many columns, which it resets. Strings are views of

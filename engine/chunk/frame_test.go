@@ -24,7 +24,7 @@ func TestFramesRoundTrip(t *testing.T) {
 			columns, got = append(columns, &c), append(got, &old)
 		}
 		ordinals := drawOrdinals(t)
-		data, err := AppendFrame(nil, testID, columns, ordinals)
+		data, err := AppendFrame(nil, testID, columns, ordinals, S2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestFramesRoundTrip(t *testing.T) {
 
 func mustFrame(t fataler, columns ...*Column) []byte {
 	t.Helper()
-	data, err := AppendFrame(nil, testID, columns, []Ordinal{{Position: 1}, {Lane: 2}})
+	data, err := AppendFrame(nil, testID, columns, []Ordinal{{Position: 1}, {Lane: 2}}, S2)
 	if err != nil {
 		t.Fatalf("AppendFrame: %v", err)
 	}
@@ -122,7 +122,7 @@ func TestFramesOfClaimsAreRefused(t *testing.T) {
 		"record with a key twice":   {1, 0, 0, byte(Record), 2, 1, 'a', 1, 'a', byte(Null), byte(Null)},
 	}
 	for name, body := range bodies {
-		data, err := seal(nil, &Header{ID: testID, Frame: true}, body)
+		data, err := seal(nil, &Header{ID: testID, Frame: true}, body, S2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func FuzzDecodeFrame(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			again, err := AppendFrame(nil, testID, []*Column{got}, ordinals)
+			again, err := AppendFrame(nil, testID, []*Column{got}, ordinals, S2)
 			if err != nil {
 				t.Fatalf("decoded, but cannot be encoded: %v", err)
 			}
@@ -174,7 +174,7 @@ func BenchmarkFrame(b *testing.B) {
 	var data []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		data, _ = AppendFrame(data[:0], testID, []*Column{&c}, ordinals)
+		data, _ = AppendFrame(data[:0], testID, []*Column{&c}, ordinals, S2)
 	}
 	report(b, c.N, len(data))
 }

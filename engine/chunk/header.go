@@ -4,10 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
-	"github.com/klauspost/compress/s2"
 	"github.com/zeebo/xxh3"
 )
 
@@ -73,8 +71,6 @@ const (
 	version       = 1
 	contentsBatch = 'B'
 	contentsFrame = 'F'
-	stored        = 0
-	compressedS2  = 1
 
 	checkAt    = 8
 	sumAt      = 16
@@ -84,7 +80,7 @@ const (
 )
 
 // seal appends the chunk of a body. It compresses the body if that makes it smaller.
-func seal(dst []byte, h *Header, raw []byte) ([]byte, error) {
+func seal(dst []byte, h *Header, raw []byte, c Compression) ([]byte, error) {
 	if len(raw) > MaxRaw {
 		return dst, ErrTooLarge
 	}
@@ -102,15 +98,9 @@ func seal(dst []byte, h *Header, raw []byte) ([]byte, error) {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(raw)))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(h.Rows))
 	dst = h.ID.append(dst)
-	body := len(dst)
-	dst = slices.Grow(dst, s2.MaxEncodedLen(len(raw)))
-	if compressed := s2.Encode(dst[body:cap(dst)], raw); len(compressed) < len(raw) {
-		dst[start+checkAt-1] = compressedS2
-		dst = dst[:body+len(compressed)]
-	} else {
-		dst = append(dst, raw...)
-	}
+	dst, how := compress(dst, raw, c)
 	sealed := dst[start:]
+	sealed[checkAt-1] = how
 	binary.LittleEndian.PutUint64(sealed[checkAt:], check(sealed))
 	return dst, nil
 }
@@ -161,8 +151,8 @@ func checkVersions(data []byte) error {
 		return &VersionError{"format", strconv.Itoa(int(data[5])), "0 (rows) and 1 (columns)"}
 	case data[6] != contentsBatch && data[6] != contentsFrame:
 		return &VersionError{"contents", strconv.Quote(string(data[6:7])), "B (a batch) and F (a frame)"}
-	case data[7] > compressedS2:
-		return &VersionError{"compression", strconv.Itoa(int(data[7])), "0 (none) and 1 (S2)"}
+	case data[7] > compressedZstd:
+		return &VersionError{"compression", strconv.Itoa(int(data[7])), "0 (none), 1 (S2) and 2 (Zstandard)"}
 	}
 	return nil
 }
@@ -173,20 +163,9 @@ func unseal(data []byte) (Header, []byte, error) {
 	if err != nil {
 		return h, nil, err
 	}
-	size := len(body)
-	if compression == compressedS2 {
-		if size, err = s2.DecodedLen(body); err != nil {
-			return h, nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-	}
-	if size != h.RawSize {
-		return h, nil, fmt.Errorf("%w: %d bytes instead of %d", ErrCorrupt, size, h.RawSize)
-	}
-	raw := make([]byte, size)
-	if compression != compressedS2 {
-		copy(raw, body)
-	} else if _, err := s2.Decode(raw, body); err != nil {
-		return h, nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	raw, err := expand(body, compression, h.RawSize)
+	if err != nil {
+		return h, nil, err
 	}
 	if xxh3.Hash(raw) != h.Sum {
 		return h, nil, fmt.Errorf("%w: its contents do not match their hash", ErrCorrupt)

@@ -62,7 +62,7 @@ func TestLoadOfOtherBytes(t *testing.T) {
 			t.Fatalf("byte %d changed: no error", i)
 		}
 	}
-	other, err := chunk.AppendFrame(nil, chunk.ID{}, []*chunk.Column{{}, {}, {}}, []chunk.Ordinal{{}})
+	other, err := chunk.AppendFrame(nil, chunk.ID{}, []*chunk.Column{{}, {}, {}}, []chunk.Ordinal{{}}, chunk.S2)
 	if err != nil {
 		t.Fatal(err)
 	}

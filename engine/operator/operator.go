@@ -29,6 +29,8 @@ type Memory struct {
 	Store spill.Store // nil: nothing can spill
 	ID    string      // prefix of this operator's chunks in Store, unique in the job
 	Host  *host.Host
+
+	Compression chunk.Compression // of what is stored
 }
 
 // A Folder folds records with the user's functions. It is used by one goroutine at a time.

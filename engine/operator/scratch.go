@@ -68,7 +68,7 @@ func (s *scratch) put(kind frameKind, cols []*chunk.Column, ords []chunk.Ordinal
 	}
 	buf := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buf)
-	data, err := chunk.AppendFrame((*buf)[:0], s.chunkID(f.id), cols, ords)
+	data, err := chunk.AppendFrame((*buf)[:0], s.chunkID(f.id), cols, ords, s.Compression)
 	if err != nil {
 		return f, fmt.Errorf("state over this operator's share of memory cannot be spilled: %w", err)
 	}
