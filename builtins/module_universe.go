@@ -19,6 +19,7 @@ func universe(env *Env) starlark.StringDict {
 	d := starlark.StringDict{
 		"agg":     aggregates,
 		"attempt": builtin("attempt", attempt),
+		"counter": builtin("counter", countNamed),
 		"decimal": decimals,
 		"here":    builtin("here", env.here),
 		"json":    jsonModule,

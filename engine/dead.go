@@ -79,9 +79,13 @@ func (r *stepRun) post(l *letter) (*deadLetterBox, error) {
 }
 
 // show lets effects be seen: the next n posted records of a box, which are not discarded any more, or a printed line.
-func (r *stepRun) show(box *deadLetterBox, n int64, print string) {
-	if box == nil {
-		r.host.Send(Printed{Text: print})
+func (r *stepRun) show(box *deadLetterBox, n int64, print kernel.Print) {
+	switch {
+	case box == nil && print.Add == 0:
+		r.host.Send(Printed{Text: print.Text})
+		return
+	case box == nil:
+		r.counters.add(print.Text, print.Add)
 		return
 	}
 	r.deadMu.Lock()

@@ -11,14 +11,14 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// An effect is what a stage does beside its records: it prints a line, or gives a record up.
+// An effect is what a stage does beside its records: it prints a line, lets a counter grow, or gives a record up.
 //
 // Effects are outputs, in the order of the records. What a take does not want any more must not show, although it is
 // a matter of timing how far the stages before it have come. Such stages hold their effects back and set marks
 // between the records that they hand on; when a mark comes to the take among the records that it wants, the effects
 // before it are released. The others are never seen.
 type effect struct {
-	print  string
+	print  kernel.Print
 	letter *letter // not nil: a record is given up
 }
 
@@ -50,10 +50,10 @@ type heldEffects struct {
 type heldRun struct {
 	box   *deadLetterBox
 	count int64
-	print string
+	print kernel.Print
 }
 
-func (h *heldEffects) add(box *deadLetterBox, print string) (n int64) {
+func (h *heldEffects) add(box *deadLetterBox, print kernel.Print) (n int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.done++
@@ -211,8 +211,8 @@ func (s *stageRun) happen(m moment) error {
 	return nil
 }
 
-// print prints a line, in the place of the record that is worked on.
-func (s *stageRun) print(text string) { _ = s.do(effect{print: text}) } // only a letter can fail
+// print prints a line, or counts, in the place of the record that is worked on.
+func (s *stageRun) print(p kernel.Print) { _ = s.do(effect{print: p}) } // only a letter can fail
 
 // do does an effect: at once, or when its turn comes.
 func (s *stageRun) do(e effect) error {

@@ -81,14 +81,14 @@ type printLog struct {
 }
 
 type printedAt struct {
-	at   chunk.Ordinal
-	text string
+	kernel.Print
+	at chunk.Ordinal
 }
 
-func (p *printLog) add(at chunk.Ordinal, text string) {
+func (p *printLog) add(at chunk.Ordinal, line kernel.Print) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lines = append(p.lines, printedAt{at, text})
+	p.lines = append(p.lines, printedAt{line, at})
 }
 
 // inOrder is what was printed so far, in the order of the records.
@@ -383,7 +383,7 @@ func (g *groupEnd) finish(ctx context.Context) error {
 	}
 	g.ledger.settled = true
 	for _, line := range g.prints.inOrder() {
-		g.stage.print(line.text)
+		g.stage.print(line.Print)
 	}
 	if g.windows != nil {
 		err := g.emitWindows(ctx)

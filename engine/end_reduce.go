@@ -27,7 +27,7 @@ func (g *groupEnd) decompose() error {
 	if err != nil {
 		return err
 	}
-	r.Prints = func(chunk.Ordinal, string) {}
+	r.Prints = func(chunk.Ordinal, kernel.Print) {}
 	if d, refusal := decompose(g.op, r, &s.chain, s.run.env); refusal == nil {
 		g.delta, g.reducer, s.chain.Delta, s.chain.Discard = d, r, d, true
 	}

@@ -91,7 +91,7 @@ func (f *foresight) stage(s *Stage) {
 // folds foresees the functions of an op that get its state.
 func (f *foresight) folds(op *Op, records chunk.Column, called []string) {
 	r := f.program.reducer(op)
-	r.Prints = func(chunk.Ordinal, string) {}
+	r.Prints = func(chunk.Ordinal, kernel.Print) {}
 	if op.Using != nil {
 		r.Using = noSide(op.Using)
 	}
@@ -128,7 +128,7 @@ func (f *foresight) reducer(s *Stage, op *Op, chain *kernel.Chain, refs []Ref) [
 		return refs
 	}
 	r := f.program.reducer(op)
-	r.Prints = func(chunk.Ordinal, string) {}
+	r.Prints = func(chunk.Ordinal, kernel.Print) {}
 	if op.Using != nil {
 		r.Using = noSide(op.Using)
 	}

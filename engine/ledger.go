@@ -94,7 +94,8 @@ type Summary struct {
 	Stopped int64     `json:"stopped"`        // sources that a take stopped: how far they were read is a matter of timing
 	Ops     []OpTotal `json:"ops"`
 	Outputs []Output  `json:"outputs"`
-	Notes   []string  `json:"notes,omitempty"` // what the user should know about the result
+	Counted []Counter `json:"counted,omitempty"` // by counter(), by name
+	Notes   []string  `json:"notes,omitempty"`   // what the user should know about the result
 	Samples []Sample  `json:"samples,omitempty"`
 
 	Stages []StageTotal `json:"stages,omitempty"` // with Options.Analyze
@@ -127,6 +128,9 @@ func (s *Summary) Audit() string {
 		fmt.Fprintf(&b, ", %d late", s.Late)
 	}
 	b.WriteString("; every edge balances")
+	if len(s.Counted) > 0 {
+		b.WriteString("; counted " + countersText(s.Counted))
+	}
 	for _, n := range s.Notes {
 		b.WriteString("; " + n)
 	}

@@ -33,11 +33,16 @@ type pieceHead struct {
 	Only    bool           `json:"only,omitempty"` // positions and columns without the records themselves
 	States  bool           `json:"states,omitempty"`
 	Partial bool           `json:"partial,omitempty"`
-	Prints  [][]byte       `json:"prints,omitempty"`
+	Prints  []printPiece   `json:"prints,omitempty"`
 	Places  []kernel.Place `json:"places,omitempty"` // of Prints and Dead
 	Dead    []deadPiece    `json:"dead,omitempty"`
 	Bad     []failurePiece `json:"bad,omitempty"`
 	Error   *failurePiece  `json:"error,omitempty"`
+}
+
+type printPiece struct {
+	Text []byte `json:"text"` // perhaps no UTF-8
+	Add  int64  `json:"add,omitempty"`
 }
 
 type deadPiece struct {
@@ -133,8 +138,8 @@ func pieceOf(u *unit) *piece {
 		p.head.Task, p.head.Bytes = u.block.Split.Index, u.block.Read
 	}
 	p.head.Places = u.places
-	for _, text := range u.prints {
-		p.head.Prints = append(p.head.Prints, []byte(text))
+	for _, line := range u.prints {
+		p.head.Prints = append(p.head.Prints, printPiece{[]byte(line.Text), line.Add})
 	}
 	for _, e := range u.bad {
 		p.head.Bad = append(p.head.Bad, *failureOf(e))
@@ -150,8 +155,8 @@ func (p *piece) fill(u *unit) error {
 	h := &p.head
 	u.read, u.counts, u.emitted, u.partial = h.Read, h.Counts, h.Emitted, h.Partial
 	u.task, u.bytes = h.Task, h.Bytes
-	for _, text := range h.Prints {
-		u.prints = append(u.prints, string(text))
+	for _, line := range h.Prints {
+		u.prints = append(u.prints, kernel.Print{Text: string(line.Text), Add: line.Add})
 	}
 	for i := range h.Bad {
 		e, ok := h.Bad[i].err().(*connector.RecordError)

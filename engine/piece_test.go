@@ -54,7 +54,7 @@ func somePiece(t testing.TB) []byte {
 		out.Columns[0].AppendInt(int64(len(s)))
 	}
 	u := &unit{
-		read: 4, counts: []kernel.Count{{In: 4, Out: 3, Dead: 1}}, emitted: 2, prints: []string{"p\xff"}, partial: true, out: out,
+		read: 4, counts: []kernel.Count{{In: 4, Out: 3, Dead: 1}}, emitted: 2, prints: []kernel.Print{{Text: "p\xff", Add: -3}}, partial: true, out: out,
 		dead:   []kernel.Dead{{Record: starlark.String("d\xff"), Error: someFailures[0].(*kernel.ScriptError)}},
 		places: []kernel.Place{{Relative: 3, Before: 1, Print: true}, {Relative: 9, Before: 1}},
 		bad:    []*connector.RecordError{someFailures[2].(*connector.RecordError)}, err: someFailures[1],
@@ -80,7 +80,7 @@ func TestAUnitTravels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u.read != 4 || u.counts[0].Dead != 1 || u.emitted != 2 || u.prints[0] != "p\xff" || !u.partial || !errors.Is(u.err, kernel.ErrLimit) {
+	if u.read != 4 || u.counts[0].Dead != 1 || u.emitted != 2 || u.prints[0] != (kernel.Print{Text: "p\xff", Add: -3}) || !u.partial || !errors.Is(u.err, kernel.ErrLimit) {
 		t.Errorf("unit %+v", u)
 	}
 	if len(u.places) != 2 || u.places[0] != (kernel.Place{Relative: 3, Before: 1, Print: true}) {

@@ -41,6 +41,7 @@ func Run(ctx context.Context, p *Program, o Options) (*Summary, error) {
 	r := newJobRun(p, plan, o)
 	defer r.close()
 	defer LimitMemory(o.Memory)()
+	defer func() { r.summary.Counted = r.counters.all() }()
 	for i := range plan.Steps {
 		if err := r.step(ctx, i); err != nil {
 			return &r.summary, err
@@ -65,6 +66,8 @@ type jobRun struct {
 	kept    map[string]*overflow // results by step
 	letters map[string][]letters // failed records by the file they go to, of all steps so far
 	summary Summary
+	// counters are those of functions of the script.
+	counters counters
 	// closedOutput says that the reader of stdout has gone.
 	closedOutput atomic.Bool
 }

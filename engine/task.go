@@ -303,7 +303,7 @@ func (e *taskEnd) finish(ctx context.Context) error {
 	}
 	prints := e.added()
 	for _, line := range e.groups.prints.inOrder() {
-		prints.head.Prints = append(prints.head.Prints, []byte(line.text))
+		prints.head.Prints = append(prints.head.Prints, printPiece{[]byte(line.Text), line.Add})
 		prints.head.Places = append(prints.head.Places, kernel.Place{Print: true})
 	}
 	if err := e.send(prints); err != nil {

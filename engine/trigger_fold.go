@@ -60,7 +60,7 @@ func newStepper(s *stageRun, op *Op) (sequential, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Prints = func(_ chunk.Ordinal, text string) { s.print(text) }
+	r.Prints = func(_ chunk.Ordinal, p kernel.Print) { s.print(p) }
 	if s.rules(op.ID) == nil && op.Funcs["trigger.f"] == "" {
 		s.chain.Into = r.Fn // nothing else sees the records
 	}

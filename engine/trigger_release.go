@@ -35,7 +35,7 @@ func newReleaser(s *stageRun, op *Op, windows *windower, lanes int) (*releaser, 
 	if err != nil {
 		return nil, err
 	}
-	r.Prints = func(_ chunk.Ordinal, text string) { s.print(text) }
+	r.Prints = func(_ chunk.Ordinal, p kernel.Print) { s.print(p) }
 	return &releaser{
 		stage: s, op: op, windows: windows, lanes: lanes,
 		fn: s.run.function(op, "on_trigger"), folder: kernel.NewFolder(r, s.run.env),

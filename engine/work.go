@@ -28,7 +28,7 @@ type unit struct {
 	counts  []kernel.Count           // per step of the chain
 	emitted int64                    // records that left the chain
 	dead    []kernel.Dead            // in order
-	prints  []string                 // in order
+	prints  []kernel.Print           // in order
 	places  []kernel.Place           // of dead and prints
 	marks   []mark                   // that came with the batch
 	bad     []*connector.RecordError // that the source could not decode and the job does not want to fail for

@@ -170,6 +170,11 @@ func completion(s *engine.Summary, err error) starlark.StringDict {
 		for name, n := range map[string]int64{"read": s.Read, "bytes": s.Bytes, "written": s.Written, "dead": s.Dead, "late": s.Late} {
 			fields[name] = starlark.MakeInt64(n)
 		}
+		counted := starlark.NewDict(len(s.Counted))
+		for _, c := range s.Counted {
+			_ = counted.SetKey(starlark.String(c.Name), starlark.MakeInt64(c.Value)) // a new dict takes a string
+		}
+		fields["counted"] = counted
 	}
 	if err != nil {
 		fields["error"] = starlark.String(err.Error())

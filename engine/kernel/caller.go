@@ -19,11 +19,12 @@ type caller struct {
 	env    *Env
 	thread *starlark.Thread
 	random random
-	prints []string
-	start  uint64 // thread.Steps when the record began
-	begun  uint32 // records
-	limit  string // the limit that stopped the record
-	guard  bool   // every call has a recover of its own
+	prints []Print
+	say    func(Print) // adds to prints
+	start  uint64      // thread.Steps when the record began
+	begun  uint32      // records
+	limit  string      // the limit that stopped the record
+	guard  bool        // every call has a recover of its own
 	trap   *trap
 }
 
@@ -38,10 +39,12 @@ func newLooseCaller(env *Env) *caller {
 	c := &caller{env: env, random: random{seed: env.Seed}}
 	c.thread = &starlark.Thread{
 		Name:       "job",
-		Print:      func(_ *starlark.Thread, text string) { c.prints = append(c.prints, text) },
+		Print:      func(_ *starlark.Thread, text string) { c.say(Print{Text: text}) },
 		OnMaxSteps: func(*starlark.Thread) { c.check() },
 	}
+	c.say = func(p Print) { c.prints = append(c.prints, p) }
 	c.thread.SetLocal(RandomLocal, &c.random)
+	c.thread.SetLocal(CounterLocal, func(name string, n int64) { c.say(Print{Text: name, Add: n}) })
 	if c.env.Prepare != nil {
 		c.env.Prepare(c.thread)
 	}

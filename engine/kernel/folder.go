@@ -14,17 +14,17 @@ import (
 type Reducer struct {
 	Op      int
 	Name    string
-	At      string                              // file:line:col of the operator in the script
-	Fn      *Func                               // f(state, record...[, side input])
-	Using   starlark.Value                      // the side input, if Fn.Using
-	Initial starlark.Value                      // a callable, or a value of which every state starts as a copy
-	First   bool                                // instead of Initial: a state starts as a copy of its first record
-	Lanes   int                                 // of the flow, 0 if it has none: a callable Initial with two parameters takes lane and Lanes
-	Merge   *Func                               // merge(earlier, later), or nil
-	Flush   *Func                               // flush(state) of a scan, done(state) of a departition, or nil
-	Emits   bool                                // Fn gives (records, next state) instead of the next state
-	Kernels string                              // as for NewRunner
-	Prints  func(at chunk.Ordinal, text string) // takes what the functions print at a record
+	At      string                          // file:line:col of the operator in the script
+	Fn      *Func                           // f(state, record...[, side input])
+	Using   starlark.Value                  // the side input, if Fn.Using
+	Initial starlark.Value                  // a callable, or a value of which every state starts as a copy
+	First   bool                            // instead of Initial: a state starts as a copy of its first record
+	Lanes   int                             // of the flow, 0 if it has none: a callable Initial with two parameters takes lane and Lanes
+	Merge   *Func                           // merge(earlier, later), or nil
+	Flush   *Func                           // flush(state) of a scan, done(state) of a departition, or nil
+	Emits   bool                            // Fn gives (records, next state) instead of the next state
+	Kernels string                          // as for NewRunner
+	Prints  func(at chunk.Ordinal, p Print) // takes what the functions print at a record
 
 	compiled libraries
 }
@@ -282,8 +282,8 @@ func (f *Folder) invoke(fn starlark.Callable, args starlark.Tuple) (v starlark.V
 		v, err = f.guarded(fn, args)
 	}
 	if len(f.prints) > 0 {
-		for _, text := range f.prints {
-			f.r.Prints(f.at, text)
+		for _, p := range f.prints {
+			f.r.Prints(f.at, p)
 		}
 		f.prints = f.prints[:0]
 	}

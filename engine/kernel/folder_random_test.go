@@ -145,7 +145,7 @@ func tryRandomFold(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 			t.Fatal(err)
 		}
 		fn.Recognise(source)
-		return &Reducer{Name: "reduce", Fn: fn, Initial: globals["initial"], Kernels: kernels, Prints: func(chunk.Ordinal, string) {}}
+		return &Reducer{Name: "reduce", Fn: fn, Initial: globals["initial"], Kernels: kernels, Prints: func(chunk.Ordinal, Print) {}}
 	}
 	fast, slow := reducer("on"), reducer("off")
 	folders := []*Folder{NewFolder(fast, limits), NewFolder(slow, limits)}

@@ -47,8 +47,8 @@ func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
 	if c.Delta != nil {
 		it.args = append(it.args, newArguments(c.Delta.Fn))
 	}
-	it.thread.Print = func(_ *starlark.Thread, text string) {
-		it.prints = append(it.prints, text)
+	it.say = func(p Print) {
+		it.prints = append(it.prints, p)
 		it.place(true)
 	}
 	env.observe(&it.inside, it.caller)

@@ -211,7 +211,7 @@ func TestCaughtRecordsBecomeDeadLetters(t *testing.T) {
 	if !slices.Equal(out.Relative, []uint32{0, 0, 1}) {
 		t.Errorf("positions %v", out.Relative)
 	}
-	if !slices.Equal(out.Prints, []string{"1", "x", "2", "boom", "3"}) {
+	if !slices.Equal(out.Prints, []Print{{Text: "1"}, {Text: "x"}, {Text: "2"}, {Text: "boom"}, {Text: "3"}}) {
 		t.Errorf("prints %v", out.Prints)
 	}
 	if len(out.Dead) != 2 || out.Dead[0].Record != starlark.String("x") || !errors.Is(out.Dead[1].Error, ErrPanic) && !strings.Contains(out.Dead[1].Error.Message, "boom") {

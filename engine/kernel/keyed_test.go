@@ -19,7 +19,7 @@ func reducerOf(t testing.TB, src string) *Reducer {
 		t.Fatal(err)
 	}
 	fn.Recognise(source)
-	r := &Reducer{Name: "reduce", Fn: fn, Initial: g["initial"], Prints: func(chunk.Ordinal, string) {}}
+	r := &Reducer{Name: "reduce", Fn: fn, Initial: g["initial"], Prints: func(chunk.Ordinal, Print) {}}
 	if r.Initial == nil {
 		r.Initial = starlark.NewDict(0)
 	}

@@ -95,6 +95,15 @@ type Dead struct {
 	Error  *ScriptError
 }
 
+// A Print is what a function of the script tells people: a line, or that a counter grows.
+type Print struct {
+	Text string // the line, or the counter's name
+	Add  int64  // 0: it is a line
+}
+
+// CounterLocal is where a thread has a func(name string, n int64) that lets a counter grow by n, which is not 0.
+const CounterLocal = "flowsh.counter"
+
 // A Place says where in a batch a record failed or a line was printed.
 type Place struct {
 	Relative uint32 // of the record that was worked on
@@ -108,7 +117,7 @@ type Output struct {
 	Columns []chunk.Column // one per Chain.Columns, of the batch's length
 	Counts  []Count        // one per Chain.Steps
 	Dead    []Dead         // in order of records
-	Prints  []string       // in order of records
+	Prints  []Print        // in order of records
 	Places  []Place        // of Dead and Prints together, in order
 	Len     int            // rows: records that left the chain; Batch.N unless Chain.Discard
 	folded  int            // records that left the chain, where Chain.Delta makes rows by key of them

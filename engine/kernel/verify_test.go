@@ -44,7 +44,7 @@ func TestVerifySeesEveryDifference(t *testing.T) {
 		{"number of records", func(o *Output) { o.Len-- }},
 		{"failed records", func(o *Output) { o.Dead[0].Record = starlark.MakeInt(5) }},
 		{"failed records", func(o *Output) { o.Dead[0].Error.Message = "something else" }},
-		{"prints", func(o *Output) { o.Prints = append(o.Prints, "text") }},
+		{"prints", func(o *Output) { o.Prints = append(o.Prints, Print{Text: "text"}) }},
 		{"counts", func(o *Output) { o.Counts[1].In++ }},
 		{"lanes", func(o *Output) { o.Lanes[0]++ }},
 		{"positions", func(o *Output) { o.Relative[2]++ }},

@@ -67,7 +67,7 @@ func TestWholeSplits(t *testing.T) {
 				t.Fatal(err)
 			}
 			fn.Recognise(source)
-			r := &Reducer{Name: "reduce", Fn: fn, Initial: starlark.NewDict(0), Prints: func(chunk.Ordinal, string) {}}
+			r := &Reducer{Name: "reduce", Fn: fn, Initial: starlark.NewDict(0), Prints: func(chunk.Ordinal, Print) {}}
 			if d, err := Decompose(r, false, chain, env()); err == nil {
 				chain.Delta, chain.Discard = d, true
 			}
