@@ -153,3 +153,23 @@ func TestWordsAreTakenOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestMask(t *testing.T) {
+	var none *Mask
+	if got := none.Text("a"); got != "a" || NewMask([]string{""}) != nil {
+		t.Errorf("%q", got)
+	}
+	m := NewMask([]string{"ab", "", "abc", "q\"<\n"})
+	for text, want := range map[string]string{
+		"xabcd ab":                      "x***d ***",
+		"q\"<\n":                        "***",
+		`"q\"<\n"`:                      `"***"`,
+		`"q\"\u003c\n"`:                 `"***"`,
+		`{\"a\":\"q\\\"<`:               `{\"a\":\"q\\\"<`, // not all of it
+		`"{\"a\":\"q\\\"\\u003c\\n\"}"`: `"{\"a\":\"***\"}"`,
+	} {
+		if got := m.Text(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}

@@ -120,9 +120,7 @@ func (l *loader) resolved(d *declaration, v starlark.Value) {
 
 // masked hides secret values in what an error says.
 func (l *loader) masked(err error) error {
-	if len(l.secrets) == 0 {
-		return err
-	}
+	mask := NewMask(l.secrets)
 	var all LoadErrors
 	switch e := err.(type) {
 	case *LoadError:
@@ -131,11 +129,7 @@ func (l *loader) masked(err error) error {
 		all = e
 	}
 	for _, e := range all {
-		for _, s := range l.secrets {
-			e.Message = strings.ReplaceAll(e.Message, s, "***")
-			e.Hint = strings.ReplaceAll(e.Hint, s, "***")
-			e.Backtrace = strings.ReplaceAll(e.Backtrace, s, "***")
-		}
+		e.Message, e.Hint, e.Backtrace = mask.Text(e.Message), mask.Text(e.Hint), mask.Text(e.Backtrace)
 	}
 	return err
 }

@@ -58,7 +58,7 @@ func (u *unit) print(_ *starlark.Thread, text string) {
 	if u.session != nil && u.session.again() {
 		return
 	}
-	u.options.Host.Send(engine.Printed{Text: text})
+	u.options.Host.Send(engine.Printed{Text: NewMask(u.secrets).Text(text)})
 }
 
 // watch is called by the interpreter once the steps are used up that the last call granted. One step adds at most

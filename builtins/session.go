@@ -83,8 +83,16 @@ func (s *Session) Names() []string { return s.names.Keys() }
 // Lookup is the value of a name that the parts define; nil if there is none.
 func (s *Session) Lookup(name string) starlark.Value { return s.names[name] }
 
-// Secrets are values of secret arguments, to be masked wherever text goes out.
+// Secrets are values of secret arguments, also of parts that failed or were forgotten, to be masked wherever text goes out.
 func (s *Session) Secrets() []string { return s.secrets }
+
+func (s *Session) learn(secrets []string) {
+	for _, secret := range secrets {
+		if !slices.Contains(s.secrets, secret) {
+			s.secrets = append(s.secrets, secret)
+		}
+	}
+}
 
 // Lines is the number of lines that were typed.
 func (s *Session) Lines() int { return strings.Count(s.Text(), "\n") }
@@ -124,6 +132,7 @@ func (s *Session) Job(ctx context.Context) (*Job, error) {
 func (s *Session) Eval(ctx context.Context, text string) (string, error) {
 	e := &evaluation{Session: s, ctx: ctx, parts: append(slices.Clone(s.parts), sessionPart{text: text})}
 	u, script, err := e.run()
+	s.learn(e.main.secrets)
 	if err != nil {
 		return "", err
 	}
@@ -133,7 +142,7 @@ func (s *Session) Eval(ctx context.Context, text string) (string, error) {
 			return "", err
 		}
 	}
-	s.parts, s.names, s.secrets = e.parts, u.globals, u.secrets
+	s.parts, s.names = e.parts, u.globals
 	return shown, nil
 }
 
@@ -401,7 +410,7 @@ func (e *evaluation) show(f *Flow, given []starlark.Value) (starlark.Value, erro
 	if more {
 		text += "...\n"
 	}
-	e.options.Host.Send(engine.Printed{Text: strings.TrimSuffix(text, "\n")})
+	e.options.Host.Send(engine.Printed{Text: NewMask(e.main.secrets).Text(strings.TrimSuffix(text, "\n"))})
 	return starlark.None, nil
 }
 

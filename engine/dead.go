@@ -71,7 +71,7 @@ func (r *stepRun) post(l *letter) (*deadLetterBox, error) {
 	if box.rules.File == "" {
 		return box, nil
 	}
-	box.batch.Append(deadLetter(l, r.opName(l.op)))
+	box.batch.Append(deadLetter(l, r.opName(l.op), r.options.masked))
 	if box.batch.N < 256 {
 		return box, nil
 	}
@@ -174,8 +174,8 @@ func (r *stepRun) seen(op int, n int64) {
 }
 
 // deadLetter is a failed record as it is written: what it was, where it came from, and why it failed. A record
-// that JSON cannot hold is written as its text.
-func deadLetter(l *letter, stage string) starlark.Value {
+// that JSON cannot hold is written as its text. Why it failed is text for people, without secrets; the record is data.
+func deadLetter(l *letter, stage string, masked func(string) string) starlark.Value {
 	d := starlark.NewDict(6)
 	set := func(key string, v starlark.Value) { _ = d.SetKey(starlark.String(key), v) } // a new dict takes any string key
 	set("record", jsonable(l.record))
@@ -186,8 +186,8 @@ func deadLetter(l *letter, stage string) starlark.Value {
 		set("offset", starlark.None)
 	}
 	set("stage", starlark.String(stage))
-	set("error", starlark.String(l.failure.Error()))
-	set("backtrace", starlark.String(l.backtrace))
+	set("error", starlark.String(masked(l.failure.Error())))
+	set("backtrace", starlark.String(masked(l.backtrace)))
 	d.Freeze()
 	return d
 }

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/flowsh/flowsh/engine/host"
+)
 
 // Progress says how far a stage has come. Bytes and Total count input bytes as they stand on disk; both are 0 for
 // stages that read no files, Total also where it is not known.
@@ -69,3 +73,12 @@ func (Worked) Event() string { return "worked" }
 
 // Event names the event for logs.
 func (Warning) Event() string { return "warning" }
+
+// Masked implements host.Maskable.
+func (e Printed) Masked(mask func(string) string) host.Event { return Printed{mask(e.Text)} }
+
+// Masked implements host.Maskable.
+func (e Warning) Masked(mask func(string) string) host.Event { return Warning{mask(e.Text)} }
+
+// Masked implements host.Maskable.
+func (e Stalled) Masked(mask func(string) string) host.Event { return Stalled{e.For, mask(e.Text)} }

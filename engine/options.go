@@ -44,6 +44,9 @@ type Options struct {
 	// process ends, that call is the reason. It does not return before the note would outlive the process. nil: no notes.
 	Mark func(kernel.Spot)
 
+	// Mask hides secrets of the script in the text of dead letters; nil: there are none.
+	Mask func(text string) string
+
 	// Poison overwrites what is used again, so that tests see who kept a part of it.
 	Poison bool
 
@@ -76,4 +79,11 @@ func (o Options) withDefaults() Options {
 		o.Kernels = "on"
 	}
 	return o
+}
+
+func (o *Options) masked(text string) string {
+	if o.Mask == nil {
+		return text
+	}
+	return o.Mask(text)
 }

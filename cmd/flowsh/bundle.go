@@ -106,6 +106,7 @@ func (c *cli) loadCall(b *bundle, out io.Writer) (job *builtins.Job, options eng
 	if err != nil {
 		return nil, options, nil, err
 	}
+	c.console.mask(call.Job.Secrets)
 	if options, err = c.options(line, call.Job); err == nil && call.Receive != nil {
 		options.Receive = onlyResult(writeRecords(out))
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine/host"
 	"golang.org/x/term"
 )
@@ -33,7 +34,7 @@ type console struct {
 	flags    messageFlags
 	terminal bool
 	color    bool
-	secrets  *strings.Replacer // hides what no message may show; nil: there is nothing
+	secrets  *builtins.Mask
 
 	mu     sync.Mutex
 	out    io.Writer
@@ -48,17 +49,7 @@ func newConsole(h *host.Host, flags messageFlags) *console {
 }
 
 // mask hides these texts in all messages from now on.
-func (c *console) mask(secrets []string) {
-	var pairs []string
-	for _, secret := range secrets {
-		if secret != "" {
-			pairs = append(pairs, secret, "***")
-		}
-	}
-	if pairs != nil {
-		c.secrets = strings.NewReplacer(pairs...)
-	}
-}
+func (c *console) mask(secrets []string) { c.secrets = builtins.NewMask(secrets) }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
@@ -79,15 +70,18 @@ func (c *console) say(color string, m message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.erase()
-	fmt.Fprintln(c.out, c.masked(c.format(color, m)))
+	fmt.Fprintln(c.out, c.format(color, m.masked(c.secrets)))
 }
 
 // masked hides what no message may show.
-func (c *console) masked(text string) string {
-	if c.secrets == nil {
-		return text
+func (c *console) masked(text string) string { return c.secrets.Text(text) }
+
+// masked is a message without secrets.
+func (m message) masked(secrets *builtins.Mask) message {
+	for _, text := range []*string{&m.Text, &m.Name, &m.Position, &m.Record, &m.From, &m.Backtrace} {
+		*text = secrets.Text(*text)
 	}
-	return c.secrets.Replace(text)
+	return m
 }
 
 func (c *console) format(color string, m message) string {

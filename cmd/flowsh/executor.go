@@ -56,10 +56,11 @@ func (c *cli) executor(flags []string) error {
 			if errors.As(reason, &e) {
 				note.write(kernel.Spot{Op: e.Op, Position: e.Ordinal.Position, Sibling: e.Ordinal.Sibling})
 			}
-			fmt.Fprintf(c.host.Stderr, "%s%v\n", lastWord, reason)
+			fmt.Fprintf(c.host.Stderr, "%s%s\n", lastWord, c.console.masked(reason.Error()))
 			os.Exit(statusLimit)
 		},
 		Host: &h,
+		Mask: func(text string) string { return c.console.masked(text) },
 		Keep: func(dir string) (spill.Store, error) {
 			return spill.OpenBadger(c.host, dir, &spill.BadgerOptions{Keep: true})
 		},
@@ -83,7 +84,7 @@ func (c *cli) executor(flags []string) error {
 	}
 	var hooks *interceptors
 	x.Begin = func(job string, emit func(host.Event)) {
-		hooks = newInterceptors(c.hooks, h.FS, emit)
+		hooks = newInterceptors(c.hooks, h.FS, emit, c.console.masked)
 		hooks.tell("on_step_start", starlark.StringDict{"job": starlark.String(job)})
 	}
 	x.End = func(summary *engine.Summary, err error) cluster.End {
@@ -117,8 +118,7 @@ func (c *cli) ending(summary *engine.Summary, err error, messages ...message) cl
 	}
 	for _, m := range messages {
 		m.Status = end.Status
-		m.Text = c.console.masked(m.Text)
-		text, _ := json.Marshal(m) // strings and numbers cannot fail
+		text, _ := json.Marshal(m.masked(c.console.secrets)) // strings and numbers cannot fail
 		end.Messages = append(end.Messages, text)
 	}
 	return end

@@ -38,6 +38,7 @@ type interceptor interface {
 // it. What happens while the queue is full is counted, and not told.
 type interceptors struct {
 	all     []interceptor
+	mask    func(string) string
 	queue   chan interception
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -56,7 +57,7 @@ const (
 
 // newInterceptors begins to call interceptors; files are written to fs, and what scripts print goes to emit. It
 // is nil if there is none.
-func newInterceptors(all []interceptor, fs host.FS, emit func(host.Event)) *interceptors {
+func newInterceptors(all []interceptor, fs host.FS, emit func(host.Event), mask func(string) string) *interceptors {
 	all = slices.DeleteFunc(slices.Clone(all), func(i interceptor) bool {
 		return !slices.ContainsFunc(builtins.HookNames, i.wants)
 	})
@@ -72,7 +73,7 @@ func newInterceptors(all []interceptor, fs host.FS, emit func(host.Event)) *inte
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &interceptors{all: all, queue: make(chan interception, mostQueued), cancel: cancel, done: make(chan struct{})}
+	s := &interceptors{all: all, mask: mask, queue: make(chan interception, mostQueued), cancel: cancel, done: make(chan struct{})}
 	go s.run(ctx)
 	return s
 }
@@ -109,6 +110,11 @@ func (s *interceptors) tell(name string, fields starlark.StringDict) {
 	defer s.mu.RUnlock()
 	if s.closed {
 		return
+	}
+	for name, v := range fields {
+		if text, ok := v.(starlark.String); ok {
+			fields[name] = starlark.String(s.mask(string(text)))
+		}
 	}
 	for _, to := range s.all {
 		if to.wants(name) {

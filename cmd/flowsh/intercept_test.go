@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,7 +36,7 @@ func TestSlowInterceptor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &slowWatcher{takes: 300 * time.Millisecond}
 		began := time.Now()
-		s := newInterceptors([]interceptor{w}, nil, nil)
+		s := newInterceptors([]interceptor{w}, nil, nil, strings.Clone)
 		for range mostQueued + 100 {
 			s.tell("on_send", starlark.StringDict{})
 		}

@@ -285,6 +285,7 @@ func (r *repl) interruptible() (ctx context.Context, stop func()) {
 
 // call runs what the script asks for.
 func (r *repl) call(ctx context.Context, c *builtins.Call) error {
+	r.console.mask(slices.Concat(r.session.Secrets(), c.Job.Secrets))
 	options, err := r.options(r.line, c.Job)
 	if err != nil {
 		return err

@@ -121,6 +121,7 @@ func TestPrompt(t *testing.T) {
 		"help(lines)", "lines(",
 		"secret = arg(\"key\", default = \"hidden-1\", secret = True)", "",
 		"secret", "\"***\"",
+		"arg(\"pin\", default = \"hidden-2\", secret = True) + 1", "<prompt>:13",
 	)
 	k.types("wor\t.ta\t(1)\n")
 	k.sees("\"a\"")
@@ -149,7 +150,7 @@ func TestPrompt(t *testing.T) {
 		t.Fatalf("history: %v %v", info, err)
 	}
 	history, err := os.ReadFile(filepath.Join(dir, ".flowsh_history"))
-	if err != nil || !strings.Contains(string(history), "words.take(1)") || strings.Contains(string(history), "hidden-1") {
+	if err != nil || !strings.Contains(string(history), "words.take(1)") || strings.Contains(string(history), "hidden") {
 		t.Errorf("history: %v %q", err, history)
 	}
 }

@@ -69,7 +69,7 @@ func (c *cli) execute(program *engine.Program, options engine.Options, trace str
 		defer t.close(c.console)
 	}
 
-	hooks := newInterceptors(c.hooks, h.FS, progress.event)
+	hooks := newInterceptors(c.hooks, h.FS, progress.event, c.console.masked)
 	if hooks != nil {
 		emit := h.Emit
 		h.Emit = func(e host.Event) {
@@ -249,6 +249,7 @@ func (c *cli) options(line *runLine, job *builtins.Job) (engine.Options, error) 
 		Format:    cmp.Or(string(line.Format), job.Settings.Format),
 		DryRun:    line.DryRun,
 		Timeout:   time.Duration(line.Timeout),
+		Mask:      builtins.NewMask(job.Secrets).Text,
 
 		Compression: compressions[line.Compress],
 	}, nil

@@ -37,6 +37,8 @@ type Executor struct {
 	// Begin is called before the head of a job runs it, with the job's name and with what takes events to whoever
 	// submitted it; nil: nobody wants to know.
 	Begin func(job string, emit func(host.Event))
+	// Mask hides secrets of the script in a text that leaves the process; nil: there are none.
+	Mask func(text string) string
 	// Die ends the process, because a function of the script cannot be stopped.
 	Die func(reason error)
 	// End words the end of a job.
@@ -132,9 +134,10 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	h := *x.Host
+	emit := func(e host.Event) { out.event(host.Masked(e, x.Mask)) }
 	h.Stdout, h.Emit = out, func(e host.Event) {
-		out.event(e)
-		x.Host.Send(e)
+		emit(e)
+		x.Host.Send(host.Masked(e, x.Mask))
 	}
 	o.Host = &h
 	store := engine.NewStore(o)
@@ -147,7 +150,7 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 		defer func() { _ = kept.Store.Close() }() // it survives the end of this process anyhow
 	}
 	if x.Begin != nil {
-		x.Begin(p.Graph.Name, out.event)
+		x.Begin(p.Graph.Name, emit)
 	}
 	job := NewJob(&h, store, kept)
 	defer job.Close()

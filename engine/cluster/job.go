@@ -93,6 +93,12 @@ type NodeJoined struct{ Name string }
 // NodeLeft is the event that says that a job has lost a worker, and why.
 type NodeLeft struct{ Name, Reason string }
 
+// Masked implements host.Maskable.
+func (e NodeLeft) Masked(mask func(string) string) host.Event {
+	e.Reason = mask(e.Reason)
+	return e
+}
+
 // Event implements host.Event.
 func (NodeJoined) Event() string { return "node_joined" }
 

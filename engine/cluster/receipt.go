@@ -3,6 +3,8 @@ package cluster
 import (
 	"fmt"
 	"time"
+
+	"github.com/flowsh/flowsh/engine/host"
 )
 
 // A Receipt notes what became of a task's chunk at one place on its way.
@@ -43,6 +45,12 @@ func (r *Receipt) Ends() bool { return r.Kind == ReceiptAggregated || r.Kind == 
 
 // Event implements host.Event.
 func (Receipt) Event() string { return "receipt" }
+
+// Masked implements host.Maskable.
+func (r Receipt) Masked(mask func(string) string) host.Event {
+	r.Reason = mask(r.Reason)
+	return r
+}
 
 // note sends a receipt. The lock is held.
 func (j *Job) note(r Receipt) {

@@ -79,6 +79,21 @@ type File interface {
 // types are declared by the packages that emit them.
 type Event interface{ Event() string }
 
+// A Maskable event has text that may hold secrets.
+type Maskable interface {
+	Event
+	// Masked is the event with other text.
+	Masked(mask func(text string) string) Event
+}
+
+// Masked is an event whose text has been through mask; a nil mask changes nothing.
+func Masked(e Event, mask func(text string) string) Event {
+	if m, ok := e.(Maskable); ok && mask != nil {
+		return m.Masked(mask)
+	}
+	return e
+}
+
 // Send emits an event if anyone listens.
 func (h *Host) Send(e Event) {
 	if h.Emit != nil {
