@@ -197,7 +197,7 @@ func (g *generator) departed(f randomFlow) randomFlow {
 }
 
 func (g *generator) aggregated(f randomFlow) randomFlow {
-	fn := g.plain.function("lambda acc, x: acc if size(acc) >= size(x) else x")
+	fn := g.plain.function("lambda acc, x: acc if size(acc) >= size(x) or x == None else x")
 	var acc starlark.Value
 	for _, r := range f.want {
 		if acc == nil {

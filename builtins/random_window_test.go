@@ -405,24 +405,23 @@ func (g *generator) joinInWindows(w plainWindow, all []event) (string, []string)
 	type placed struct{ record, start int64 }
 	found := map[placed]bool{}
 	for i, l := range all {
-		matched := false
 		for _, start := range starts(all, i) {
 			alone := true
 			for j, r := range some {
 				if r.k != l.k || !slices.Contains(starts(some, j), start) {
 					continue
 				}
-				matched, alone, found[placed{int64(j), start}] = true, false, true
+				alone, found[placed{int64(j), start}] = false, true
 				if how != "semi" && how != "anti" {
 					lines = append(lines, fmt.Sprintf("(%v, %v)", l, r))
 				}
 			}
-			if alone && (how == "left" || how == "full") {
+			switch {
+			case alone && (how == "left" || how == "full"):
 				lines = append(lines, fmt.Sprintf("(%v, None)", l))
+			case alone && how == "anti", !alone && how == "semi":
+				lines = append(lines, l.String())
 			}
-		}
-		if how == "semi" && matched || how == "anti" && !matched {
-			lines = append(lines, l.String())
 		}
 	}
 	for j, r := range some {
