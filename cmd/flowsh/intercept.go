@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
@@ -274,7 +275,10 @@ func (w *written) wants(string) bool { return true }
 func (w *written) call(_ context.Context, i interception) error {
 	text, err := i.json()
 	if err == nil && w.file == nil {
-		w.file, err = w.fs.Create(w.path)
+		w.file, err = w.fs.Append(w.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			w.file, err = w.fs.Create(w.path)
+		}
 	}
 	if err != nil {
 		return err

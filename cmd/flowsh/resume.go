@@ -28,6 +28,8 @@ type resumption struct {
 	unlock func()
 	state  jobState
 	known  bool // an earlier run has left its state
+
+	recalled atomic.Int64 // tasks that are not done again
 }
 
 // A jobState says what a folder's tasks are of.
@@ -159,13 +161,20 @@ func (r *resumption) tasksOf(p *engine.Program, o engine.Options) (tasks engine.
 	if err != nil {
 		return nil, nil, err
 	}
+	h := *o.Host
+	h.Emit = func(e host.Event) {
+		if t, ok := e.(cluster.TasksKept); ok {
+			r.recalled.Add(int64(t.Kept))
+		}
+		o.Host.Send(e)
+	}
 	o.Memory /= 2 // the other half is that of the run
 	x, err := engine.NewExecutor(p, o)
 	if err != nil {
 		return nil, nil, errors.Join(err, kept.Close())
 	}
 	done, given := engine.NewStore(o), engine.NewStore(o)
-	job := cluster.NewJob(o.Host, given, &cluster.Kept{Store: kept})
+	job := cluster.NewJob(&h, given, &cluster.Kept{Store: kept})
 	job.Join("here", 1, cluster.NewRunner(x, done, func(error) { os.Exit(statusLimit) }))
 	return job, func() error {
 		job.Close()
@@ -191,25 +200,11 @@ func (c *cli) resume(r *resumption, job *builtins.Job, o engine.Options, trace s
 	if err != nil {
 		return err
 	}
-	var recalled atomic.Int64
-	h := *c.host
-	h.Emit = func(e host.Event) {
-		if r, ok := e.(cluster.Receipt); ok && r.Kind == cluster.ReceiptRecalled {
-			recalled.Add(1)
-		}
-	}
-	o.Host = &h
-	tasks, end, err := r.tasksOf(job.Program, o)
-	if err != nil {
-		return err
-	}
-	o.Tasks = tasks
-	err = c.execute(job.Program, o, trace)
-	if err = errors.Join(err, end()); err != nil {
+	if err := c.execute(job.Program, o, trace, r.tasksOf); err != nil {
 		return err
 	}
 	if goesOn {
-		c.console.summary(fmt.Sprintf("%s of an earlier run, which was stopped, were not done again", counted(int(recalled.Load()), "task")))
+		c.console.summary(fmt.Sprintf("%s of an earlier run, which was stopped, were not done again", counted(int(r.recalled.Load()), "task")))
 	}
 	return r.forget()
 }

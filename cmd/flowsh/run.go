@@ -47,12 +47,12 @@ func (c *cli) run(before, rest []string) error {
 	if resumed != nil {
 		return c.resume(resumed, job, options, line.Trace)
 	}
-	return c.execute(job.Program, options, line.Trace)
+	return c.execute(job.Program, options, line.Trace, nil)
 }
 
 // execute runs a program on this machine until it is done, fails, or is interrupted; trace is the file for what its
 // workers did, or "".
-func (c *cli) execute(program *engine.Program, options engine.Options, trace string) error {
+func (c *cli) execute(program *engine.Program, options engine.Options, trace string, elsewhere tasksMaker) (err error) {
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
 	progress := startProgress(c.console, c.host.Clock)
@@ -79,6 +79,19 @@ func (c *cli) execute(program *engine.Program, options engine.Options, trace str
 		hooks.tell("on_step_start", starlark.StringDict{"job": starlark.String(program.Graph.Name)})
 	}
 
+	if elsewhere != nil {
+		tasks, end, failed := elsewhere(program, options)
+		if failed != nil {
+			progress.finish()
+			return failed
+		}
+		defer func() {
+			if failed := end(); err == nil {
+				err = failed
+			}
+		}()
+		options.Tasks = tasks
+	}
 	summary, err := engine.Run(ctx, program, options)
 	for _, warning := range hooks.finish(c.host.Clock, summary, err) {
 		c.console.warn(warning)
@@ -93,6 +106,9 @@ func (c *cli) execute(program *engine.Program, options engine.Options, trace str
 	c.console.summary(summary.Audit())
 	return c.printSamples(summary.Samples)
 }
+
+// A tasksMaker makes what does the tasks of a run; end ends it.
+type tasksMaker func(*engine.Program, engine.Options) (tasks engine.Tasks, end func() error, err error)
 
 // printSamples shows the first records of each stage, which is what a dry run is for.
 func (c *cli) printSamples(samples []engine.Sample) error {
