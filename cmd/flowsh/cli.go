@@ -103,6 +103,7 @@ func commands() []command {
 		{"cluster", (*cli).cluster},
 		{"nodes", (*cli).nodes},
 		{"jobs", (*cli).jobs},
+		{"top", (*cli).top},
 		{"result", (*cli).result},
 		{"receipts", (*cli).receipts},
 		{"logs", (*cli).logs},

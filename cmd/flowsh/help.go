@@ -98,6 +98,7 @@ Commands:
   attach [HOST:PORT]   a prompt whose flows run on a cluster
   drain NAME           have a worker finish and leave
   jobs [JOB...]        list the jobs of a cluster
+  top                  show how far the jobs of a cluster are
   result JOB           print what a job puts out, and end as it does
   receipts JOB         print what became of each chunk of a job
   logs [-f] JOB        print what a job has said: print(), warnings, how it ended
@@ -255,6 +256,11 @@ others wait. ` + nodeSettings + `
 
 Lists the jobs of a cluster in the order in which they were submitted: queued, running, complete, complete_with_retries
 (it was begun more than once, because the master was), failed, cancelled. The last 1000 that have ended are remembered.`,
+
+	"top": `flowsh top [--master HOST:PORT] [--keys DIR] [--wait DURATION]
+
+Shows the workers of a cluster, and how many of their tasks its jobs are through with: first those that run and wait, then
+those that ended last. On a terminal it looks again every second, until Ctrl-C.`,
 
 	"result": `flowsh result [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
 

@@ -38,6 +38,7 @@ func clusterCommands() []replCommand {
 	return []replCommand{
 		{"submit", "", "have the cluster run that job, and do not wait for it", (*repl).detach},
 		{"jobs", "[JOB]", "list the jobs; :steps is the same", shellCommand("jobs")},
+		{"top", "", "show how far the jobs are", shellCommand("top")},
 		{"nodes", "", "list the nodes", shellCommand("nodes")},
 		{"result", "JOB", "print what a job puts out, and wait for its end", shellCommand("result")},
 		{"receipts", "JOB", "print what became of each chunk of a job; --open, --of NODE or CHUNK", shellCommand("receipts")},

@@ -10,6 +10,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/flowsh/flowsh/engine"
@@ -23,6 +24,8 @@ type entry struct {
 	log      *jobLog                 // of a job that nobody waits for
 	receipts *jobLog                 // with what the job says to people
 	retried  bool                    // a chunk was sent more than once; its attempt's goroutine alone uses it
+	tasks    atomic.Int64            // that were made
+	done     atomic.Int64            // of them those that the job is through with
 	failed   bool                    // records failed, as far as this master has heard; as retried
 	out      *frames                 // where what the job says goes; nil: its client has not come back yet
 	stop     context.CancelCauseFunc // of the attempt that runs; nil: none does
@@ -427,7 +430,19 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	if err := e.receipts.begin(); err != nil {
 		return end, err
 	}
+	e.tasks.Store(0) // an earlier head's
+	e.done.Store(0)
 	return m.forward(e, out, control, conn)
+}
+
+// count follows a receipt.
+func (e *entry) count(r *Receipt) {
+	switch {
+	case r.Kind == ReceiptDistributed || r.Kind == ReceiptRecalled:
+		e.tasks.Add(1)
+	case r.Ends():
+		e.done.Add(1)
+	}
 }
 
 // lead adds the head of a job, and tells it the workers that it can have. It is told of one that joins meanwhile
@@ -473,6 +488,7 @@ func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Close
 				m.tally.receipt(&r)
 				e.retried = e.retried || r.Kind == ReceiptRetried
 				e.failed = e.failed || r.Failed > 0
+				e.count(&r)
 			}
 			_ = kept.forward(buf)
 			continue
@@ -516,6 +532,9 @@ func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r requ
 		jobs := make([]JobInfo, len(m.queue.jobs))
 		for i, j := range m.queue.jobs {
 			jobs[i] = *j
+			if e := m.entries[j.ID]; e != nil {
+				jobs[i].Tasks, jobs[i].Done = int(e.tasks.Load()), int(e.done.Load())
+			}
 		}
 		m.mu.Unlock()
 		return transport.WriteMessage(client, jobs)

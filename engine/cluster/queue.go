@@ -42,6 +42,11 @@ type JobInfo struct {
 	Status     int          `json:"status"`                // exit status
 	Reason     string       `json:"reason,omitempty"`      // why it was cancelled
 
+	// Tasks is how many tasks the job has made so far, and Done how many of them it is through with, as far as this master
+	// has heard.
+	Tasks int `json:"tasks,omitempty"`
+	Done  int `json:"done,omitempty"`
+
 	Submitted time.Time `json:"submitted"`
 	Began     time.Time `json:"began,omitzero"` // the last time
 	Ended     time.Time `json:"ended,omitzero"`
