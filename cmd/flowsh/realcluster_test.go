@@ -118,9 +118,15 @@ func (c *realCluster) worker(name string) *exec.Cmd {
 // until waits until flowsh nodes says something, or says it no more.
 func (c *realCluster) until(word string, there bool) {
 	c.Helper()
-	for end := time.Now().Add(30 * time.Second); strings.Contains(c.flowsh("nodes"), word) != there; time.Sleep(20 * time.Millisecond) {
+	c.untilIn("nodes", word, there)
+}
+
+// untilIn waits until a command says something, or says it no more.
+func (c *realCluster) untilIn(command, word string, there bool) {
+	c.Helper()
+	for end := time.Now().Add(30 * time.Second); strings.Contains(c.flowsh(command), word) != there; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			c.Fatalf("flowsh nodes says %q: %v is not so", c.flowsh("nodes"), there)
+			c.Fatalf("flowsh %s says %q, %q: %v is not so", command, c.flowsh(command), word, there)
 		}
 	}
 }

@@ -178,6 +178,7 @@ func TestAttach(t *testing.T) {
 	k.types("\x03")
 	k.sees("interrupted by SIGINT")
 	k.gives("1 + 1", "2")
+	c.untilIn("jobs", "cancelled", true)
 	if err := k.cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func (c *Client) dial(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the connection, and the jobs that it waits for.
+// Close ends the connection. A job that it waits for waits a while for another one, and is given up then.
 func (c *Client) Close() error {
 	if c.session == nil {
 		return nil
@@ -142,7 +142,8 @@ func (c *Client) Attach(ctx context.Context, id string, out io.Writer, emit func
 }
 
 // Submit runs a job on the cluster: its output goes to out as it comes, its events to emit. It returns when the job
-// has ended; ctx ends the job. A master that goes away meanwhile is waited for, and the job goes on when it is back.
+// has ended; ctx ends the job, as does an out that fails. A master that goes away meanwhile is waited for, and the job goes
+// on when it is back.
 // For a detached job it returns when the master has it. An error is the connection's: nobody knows how the job ended.
 func (c *Client) Submit(ctx context.Context, s Submit, out io.Writer, emit func(host.Event)) (job JobInfo, end End, err error) {
 	k := &conversation{client: c, out: out, emit: emit, job: &job, detached: s.Detached}
@@ -219,8 +220,17 @@ func (k *conversation) hold(ctx context.Context, r request) (end End, err error)
 	if err != nil {
 		return end, &brokenError{err}
 	}
-	defer stream.Close()
-	stop := context.AfterFunc(ctx, func() { _ = stream.Close() })
+	leave := func() {
+		_ = transport.WriteMessage(stream, request{Op: "leave"}) // a master that is gone does not hear it
+		_ = stream.Close()
+	}
+	defer func() {
+		if err != nil && !errors.As(err, new(*brokenError)) {
+			leave()
+		}
+		_ = stream.Close()
+	}()
+	stop := context.AfterFunc(ctx, leave)
 	defer stop()
 	if err := transport.WriteMessage(stream, r); err != nil {
 		return end, &brokenError{err}

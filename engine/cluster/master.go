@@ -280,7 +280,7 @@ func (m *Master) request(ctx context.Context, stream transport.Stream) error {
 		}
 		return transport.WriteMessage(stream, answer)
 	case r.Op == "submit" && r.Submit != nil:
-		return m.submit(ctx, stream, r.Submit)
+		return m.submit(stream, r.Submit)
 	}
 	return m.jobRequest(ctx, stream, r)
 }

@@ -27,18 +27,24 @@ type entry struct {
 	tasks    atomic.Int64            // that were made
 	done     atomic.Int64            // of them those that the job is through with
 	failed   bool                    // records failed, as far as this master has heard; as retried
-	out      *frames                 // where what the job says goes; nil: its client has not come back yet
+	out      *frames                 // where what the job says goes; nil: its client is away
+	back     chan struct{}           // closed when the client that is away comes back
 	stop     context.CancelCauseFunc // of the attempt that runs; nil: none does
+	why      error                   // the job is to end, though it runs; nil: it is not
 	over     chan struct{}           // closed when the job is over
 }
 
-// claimTime is how long a job waits for its client after a restart of the master.
-const claimTime = time.Minute
+// How long a job waits for its client after a restart of the master, and after its connection has broken.
+const (
+	claimTime = time.Minute
+	awayTime  = 30 * time.Second
+)
 
 // Why jobs end that do not end by themselves.
 var (
 	errJobCancelled = errors.New("the job was cancelled")
 	errClientGone   = errors.New("whoever submitted the job has gone")
+	errClientAway   = errors.New("the connection to whoever submitted the job is broken")
 )
 
 // UnknownJobError says that a master has no such job.
@@ -114,24 +120,45 @@ func (m *Master) begin(ctx context.Context) {
 	m.schedule()
 	for _, e := range m.entries {
 		if e.info.unclaimed {
-			m.running.Go(func() { m.awaitClient(ctx, e) })
+			m.awaitClient(ctx, e, claimTime)
 		}
 	}
 }
 
-func (m *Master) awaitClient(ctx context.Context, e *entry) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-e.over:
-		return
-	case <-m.Host.Clock.After(claimTime):
+// awaitClient gives a job up whose client does not come back in time. The lock is held.
+func (m *Master) awaitClient(ctx context.Context, e *entry, limit time.Duration) {
+	back, late := make(chan struct{}), m.Host.Clock.After(limit)
+	e.back = back
+	m.running.Go(func() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.over:
+			return
+		case <-back:
+			return
+		case <-late:
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if e.back == back {
+			m.cancel(e, errClientGone)
+		}
+	})
+}
+
+// away has a job wait for its client, which was at out: what the job has done is kept, as where a master ends. The lock
+// is held.
+func (m *Master) away(e *entry, out *frames) {
+	if e.info.State.Over() || e.out != out {
+		return // it has ended, or the client is back
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if e.info.unclaimed {
-		m.cancel(e, errClientGone)
+	m.Log.Info("a client is away", "job", e.info.ID)
+	e.info.unclaimed, e.out = true, nil
+	if e.stop != nil {
+		e.stop(errClientAway)
 	}
+	m.awaitClient(m.ctx, e, awayTime)
 }
 
 // record writes down what happens to a job, and lets it happen. The lock is held.
@@ -195,7 +222,7 @@ func (m *Master) saveBundle(id string, bundle []byte) error {
 }
 
 // submit adds a job, and waits for its end unless it is detached.
-func (m *Master) submit(ctx context.Context, client transport.Stream, s *Submit) error {
+func (m *Master) submit(client transport.Stream, s *Submit) error {
 	e, err := m.add(s)
 	if err != nil {
 		return m.sorry(&frames{w: client}, err)
@@ -204,7 +231,7 @@ func (m *Master) submit(ctx context.Context, client transport.Stream, s *Submit)
 	m.mu.Lock()
 	info := *e.info
 	m.mu.Unlock()
-	if err := out.json(frameJob, info); err != nil && !s.Detached {
+	if err := out.json(frameJob, info); err != nil && !s.Detached { // it does not know which job to ask for
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.cancel(e, errClientGone)
@@ -216,43 +243,48 @@ func (m *Master) submit(ctx context.Context, client transport.Stream, s *Submit)
 		m.schedule()
 		return nil
 	}
-	return m.claim(ctx, e, client, out)
+	return m.claim(e, client, out)
 }
 
-// claim gives what a job says to a client, and waits until the job is over. A client that goes ends the job.
-func (m *Master) claim(ctx context.Context, e *entry, client io.Reader, out *frames) error {
+// claim gives what a job says to a client, and waits until the job is over. A client that says that it leaves ends the
+// job; one whose connection breaks may come back.
+func (m *Master) claim(e *entry, client io.Reader, out *frames) error {
 	m.mu.Lock()
 	if !e.info.unclaimed {
 		m.mu.Unlock()
 		return m.sorry(out, fmt.Errorf("%s: its output goes to whoever submitted it", e.info.ID))
 	}
 	e.info.unclaimed, e.out = false, out
+	if e.back != nil {
+		close(e.back)
+		e.back = nil
+	}
 	m.schedule()
 	waits := e.info.State == Queued
 	m.mu.Unlock()
 	if waits {
 		out.event(engine.Warning{Text: "the job waits until others have ended: flowsh jobs lists them"})
 	}
-	gone := make(chan struct{})
-	go func() { // a client says nothing more; its end is the job's
-		defer close(gone)
-		_, _ = io.Copy(io.Discard, client)
+	leaves := make(chan bool, 1)
+	go func() { // it says nothing more than that
+		var r request
+		leaves <- transport.ReadMessage(client, &r) == nil && r.Op == "leave"
 	}()
+	var left bool
 	select {
 	case <-e.over:
 		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-gone:
+	case left = <-leaves:
 	}
 	m.mu.Lock()
-	if ctx.Err() == nil {
+	defer m.mu.Unlock()
+	switch {
+	case m.ctx.Err() != nil: // a master that ends closes its sessions
+		return context.Cause(m.ctx)
+	case left:
 		m.cancel(e, errClientGone)
-	}
-	m.mu.Unlock()
-	select {
-	case <-e.over:
-	case <-ctx.Done():
+	default:
+		m.away(e, out)
 	}
 	return nil
 }
@@ -294,6 +326,7 @@ func (m *Master) cancel(e *entry, why error) {
 	switch {
 	case e.info.State.Over():
 	case e.stop != nil:
+		e.why = why
 		e.stop(why)
 	default:
 		_ = m.finish(e, Cancelled, 1, why.Error()) // a journal that fails has been logged
@@ -365,12 +398,21 @@ func (m *Master) attempt(ctx context.Context, e *entry) {
 		m.mu.Unlock()
 		return // it goes on with the next master
 	}
+	if errors.Is(err, errClientAway) && ctx.Err() == nil {
+		m.away(e, out)
+	}
 	switch cause := context.Cause(ctx); {
+	case err != nil && errors.Is(cause, errClientAway):
+		e.info.State, e.stop = Queued, nil
+		if e.why != nil {
+			m.cancel(e, e.why)
+		}
+		m.schedule()
+		m.mu.Unlock()
+		return // it goes on when the client is back
 	case err != nil && cause != nil:
 		end, reason = m.word(cause), cause.Error()
 		end.Status = 1
-	case errors.Is(err, errClientGone):
-		end, reason = End{Status: 1}, err.Error()
 	default:
 		if err != nil {
 			m.Log.Warn("a job failed", "job", e.info.ID, "reason", err.Error())
@@ -501,7 +543,7 @@ func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Close
 		case errors.Is(err, kernel.ErrLimit):
 			return end, err
 		case err != nil:
-			return end, errClientGone
+			return end, errClientAway
 		}
 	}
 }
@@ -583,10 +625,13 @@ func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r requ
 func (m *Master) attach(ctx context.Context, e *entry, client io.Reader, out *frames) error {
 	if e.log == nil {
 		m.mu.Lock()
-		state, unclaimed := e.info.State, e.info.unclaimed
+		state, unclaimed, reason := e.info.State, e.info.unclaimed, e.info.Reason
 		m.mu.Unlock()
 		if unclaimed && !state.Over() {
-			return m.claim(ctx, e, client, out)
+			return m.claim(e, client, out)
+		}
+		if state == Cancelled {
+			return m.sorry(out, fmt.Errorf("%s: %s", e.info.ID, reason))
 		}
 		return m.sorry(out, fmt.Errorf("%s: its output went to whoever submitted it; flowsh submit --detach keeps it", e.info.ID))
 	}
