@@ -27,7 +27,7 @@ type keyboard struct {
 	done chan struct{}
 }
 
-var escapes = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]|\r|\x07`)
+var escapes = regexp.MustCompile(`\x1b\[[?0-9;]*[A-Za-z]|\r|\x07`)
 
 func newKeyboard(t *testing.T, dir string, args ...string) *keyboard {
 	t.Helper()
@@ -44,7 +44,8 @@ func newKeyboard(t *testing.T, dir string, args ...string) *keyboard {
 		for {
 			n, err := k.tty.Read(buf)
 			k.mu.Lock()
-			k.seen = escapes.ReplaceAllString(k.seen+string(buf[:n]), "")
+			old := max(0, len(k.seen)-32) // an escape may come in two parts
+			k.seen = k.seen[:old] + escapes.ReplaceAllString(k.seen[old:]+string(buf[:n]), "")
 			k.mu.Unlock()
 			if err != nil {
 				return

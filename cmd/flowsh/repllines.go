@@ -26,14 +26,16 @@ func (r *repl) newLines() (lineReader, error) {
 			history = ""
 		}
 	}
+	pastes := &pasteReader{keys: readline.Stdin}
 	terminal, err := readline.NewEx(&readline.Config{
+		Stdin:       readline.NewCancelableStdin(pastes),
 		HistoryFile: history, HistoryLimit: 2000, DisableAutoSaveHistory: true,
 		AutoComplete: &completer{r}, InterruptPrompt: "^C", EOFPrompt: "\n",
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &terminalLines{terminal}, nil
+	return &terminalLines{terminal, pastes}, nil
 }
 
 // historyFile is where what was typed is kept, "" if there is no home.
@@ -63,21 +65,30 @@ func (p *plainLines) remember(string) {}
 func (p *plainLines) close() error    { return nil }
 
 // terminalLines are typed by a person.
-type terminalLines struct{ *readline.Instance }
+type terminalLines struct {
+	*readline.Instance
+	pastes *pasteReader
+}
 
 func (t *terminalLines) read(prompt string) (string, error) {
 	t.SetPrompt(prompt)
+	_, _ = io.WriteString(t.Config.Stdout, askForMarks) // a terminal that knows none is no reason to stop
 	line, err := t.Readline()
+	_, _ = io.WriteString(t.Config.Stdout, noMoreMarks)
+	line = t.pastes.whole(line)
 	if errors.Is(err, readline.ErrInterrupt) {
 		return "", errInterrupted
 	}
 	return line, err
 }
 
+// longestRemembered is how long a line of the history is at most; nobody edits a longer one.
+const longestRemembered = 4 << 10
+
 // remember keeps the lines of what was typed. A history that cannot be written is none.
 func (t *terminalLines) remember(text string) {
 	for line := range strings.Lines(text) {
-		if line = strings.TrimSuffix(line, "\n"); strings.TrimSpace(line) != "" {
+		if line = strings.TrimSuffix(line, "\n"); strings.TrimSpace(line) != "" && len(line) <= longestRemembered {
 			_ = t.SaveHistory(line)
 		}
 	}
