@@ -52,7 +52,7 @@ bench: ## run all benchmarks, briefly
 
 chaos: ## kill workers under jobs, then run the tests three times in random order under the race detector, then each fuzz target for FUZZTIME
 	FLOWSH_CHAOS=1 $(GO) test -count=1 -run '^TestChaos' -v -timeout 60m ./cmd/flowsh
-	CGO_ENABLED=1 $(GO) test -race -count=3 -shuffle=on -timeout 60m ./...
+	FLOWSH_SEED=random FLOWSH_RANDOM=1m CGO_ENABLED=1 $(GO) test -race -count=3 -shuffle=on -timeout 60m ./...
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
 			echo "$$file $$target"; \

@@ -207,9 +207,15 @@ func tryRandomFold(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 // TestRandomPrograms.
 func TestRandomFolds(t *testing.T) { randomly(t, tryRandomFold) }
 
-// randomly tries seed after seed.
+// randomly tries seed after seed, from the same one in every run, from another with FLOWSH_SEED=random.
 func randomly(t *testing.T, try func(testing.TB, uint64) (compiled bool, deopts int64)) {
-	if text := os.Getenv("FLOWSH_SEED"); text != "" {
+	seed := uint64(1)
+	switch text := os.Getenv("FLOWSH_SEED"); text {
+	case "":
+	case "random":
+		seed = rand.Uint64()
+		t.Logf("the first seed is %d", seed)
+	default:
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
 			t.Fatal(err)
@@ -217,7 +223,6 @@ func randomly(t *testing.T, try func(testing.TB, uint64) (compiled bool, deopts 
 		try(t, seed)
 		return
 	}
-	seed := rand.Uint64()
 	budget := 4 * time.Second
 	if testing.Short() {
 		budget = time.Second
@@ -230,14 +235,11 @@ func randomly(t *testing.T, try func(testing.TB, uint64) (compiled bool, deopts 
 	}
 	end := time.Now().Add(budget)
 	programs, compiled, deopts := 0, 0, int64(0)
-	for first := seed; time.Now().Before(end) && !t.Failed(); seed++ {
+	for ; time.Now().Before(end) && !t.Failed(); seed++ {
 		ok, n := try(t, seed)
 		if programs++; ok {
 			compiled++
 			deopts += n
-		}
-		if t.Failed() {
-			t.Logf("the first seed was %d", first)
 		}
 	}
 	if compiled < programs/4 {
