@@ -23,7 +23,7 @@ type executorLine struct {
 	messageFlags `embed:""`
 	Cores        coreCount `short:"j"`
 	Mem          budget    `short:"m"`
-	Scratch      string    // a folder of its own, which the agent removes
+	Scratch      string    // a folder of its own, which the agent removes, and the executor where the agent was killed
 	AllowRead    []string  `sep:"none"`
 	AllowWrite   []string  `sep:"none"`
 }
@@ -95,7 +95,8 @@ func (c *cli) executor(flags []string) error {
 		return c.ending(summary, err, warnings...)
 	}
 	h.Emit = func(e host.Event) { hooks.event(e) }
-	return x.Run(context.Background(), duplex{c.host.Stdin, c.host.Stdout})
+	err = x.Run(context.Background(), duplex{c.host.Stdin, c.host.Stdout})
+	return errors.Join(err, c.host.FS.RemoveAll(line.Scratch))
 }
 
 // mostStepTime is how long a single step of a script may take on a cluster.

@@ -45,28 +45,43 @@ func TestWorkersComeAndGo(t *testing.T) {
 	}
 }
 
+// TestKilledWorkers kills a random one of three workers with kill -9 again and again while a job runs, under one seed.
+func TestKilledWorkers(t *testing.T) {
+	killWorkers(t, killing{workers: 3, tasks: 40, records: 1000, loops: 1500, pause: 300 * time.Millisecond})
+}
+
 // TestChaos kills a random worker with kill -9 every 3 s while jobs run on 3 to 5 of them, under 20 seeds.
 func TestChaos(t *testing.T) {
 	if os.Getenv("FLOWSH_CHAOS") == "" {
 		t.Skip("make chaos runs it: it takes an hour")
 	}
 	for seed := range uint64(20) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { chaos(t, seed) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			workers := 3 + rand.New(rand.NewPCG(seed, 0)).IntN(3)
+			killWorkers(t, killing{seed: seed, workers: workers, tasks: 300, records: 4000, loops: 1500, pause: 3 * time.Second})
+		})
 	}
 }
 
-func chaos(t *testing.T, seed uint64) {
-	r := rand.New(rand.NewPCG(seed, 0))
-	n := 3 + r.IntN(3)
+// A killing says how workers are killed, and under which job.
+type killing struct {
+	seed                           uint64
+	workers, tasks, records, loops int
+	pause                          time.Duration // between two kills
+}
+
+// killWorkers tests that a job gives the bytes of a run here while its workers are killed and come back.
+func killWorkers(t *testing.T, k killing) {
+	r := rand.New(rand.NewPCG(k.seed, 1))
 	c := startCluster(t, 1, "-m256MiB", "-j1")
 	workers := map[string]*exec.Cmd{}
-	for i := range n {
+	for i := range k.workers {
 		name := fmt.Sprintf("chaos-%d", i)
 		workers[name] = c.worker(name)
 	}
 	c.until("worker-1", true)
 	c.flowsh("drain", "worker-1")
-	args, want := c.work(300, 4000, 1500)
+	args, want := c.work(k.tasks, k.records, k.loops)
 	for name := range workers {
 		c.until(name, true)
 	}
@@ -79,16 +94,19 @@ func chaos(t *testing.T, seed uint64) {
 	job := c.submit(args...)
 	go func() {
 		defer close(ended)
-		job.gives(t, want)
+		_ = job.Wait() // the state says how
 	}()
 	for kills := 0; ; kills++ {
 		select {
 		case <-ended:
-			t.Logf("seed %d: %d workers, %d kills, %v undisturbed, %v with kills", seed, n, kills, undisturbed, time.Since(began))
+			if !job.ProcessState.Success() || job.stdout.String() != want {
+				t.Fatalf("the job: %v, %d bytes instead of %d: %s", job.ProcessState, job.stdout.Len(), len(want), job.stderr.String())
+			}
+			t.Logf("seed %d: %d workers, %d kills, %v undisturbed, %v with kills", k.seed, k.workers, kills, undisturbed, time.Since(began))
 			return
-		case <-time.After(3 * time.Second):
+		case <-time.After(k.pause):
 		}
-		victim := fmt.Sprintf("chaos-%d", r.IntN(n))
+		victim := fmt.Sprintf("chaos-%d", r.IntN(k.workers))
 		_ = workers[victim].Process.Kill() // it has not ended by itself
 		_ = workers[victim].Wait()
 		workers[victim] = c.worker(victim)
