@@ -12,19 +12,60 @@ import (
 // than any cache. So such records are divided by bucket first, into blocks, and a bucket folds its blocks when
 // there are many: then its table stays in the cache, and is made as large as it must be at once.
 
-// A block is records of one bucket: keys with their ordinals and, of values, at most a number for each.
+// A block is records of one bucket: keys with their ordinals and, of values, at most a few numbers for each.
 type block struct {
-	arena   []byte // long texts; b of their keys is where they stand
-	n       int
+	arena   []byte   // long texts; b of their keys is where they stand
+	numbers []uint64 // bits of ints or floats: the first ones of all records, then the second ones
+	n       int      // what has no pointers comes last: the collector does not look at it
 	keys    [blockRows]entry
 	ords    [blockRows]chunk.Ordinal
-	numbers [blockRows]uint64 // bits of an int or a float
+}
+
+// kept is what records in a block keep of their values.
+type kept struct {
+	kind  chunk.Kind // Empty: nothing; Int, Float: a number; Tuple: ints
+	width int        // of a tuple
+}
+
+// mostKept is how many numbers of a record a block takes.
+const mostKept = 4
+
+// numbers is how many of a record there are.
+func (k kept) numbers() int {
+	switch k.kind {
+	case chunk.Int, chunk.Float:
+		return 1
+	case chunk.Tuple:
+		return k.width
+	}
+	return 0
+}
+
+// keptNumbers is what records keep of values that are numbers; false: they are none.
+func keptNumbers(values *chunk.Column) (kept, bool) {
+	return kept{kind: values.Kind}, values.Kind == chunk.Int || values.Kind == chunk.Float
+}
+
+// keptInts is what records keep of values that are ints, or tuples of so many.
+func keptInts(values *chunk.Column, width int) (kept, bool) {
+	if width == 1 {
+		return kept{kind: chunk.Int}, values.Kind == chunk.Int
+	}
+	if values.Kind != chunk.Tuple || len(values.Fields) != width || width > mostKept {
+		return kept{}, false
+	}
+	for f := range values.Fields {
+		if values.Fields[f].Kind != chunk.Int {
+			return kept{}, false
+		}
+	}
+	return kept{kind: chunk.Tuple, width: width}, true
 }
 
 const (
 	blockRows  = 512
 	blockArena = 64 << 10 // a block with so many bytes of long texts is full
-	sizeBlock  = int64(unsafe.Sizeof(block{}))
+	sizeBlock  = int64(unsafe.Sizeof(block{})) + 8*blockRows
 	// sizeWaiting is what a record in a block is counted as: what it may take once it is folded.
 	sizeWaiting = 2 * sizeBlock / blockRows
 )
@@ -44,10 +85,15 @@ func (b *block) full() bool { return b.n == blockRows || len(b.arena) >= blockAr
 // size is what the records are counted as.
 func (b *block) size() int64 { return int64(b.n)*sizeWaiting + int64(len(b.arena)) }
 
+// begin makes room for the numbers of records.
+func (b *block) begin(k kept) {
+	b.numbers = sized(b.numbers, k.numbers()*blockRows)
+}
+
 // add takes key i of a batch. There is room for it.
-func (b *block) add(keys *keyBatch, i int, ord chunk.Ordinal, number uint64) {
+func (b *block) add(keys *keyBatch, i int, ord chunk.Ordinal) {
 	at := b.n % blockRows
-	b.keys[at], b.ords[at], b.numbers[at] = keys.keys[i], ord, number
+	b.keys[at], b.ords[at] = keys.keys[i], ord
 	if !keys.keys[i].short() {
 		b.keys[at].b = uint64(len(b.arena))
 		b.arena = append(b.arena, keys.texts[i]...)
@@ -55,15 +101,18 @@ func (b *block) add(keys *keyBatch, i int, ord chunk.Ordinal, number uint64) {
 	b.n++
 }
 
-// numberAt gives the bits of a number in a column of a kind, 0 if it is not of numbers.
-func numberAt(c *chunk.Column, kind chunk.Kind, i int) uint64 {
-	switch kind {
+// keep takes what the record that is added next keeps of value i of a column.
+func (b *block) keep(k kept, values *chunk.Column, i int) {
+	switch k.kind {
 	case chunk.Int:
-		return uint64(c.Ints[i])
+		b.numbers[b.n] = uint64(values.Ints[i])
 	case chunk.Float:
-		return math.Float64bits(c.Floats[i])
+		b.numbers[b.n] = math.Float64bits(values.Floats[i])
+	case chunk.Tuple:
+		for f := range values.Fields {
+			b.numbers[f*blockRows+b.n] = uint64(values.Fields[f].Ints[i])
+		}
 	}
-	return 0
 }
 
 // A blockReader gives the records of blocks in the form that tables take. It keeps its memory from one block to the
@@ -75,7 +124,7 @@ type blockReader struct {
 
 var readers = sync.Pool{New: func() any { return new(blockReader) }}
 
-func (r *blockReader) read(b *block, kind chunk.Kind) {
+func (r *blockReader) read(b *block, k kept) {
 	r.keys.keys, r.keys.texts, r.keys.views = b.keys[:b.n], nil, r.keys.views[:0]
 	if len(b.arena) > 0 {
 		for i := range r.keys.keys {
@@ -89,13 +138,24 @@ func (r *blockReader) read(b *block, kind chunk.Kind) {
 	}
 	r.in.Ordinals = b.ords[:b.n]
 	r.in.Values.Reset()
-	r.in.Values.Kind, r.in.Values.N = kind, b.n
-	for _, bits := range b.numbers[:b.n] {
-		switch kind {
-		case chunk.Int:
-			r.in.Values.Ints = append(r.in.Values.Ints, int64(bits))
-		case chunk.Float:
+	switch r.in.Values.Kind, r.in.Values.N = k.kind, b.n; k.kind {
+	case chunk.Int:
+		r.in.Values.Ints = appendNumbers(r.in.Values.Ints, b.numbers[:b.n])
+	case chunk.Float:
+		for _, bits := range b.numbers[:b.n] {
 			r.in.Values.Floats = append(r.in.Values.Floats, math.Float64frombits(bits))
 		}
+	case chunk.Tuple:
+		r.in.Values.Kind = chunk.Empty
+		for f, c := range tupleFields(&r.in.Values, k.width) {
+			r.in.Values.Fields[f] = chunk.Column{Kind: chunk.Int, N: b.n, Ints: appendNumbers(c.Ints[:0], b.numbers[f*blockRows:][:b.n])}
+		}
 	}
+}
+
+func appendNumbers(to []int64, numbers []uint64) []int64 {
+	for _, bits := range numbers {
+		to = append(to, int64(bits))
+	}
+	return to
 }

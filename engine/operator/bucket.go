@@ -100,10 +100,8 @@ func (b *bucket) spill(g *Groups) error {
 		return err
 	}
 	w := newGroupWriter(g.scratch, frameStates)
-	for group := range int32(b.table.Len()) {
-		if err := w.appendGroup(b, group); err != nil {
-			return err
-		}
+	if err := w.appendGroups(b, nil); err != nil {
+		return err
 	}
 	frames, err := w.finish()
 	if err != nil {

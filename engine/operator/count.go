@@ -85,7 +85,7 @@ func (a *countAggregate) Results(groups []int32, out *chunk.Column) error {
 	return nil
 }
 
-func (a *countAggregate) keeps(chunk.Kind) (chunk.Kind, bool) { return chunk.Empty, true }
+func (a *countAggregate) keeps(*chunk.Column) (kept, bool) { return kept{}, true }
 
 func (a *countAggregate) plain() bool { return true }
 

@@ -51,10 +51,8 @@ func (g *Groups) drainBucket(b *bucket, out *scratch) error {
 		}
 	}
 	if b.table != nil {
-		for group := range int32(b.table.Len()) {
-			if err := w.appendGroup(b, group); err != nil {
-				return err
-			}
+		if err := w.appendGroups(b, nil); err != nil {
+			return err
 		}
 	}
 	_, err := w.finish()

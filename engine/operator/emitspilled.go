@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/flowsh/flowsh/engine/chunk"
 )
 
 // emitSpilled is Emit of groups some of which were spilled.
@@ -44,20 +46,74 @@ func (g *Groups) settle(ctx context.Context) ([][]frame, error) {
 			return nil, err
 		}
 	}
-	var failed error
-	for i := range g.buckets {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		err := g.settleBucket(ctx, &g.buckets[i], &runs[i])
-		if failed = lowest(failed, err); failed != nil && !errors.As(failed, new(*RecordError)) {
-			return nil, failed
-		}
-	}
-	if failed != nil {
-		return nil, failed
+	if err := g.settleBuckets(ctx, runs); err != nil {
+		return nil, err
 	}
 	return slices.DeleteFunc(runs, func(run []frame) bool { return len(run) == 0 }), nil
+}
+
+// settleBuckets replays what was spilled: first the buckets that all cores can have in memory together, then the others,
+// one after another. Of errors of records it returns the first.
+func (g *Groups) settleBuckets(ctx context.Context, runs [][]frame) error {
+	var together, alone []int
+	for i := range g.buckets {
+		if b := &g.buckets[i]; g.small(b.frames) {
+			together = append(together, i)
+		} else if len(b.frames) > 0 {
+			alone = append(alone, i)
+		}
+	}
+	var errs [Buckets]error
+	concurrently(g.cores(), len(together), func(n int) {
+		i := together[n]
+		if errs[i] = ctx.Err(); errs[i] == nil {
+			runs[i], errs[i] = g.settleSmall(&g.buckets[i])
+		}
+	})
+	for _, i := range alone {
+		if errs[i] = ctx.Err(); errs[i] == nil {
+			errs[i] = g.settleBucket(ctx, &g.buckets[i], &runs[i])
+		}
+	}
+	var failed error
+	for _, err := range errs {
+		if failed = lowest(failed, err); failed != nil && !errors.As(failed, new(*RecordError)) {
+			return failed
+		}
+	}
+	return failed
+}
+
+// small reports whether what was spilled of a bucket takes so little memory that each core can have such a bucket. How
+// much a state takes that is made of records is not known before.
+func (g *Groups) small(frames []frame) bool {
+	bytes := int64(0)
+	for _, f := range frames {
+		if f.kind != frameStates {
+			return false
+		}
+		bytes += f.bytes + int64(f.rows)*sizeGroup
+	}
+	return len(frames) > 0 && bytes <= g.scratch.Share/int64(2*g.cores())
+}
+
+// sizeGroup is what a group may take in a table, beside its key and its state.
+const sizeGroup = 128
+
+// settleSmall is settleBucket of a small one, which need not be divided.
+func (g *Groups) settleSmall(b *bucket) ([]frame, error) {
+	child := g.child()
+	child.undivided = true
+	frames := b.frames
+	b.frames = nil
+	if err := child.replay(frames); err != nil {
+		return nil, child.FirstError(err)
+	}
+	w := newGroupWriter(g.scratch, frameStates)
+	if err := child.buckets[0].writeSorted(child, w); err != nil {
+		return nil, err
+	}
+	return w.finish()
 }
 
 // spillRest writes out what a spilled bucket still has in memory.
@@ -94,17 +150,9 @@ func (b *bucket) writeSorted(g *Groups, w *groupWriter) error {
 	}
 	b.table.enterLanes(g.Lane)
 	order := inOrder(b.table.firsts)
-	for i := range int32(b.table.Len()) {
-		group := i
-		if order != nil {
-			group = order[i]
-		}
-		if err := w.appendGroup(b, group); err != nil {
-			return err
-		}
-	}
+	err := w.appendGroups(b, order)
 	b.close(g)
-	return nil
+	return err
 }
 
 // writeSorted writes all groups in the order of first ordinals.
@@ -158,39 +206,45 @@ func (g *Groups) eachInRuns(runs [][]frame, visit func(r *groupReader) error) er
 type merger struct {
 	*emitter
 	agg    Aggregate
-	groups []int32
 	last   string // canonical key of the last group
+	states chunk.Column
+	of     []int32 // the groups that the states are of
+	ords   []chunk.Ordinal
+	groups []int32
 }
 
 // appendRows adds a row: a group, or another piece of the last one.
 func (m *merger) appendRows(r *groupReader) error {
 	key, ord := r.keys.Strings[r.at], r.ords[r.at]
-	if m.keyed != nil && m.last == key && m.keyed.Ordinals[len(m.keyed.Ordinals)-1] == ord {
-		return m.merge(r)
-	}
-	if m.keyed != nil && (len(m.keyed.Ordinals) == emitRows || m.agg.Size() > m.limit) {
-		if err := m.flush(); err != nil {
+	if m.keyed == nil || m.last != key || m.keyed.Ordinals[len(m.keyed.Ordinals)-1] != ord {
+		if m.keyed != nil && (len(m.keyed.Ordinals) == emitRows || m.bytes > m.limit) {
+			if err := m.flush(); err != nil {
+				return err
+			}
+		}
+		m.begin()
+		m.last = key
+		text, size := textOf(key)
+		if err := m.appendKey(text, size, r.originals.At(r.at), ord); err != nil {
 			return err
 		}
 	}
-	m.begin()
-	m.last = key
-	text, size := textOf(key)
-	if err := m.appendKey(text, size, r.originals.At(r.at), ord); err != nil {
-		return err
-	}
-	return m.merge(r)
-}
-
-func (m *merger) merge(r *groupReader) error {
-	group := [1]int32{int32(len(m.keyed.Ordinals) - 1)}
-	return m.agg.Merge(group[:], &Keyed{Values: r.values.Slice(r.at, r.at+1), Ordinals: r.ords[r.at : r.at+1]})
+	m.states.AppendFrom(&r.values, r.at)
+	m.of = append(m.of, int32(len(m.keyed.Ordinals)-1))
+	m.ords = append(m.ords, ord)
+	m.bytes += sizeAt(&r.values, r.at)
+	return nil
 }
 
 func (m *merger) flush() error {
 	if m.keyed == nil {
 		return nil
 	}
+	if err := m.agg.Merge(m.of, &Keyed{Values: m.states, Ordinals: m.ords}); err != nil {
+		return err
+	}
+	m.states.Reset()
+	m.of, m.ords = m.of[:0], m.ords[:0]
 	m.groups = m.groups[:0]
 	for i := range m.keyed.Ordinals {
 		m.groups = append(m.groups, int32(i))

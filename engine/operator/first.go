@@ -78,8 +78,8 @@ func (a *firstAggregate) Results(groups []int32, out *chunk.Column) error {
 func (a *firstAggregate) foldsOrdinals() {}
 
 // keeps is for uniq without a key: values of more than a number are not kept twice.
-func (a *firstAggregate) keeps(values chunk.Kind) (chunk.Kind, bool) {
-	return values, values == chunk.Empty
+func (a *firstAggregate) keeps(values *chunk.Column) (kept, bool) {
+	return kept{}, values.Kind == chunk.Empty
 }
 
 func (a *firstAggregate) Size() int64 {

@@ -33,12 +33,14 @@ type GroupsConfig struct {
 // chunks may be left in the store; closing it removes them.
 type Groups struct {
 	GroupsConfig
-	scratch  *scratch
-	depth    int // how often the keys were divided before
-	used     atomic.Int64
-	partials atomic.Int64 // made
-	spilling sync.Mutex
-	buckets  [Buckets]bucket
+	scratch *scratch
+	depth   int // how often the keys were divided before
+	// undivided says that all keys go to the first bucket, for they are few.
+	undivided bool
+	used      atomic.Int64
+	partials  atomic.Int64 // made
+	spilling  sync.Mutex
+	buckets   [Buckets]bucket
 }
 
 // leastShare is what Groups and Sorter take even if their share is less.
@@ -164,6 +166,9 @@ func (g *Groups) addFrame(r *groupReader, routed *Routed) error {
 		freeze(&r.values)
 	}
 	routed.loaded.loadCanonical(&r.keys, &r.originals)
+	if g.undivided {
+		return g.addLocked(&g.buckets[0], &Keyed{Values: r.values, Ordinals: r.ords}, &routed.loaded, r.kind)
+	}
 	routed.divide(&Keyed{Values: r.values, Ordinals: r.ords}, g.depth)
 	for b := range Buckets {
 		if err := g.add(b, routed, r.kind); err != nil {

@@ -18,6 +18,7 @@ type groupWriter struct {
 	frames    []frame
 	one       chunk.Column
 	key       []byte
+	which     []int32
 }
 
 // pieces is what an aggregate implements whose state for a group may be too large for a chunk.
@@ -43,6 +44,46 @@ func (w *groupWriter) appendGroup(b *bucket, group int32) error {
 	}
 	w.key = b.table.appendKey(w.key[:0], group)
 	for i := range n {
+		if err := w.append(w.key, b.table.originals[group], b.table.firsts[group], &w.one, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// statesAtOnce is how many states a writer asks for at a time.
+const statesAtOnce = 256
+
+// appendGroups writes groups of a bucket in an order; nil: as they are numbered.
+func (w *groupWriter) appendGroups(b *bucket, order []int32) error {
+	_, inPieces := b.agg.(pieces)
+	n := int32(b.table.Len())
+	for lo := int32(0); lo < n; lo += statesAtOnce {
+		w.which = w.which[:0]
+		for i := lo; i < min(lo+statesAtOnce, n); i++ {
+			group := i
+			if order != nil {
+				group = order[i]
+			}
+			if !inPieces {
+				w.which = append(w.which, group)
+			} else if err := w.appendGroup(b, group); err != nil {
+				return err
+			}
+		}
+		if err := w.appendWhole(b, w.which); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendWhole writes groups whose states do not come in pieces.
+func (w *groupWriter) appendWhole(b *bucket, which []int32) error {
+	w.one.Reset()
+	b.agg.States(which, &w.one)
+	for i, group := range which {
+		w.key = b.table.appendKey(w.key[:0], group)
 		if err := w.append(w.key, b.table.originals[group], b.table.firsts[group], &w.one, i); err != nil {
 			return err
 		}
@@ -112,6 +153,7 @@ func (w *groupWriter) flush() error {
 	if err != nil {
 		return err
 	}
+	f.bytes = w.bytes
 	w.frames = append(w.frames, f)
 	w.keys.reset()
 	w.originals.Reset()

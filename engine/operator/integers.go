@@ -109,8 +109,8 @@ func (a *integers) Results(groups []int32, out *chunk.Column) error {
 	return nil
 }
 
-func (a *integers) keeps(values chunk.Kind) (chunk.Kind, bool) {
-	return values, values == chunk.Int && len(a.parts) == 1
+func (a *integers) keeps(values *chunk.Column) (kept, bool) {
+	return keptInts(values, len(a.parts))
 }
 
 func (a *integers) plain() bool { return true }

@@ -75,7 +75,7 @@ func (a *minMax) Fold(groups []int32, in *Keyed) error {
 
 func (a *minMax) foldsOrdinals() {}
 
-func (a *minMax) keeps(values chunk.Kind) (chunk.Kind, bool) { return keepsNumbers(values) }
+func (a *minMax) keeps(values *chunk.Column) (kept, bool) { return keptNumbers(values) }
 
 func (a *minMax) plain() bool { return a.kind != chunk.Any }
 

@@ -75,9 +75,9 @@ type placedAggregate interface{ foldsOrdinals() }
 
 // A patientAggregate is one whose records may be kept for a while before they are folded.
 type patientAggregate interface {
-	// keeps says of what kind the values to be kept are, Empty if none are needed. ok is false for values whose
-	// Fold may fail: of several errors the first is to be reported, so none may wait.
-	keeps(values chunk.Kind) (kind chunk.Kind, ok bool)
+	// keeps says what is to be kept of values. ok is false for values whose Fold may fail: of several errors the first
+	// is to be reported, so none may wait.
+	keeps(values *chunk.Column) (k kept, ok bool)
 }
 
 // A plainAggregate is one whose results are small, cannot fail, and may be taken by several goroutines at a time.

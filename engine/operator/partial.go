@@ -20,7 +20,7 @@ type Partial struct {
 	states  Keyed
 	routed  Routed
 	blocks  [Buckets]*block  // not yet with their buckets; nil if empty
-	kind    chunk.Kind       // of the values in blocks
+	kept    kept             // what records in blocks keep
 	patient patientAggregate // tells what may wait; nil: not made yet
 	bytes   int64            // as counted in g.used
 	most    int              // groups
@@ -141,8 +141,8 @@ func (p *Partial) judge() (grow bool) {
 func (p *Partial) pass(in *Keyed) error {
 	p.direct -= in.Keys.N
 	in = in.expand(&p.ords)
-	if kind, ok := p.keeps(in); ok {
-		if err := p.wait(in, kind); err != nil {
+	if k, ok := p.keeps(in); ok {
+		if err := p.wait(in, k); err != nil {
 			return err
 		}
 		p.account()

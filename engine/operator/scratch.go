@@ -27,6 +27,8 @@ type frame struct {
 	id   uint64
 	rows int
 	kind frameKind
+	// bytes is what keys and values take in memory, if that was noted.
+	bytes int64
 }
 
 // frameKind says what the values of a frame are.

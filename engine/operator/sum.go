@@ -417,12 +417,7 @@ func (a *sumAggregate) Results(groups []int32, out *chunk.Column) error {
 	return nil
 }
 
-func (a *sumAggregate) keeps(values chunk.Kind) (chunk.Kind, bool) { return keepsNumbers(values) }
-
-// keepsNumbers is keeps of an aggregate that cannot fail at numbers.
-func keepsNumbers(values chunk.Kind) (chunk.Kind, bool) {
-	return values, values == chunk.Int || values == chunk.Float
-}
+func (a *sumAggregate) keeps(values *chunk.Column) (kept, bool) { return keptNumbers(values) }
 
 func (a *sumAggregate) plain() bool { return true }
 
@@ -485,7 +480,7 @@ func (a *meanAggregate) Results(groups []int32, out *chunk.Column) error {
 	return nil
 }
 
-func (a *meanAggregate) keeps(values chunk.Kind) (chunk.Kind, bool) { return keepsNumbers(values) }
+func (a *meanAggregate) keeps(values *chunk.Column) (kept, bool) { return keptNumbers(values) }
 
 func (a *meanAggregate) plain() bool { return true }
 

@@ -273,11 +273,11 @@ func (t *Table) lower(g int32, ord chunk.Ordinal) {
 	}
 }
 
-// reserve makes room for n more groups, with at most half of the slots taken.
+// reserve makes room for n more groups, with at most three quarters of the slots taken.
 func (t *Table) reserve(n int) {
 	t.entries = reserve(t.entries, n)
 	want := len(t.slots)
-	for want < 2*(len(t.entries)+n) {
+	for 3*want < 4*(len(t.entries)+n) {
 		want = max(minSlots, 2*want)
 	}
 	if want > len(t.slots) {

@@ -5,7 +5,7 @@ import "github.com/flowsh/flowsh/engine/chunk"
 // waiting is records of a bucket that it has not folded yet.
 type waiting struct {
 	blocks  []*block
-	kind    chunk.Kind // of the values
+	kept    kept
 	records int
 	bytes   int64
 	most    int // records; 0: leastWaiting
@@ -15,19 +15,19 @@ const (
 	// leastWaiting is how many records wait in any case.
 	leastWaiting = 8 << 10
 	// So many records for each group of the table wait where keys do not repeat.
-	mostWaiting = 16
+	mostWaiting = 1
 )
 
 // wait takes a block over. It is folded later, with what else waits.
-func (b *bucket) wait(g *Groups, block *block, kind chunk.Kind) error {
+func (b *bucket) wait(g *Groups, block *block, k kept) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	w := &b.waiting
-	if w.kind != kind {
+	if w.kept != k {
 		if err := b.foldWaiting(g); err != nil {
 			return err
 		}
-		w.kind = kind
+		w.kept = k
 	}
 	w.blocks = append(w.blocks, block)
 	w.records += block.n
@@ -53,7 +53,7 @@ func (b *bucket) foldWaiting(g *Groups) error {
 	r := readers.Get().(*blockReader)
 	defer readers.Put(r)
 	for _, block := range w.blocks {
-		r.read(block, w.kind)
+		r.read(block, w.kept)
 		b.groups = b.table.insert(&r.keys, &r.in, b.groups[:0])
 		if err := b.agg.Fold(b.groups, &r.in); err != nil {
 			return err
@@ -83,26 +83,26 @@ func (g *Groups) foldWaiting() error {
 }
 
 // keeps says whether these records can wait, and with what values.
-func (p *Partial) keeps(in *Keyed) (kind chunk.Kind, ok bool) {
+func (p *Partial) keeps(in *Keyed) (k kept, ok bool) {
 	if p.g.Ordered || !exactKeys(&in.Keys) || p.mostBytes() < Buckets*sizeBlock {
-		return 0, false
+		return kept{}, false
 	}
 	if p.patient == nil {
 		agg, err := p.g.New()
 		if err != nil {
-			return 0, false
+			return kept{}, false
 		}
 		if p.patient, ok = agg.(patientAggregate); !ok {
 			p.patient = impatient{}
 		}
 	}
-	return p.patient.keeps(in.Values.Kind)
+	return p.patient.keeps(&in.Values)
 }
 
 // impatient stands for an aggregate that does not let records wait.
 type impatient struct{}
 
-func (impatient) keeps(chunk.Kind) (chunk.Kind, bool) { return 0, false }
+func (impatient) keeps(*chunk.Column) (kept, bool) { return kept{}, false }
 
 // exactKeys reports whether no key is equal to one that looks different, as 1.0 is to 1.
 func exactKeys(c *chunk.Column) bool {
@@ -120,13 +120,13 @@ func exactKeys(c *chunk.Column) bool {
 	return false
 }
 
-// wait lets records wait, with values of a kind. They have Ordinals.
-func (p *Partial) wait(in *Keyed, kind chunk.Kind) error {
-	if p.kind != kind {
+// wait lets records wait, with what they keep of their values. They have Ordinals.
+func (p *Partial) wait(in *Keyed, k kept) error {
+	if p.kept != k {
 		if err := p.flushBlocks(); err != nil {
 			return err
 		}
-		p.kind = kind
+		p.kept = k
 	}
 	for lo := 0; lo < in.Keys.N; lo += runKeys {
 		failed := p.keys.load(&in.Keys, lo, min(lo+runKeys, in.Keys.N))
@@ -135,9 +135,11 @@ func (p *Partial) wait(in *Keyed, kind chunk.Kind) error {
 			b := p.blocks[bucket]
 			if b == nil {
 				b = blocks.Get().(*block)
+				b.begin(k)
 				p.blocks[bucket] = b
 			}
-			b.add(&p.keys, i, in.Ordinals[lo+i], numberAt(&in.Values, kind, lo+i))
+			b.keep(k, &in.Values, lo+i)
+			b.add(&p.keys, i, in.Ordinals[lo+i])
 			if b.full() {
 				if err := p.flushBlock(bucket); err != nil {
 					return err
@@ -167,5 +169,5 @@ func (p *Partial) flushBlock(bucket int) error {
 		return nil
 	}
 	p.blocks[bucket] = nil
-	return p.g.buckets[bucket].wait(p.g, b, p.kind)
+	return p.g.buckets[bucket].wait(p.g, b, p.kept)
 }
