@@ -76,6 +76,9 @@ func (c *cli) cluster(before, rest []string) error {
 
 // readState finds the cluster that is up on this machine.
 func readState(dir string) (*localCluster, error) {
+	if err := checkOwn(dir); err != nil {
+		return nil, err
+	}
 	text, err := os.ReadFile(filepath.Join(dir, stateFile))
 	if err != nil {
 		return nil, err
@@ -92,7 +95,7 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	if state, err := readState(line.dir); err == nil {
 		return usagef("a cluster is up already, its master at %s; flowsh cluster down ends it", state.Master)
 	}
-	if err := os.MkdirAll(line.dir, 0o700); err != nil {
+	if err := ownFolder(line.dir); err != nil {
 		return err
 	}
 	state := new(localCluster)

@@ -235,7 +235,7 @@ func (c *cli) masterState(dir string) (state string, release func(), err error) 
 		dir, err = os.MkdirTemp(c.host.FS.TempDir(), "flowsh-master-")
 		return dir, func() { _ = os.RemoveAll(dir) }, err // the system empties its folder
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := ownFolder(dir); err != nil {
 		return "", nil, err
 	}
 	unlock, err := spill.Lock(dir)

@@ -66,7 +66,7 @@ func (c *cli) resumeAt(words []string) (*resumption, error) {
 	}
 	sum := sha256.Sum256(name)
 	r := &resumption{dir: filepath.Join(root, hex.EncodeToString(sum[:12]))}
-	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+	if err := ownFolder(r.dir); err != nil {
 		return nil, err
 	}
 	r.unlock, err = spill.Lock(r.dir)

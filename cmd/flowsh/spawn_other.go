@@ -2,10 +2,17 @@
 
 package main
 
-import "os/exec"
+import (
+	"io/fs"
+	"os/exec"
+)
 
 func setProcessGroup(*exec.Cmd) {}
 
 func killGroup(cmd *exec.Cmd) error { return cmd.Process.Kill() }
 
 func detach(*exec.Cmd) {}
+
+const othersCount = false
+
+func isOwn(fs.FileInfo) bool { return true }

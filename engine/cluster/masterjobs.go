@@ -54,6 +54,14 @@ func (e *UnknownJobError) Error() string {
 	return "there is no job " + e.ID + "; flowsh jobs lists them"
 }
 
+// makeFolder makes a folder that nobody else can look into.
+func (m *Master) makeFolder(dir string) error {
+	if err := m.Host.FS.MkdirAll(dir); err != nil {
+		return err
+	}
+	return m.Host.FS.Chmod(dir, 0o700)
+}
+
 func (m *Master) folder(id string) string { return filepath.Join(m.dir, "jobs", id) }
 
 func (m *Master) receipts(id string) *jobLog {
@@ -62,7 +70,7 @@ func (m *Master) receipts(id string) *jobLog {
 
 // restore brings back the queue that an earlier master has left.
 func (m *Master) restore() error {
-	if err := m.Host.FS.MkdirAll(filepath.Join(m.dir, "jobs")); err != nil {
+	if err := m.makeFolder(filepath.Join(m.dir, "jobs")); err != nil {
 		return err
 	}
 	j, err := OpenJournal(m.Host, filepath.Join(m.dir, "journal"), func(data []byte) error {
@@ -210,7 +218,7 @@ func (m *Master) add(s *Submit) (*entry, error) {
 }
 
 func (m *Master) saveBundle(id string, bundle []byte) error {
-	if err := m.Host.FS.MkdirAll(m.folder(id)); err != nil {
+	if err := m.makeFolder(m.folder(id)); err != nil {
 		return err
 	}
 	f, err := m.Host.FS.Create(filepath.Join(m.folder(id), "bundle"))
