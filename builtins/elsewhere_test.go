@@ -20,8 +20,9 @@ import (
 type inMemory struct {
 	engine.Tasks
 	workers int
-	dies    int  // after so many tasks the first worker is lost, with what it has done; 0: never
-	agents  bool // a master and workers with their own connections, in memory
+	dies    int                                               // after so many tasks the first worker is lost, with what it has done; 0: never
+	agents  bool                                              // a master and workers with their own connections, in memory
+	wrap    func(number int, w cluster.Worker) cluster.Worker // what the job has instead of a worker; nil: the worker
 }
 
 // runOn runs a program by one of the executors.
@@ -55,6 +56,9 @@ func runOn(ctx context.Context, p *engine.Program, o engine.Options) (*engine.Su
 			m := &mortal{Worker: w}
 			m.lives.Store(int32(workers.dies))
 			w = m
+		}
+		if workers.wrap != nil {
+			w = workers.wrap(i, w)
 		}
 		job.Join(fmt.Sprintf("worker %d", i), 1, w)
 	}

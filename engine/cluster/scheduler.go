@@ -158,7 +158,15 @@ type task struct {
 	lost     time.Time // the last of them that was a worker's
 	deaths   int
 	suspect  Death // the last of them
-	failures int
+	failures []failure
+}
+
+// A failure is of a worker's machine.
+type failure struct{ worker, reason string }
+
+// failedAt reports whether a worker's machine has failed at a task.
+func (t *task) failedAt(worker string) bool {
+	return slices.ContainsFunc(t.failures, func(f failure) bool { return f.worker == worker })
 }
 
 type taskState uint8
@@ -391,9 +399,14 @@ func (s *Scheduler) failed(e TaskFailed) {
 	if !ok {
 		return
 	}
-	if t.failures++; t.failures >= mostFailures {
-		s.fail(e.Task, fmt.Sprintf("task %d failed %d times; the last time on %s: %s", e.Task.Index, t.failures, a.worker, e.Err), "")
+	if t.failures = append(t.failures, failure{a.worker, e.Err}); len(t.failures) < mostFailures {
+		return
 	}
+	tries := make([]string, len(t.failures))
+	for i, f := range t.failures {
+		tries[i] = fmt.Sprintf("on %s: %s", f.worker, f.reason)
+	}
+	s.fail(e.Task, fmt.Sprintf("task %d failed %d times: %s", e.Task.Index, len(tries), strings.Join(tries, "; ")), "")
 }
 
 func (s *Scheduler) outputLost(e OutputLost) {
@@ -459,11 +472,13 @@ const (
 	Hash       Distribution = "hash"        // to the same worker in every run, as long as it has a slot
 )
 
-// assign starts an attempt on a worker; it reports false if none has a slot.
+// assign starts an attempt on a worker, of those at which it has not failed, if there are any; it reports false if none has
+// a slot.
 func (s *Scheduler) assign(k TaskKey, t *task) bool {
+	elsewhere := slices.ContainsFunc(s.workers, func(w *worker) bool { return w.slots > 0 && !t.failedAt(w.name) })
 	var best *worker
 	for _, w := range s.candidates(k) {
-		if w.busy >= w.slots || slices.ContainsFunc(t.running, func(a attempt) bool { return a.worker == w.name }) {
+		if w.busy >= w.slots || elsewhere && t.failedAt(w.name) || slices.ContainsFunc(t.running, func(a attempt) bool { return a.worker == w.name }) {
 			continue
 		}
 		if best == nil || s.Distribute != RoundRobin && s.Distribute != Hash && w.slots-w.busy > best.slots-best.busy {

@@ -284,3 +284,23 @@ func TestDistribution(t *testing.T) {
 		t.Errorf("round robin: %s", got)
 	}
 }
+
+// TestATaskThatFails goes to the workers at which it has not failed, as long as there are any, and says at the end why it
+// failed at each.
+func TestATaskThatFails(t *testing.T) {
+	var s Scheduler
+	now := time.Unix(0, 0)
+	for _, name := range []string{"a", "b", "c"} {
+		s.Step(now, WorkerJoined{name, 2})
+	}
+	got := s.Step(now, TasksAdded{0, 1, nil})
+	for i, want := range []string{"a", "b", "c", "a"} {
+		if start, ok := got[0].(StartTask); !ok || start.Worker != want {
+			t.Fatalf("attempt %d: %+v", i+1, got)
+		}
+		got = s.Step(now, TaskFailed{TaskKey{0, 0}, i + 1, fmt.Sprint("disk ", i, " is full")})
+	}
+	if f, ok := got[0].(Fail); !ok || f.Err != "task 0 failed 4 times: on a: disk 0 is full; on b: disk 1 is full; on c: disk 2 is full; on a: disk 3 is full" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,0 +1,143 @@
+package builtins_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/cluster"
+	"github.com/flowsh/flowsh/engine/host"
+)
+
+// A faulty worker does some things wrong. What is nil it does right.
+type faulty struct {
+	cluster.Worker
+	do    func() error                          // before each task
+	piece func(number int, piece []byte) []byte // of a fetch; nil: it is left out
+	again bool                                  // each task is done twice
+	n     atomic.Int32                          // pieces
+}
+
+func (f *faulty) Do(ctx context.Context, a cluster.Attempt, t engine.Task) (cluster.Output, error) {
+	if f.do != nil {
+		if err := f.do(); err != nil {
+			return cluster.Output{}, err
+		}
+	}
+	if f.again {
+		if _, err := f.Worker.Do(ctx, a, t); err != nil {
+			return cluster.Output{}, err
+		}
+	}
+	return f.Worker.Do(ctx, a, t)
+}
+
+func (f *faulty) Fetch(ctx context.Context, a cluster.Attempt, o cluster.Output, get func([]byte) error) error {
+	return f.Worker.Fetch(ctx, a, o, func(piece []byte) error {
+		if f.piece == nil {
+			return get(piece)
+		}
+		if piece = f.piece(int(f.n.Add(1)), bytes.Clone(piece)); piece == nil {
+			return nil
+		}
+		return get(piece)
+	})
+}
+
+// diskFull is what a task says whose output does not fit into the spill folder of its worker.
+var diskFull = fmt.Errorf("/spill: %w", syscall.ENOSPC)
+
+// early changes some pieces, so that a task that is done again comes through in the end.
+func early(change func([]byte) []byte) func(int, []byte) []byte {
+	return func(n int, piece []byte) []byte {
+		if n <= 3 {
+			return change(piece)
+		}
+		return piece
+	}
+}
+
+// TestFaultyWorkers runs a job on three workers of which some do things wrong: the bytes are those of good workers, or the
+// job fails and says why.
+func TestFaultyWorkers(t *testing.T) {
+	calls := func(fail func(n int32) error) func() error {
+		var n atomic.Int32
+		return func() error { return fail(n.Add(1)) }
+	}
+	for _, c := range []struct {
+		name   string
+		faulty int // workers
+		make   func() *faulty
+		kind   string // of receipts that must be there
+		err    string
+	}{
+		{"all are good", 0, nil, cluster.ReceiptAggregated, ""},
+		{"the spill folder of one is full", 1, func() *faulty { return &faulty{do: func() error { return diskFull }} }, cluster.ReceiptFailed, ""},
+		{"the spill folders of all are full", 3, func() *faulty { return &faulty{do: func() error { return diskFull }} }, cluster.ReceiptFailed, `task \d failed 4 times: on worker \d: /spill: no space left on device; on worker \d: .*; on worker \d: `},
+		{"a machine fails at every third task", 3, func() *faulty {
+			return &faulty{do: calls(func(n int32) error {
+				if n%3 == 0 {
+					return errors.New("no luck")
+				}
+				return nil
+			})}
+		}, cluster.ReceiptFailed, ""},
+		{"a bit of an output is wrong", 2, func() *faulty {
+			return &faulty{piece: early(func(p []byte) []byte { p[len(p)/2] ^= 4; return p })}
+		}, cluster.ReceiptLost, ""},
+		{"an output is short", 2, func() *faulty { return &faulty{piece: early(func(p []byte) []byte { return p[:len(p)-1] })} }, cluster.ReceiptLost, ""},
+		{"a part of an output is missing", 2, func() *faulty { return &faulty{piece: early(func([]byte) []byte { return nil })} }, cluster.ReceiptLost, ""},
+		{"outputs are always wrong", 3, func() *faulty {
+			return &faulty{piece: func(_ int, p []byte) []byte { p[0]++; return p }}
+		}, cluster.ReceiptLost, `task \d was lost 5 times in a row; the last time: what it gave could not be fetched`},
+		{"each task is done twice", 3, func() *faulty { return &faulty{again: true} }, cluster.ReceiptAggregated, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, map[string]string{"in.txt": manyWords()}, "")
+			var mu sync.Mutex
+			var receipts []cluster.Receipt
+			w.Emit = func(e host.Event) {
+				if r, ok := e.(cluster.Receipt); ok {
+					mu.Lock()
+					defer mu.Unlock()
+					receipts = append(receipts, r)
+				}
+			}
+			script := `job = lines("in.txt").flat_map(lambda l: l.split()).count(by = lambda w: w)`
+			if _, err := w.run(script, engine.Options{Cores: 1}); err != nil {
+				t.Fatal(err)
+			}
+			want := w.stdout.String()
+			w.stdout.Reset()
+			summary, err := w.run(script, engine.Options{Cores: 1, SplitSize: 50, BlockSize: 20, Tasks: &inMemory{workers: 3, wrap: func(i int, worker cluster.Worker) cluster.Worker {
+				if i >= c.faulty {
+					return worker
+				}
+				f := c.make()
+				f.Worker = worker
+				return f
+			}}})
+			if !slices.ContainsFunc(receipts, func(r cluster.Receipt) bool { return r.Kind == c.kind }) {
+				t.Errorf("no receipt says %s", c.kind)
+			}
+			if c.err != "" {
+				if err == nil || !regexp.MustCompile(c.err).MatchString(err.Error()) {
+					t.Errorf("error %v, want %s", err, c.err)
+				}
+				return
+			}
+			if err != nil || w.stdout.String() != want || !strings.HasSuffix(summary.Audit(), "every edge balances") {
+				t.Errorf("%v, %d bytes instead of %d", err, w.stdout.Len(), len(want))
+			}
+		})
+	}
+}
