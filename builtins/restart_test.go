@@ -198,18 +198,25 @@ func (c *restartable) master() {
 	})
 }
 
-// run runs the script on a master that dies where die says, and two workers.
-func (c *restartable) run(die func(where string) bool) (job cluster.JobInfo, end cluster.End) {
+// start starts a master and workers.
+func (c *restartable) start(workers int) {
 	c.mu.Lock()
-	c.die = die
 	c.master()
 	c.mu.Unlock()
-	for i := range 2 {
+	for i := range workers {
 		a := c.agent
 		a.Name, a.Spawn = fmt.Sprint("worker ", i), c.executor(true)
 		w := &cluster.WorkerAgent{Agent: a, Slots: 1, Master: func(context.Context) (string, error) { return restartAddress, nil }}
 		c.running.Go(func() { _ = w.Run(c.ctx) }) // it ends with ctx
 	}
+}
+
+// run runs the script on a master that dies where die says, and two workers.
+func (c *restartable) run(die func(where string) bool) (job cluster.JobInfo, end cluster.End) {
+	c.mu.Lock()
+	c.die = die
+	c.mu.Unlock()
+	c.start(2)
 	client, err := cluster.Connect(c.ctx, c.agent, restartAddress)
 	if err != nil {
 		c.Fatal(err)

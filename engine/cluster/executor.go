@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,18 @@ type Loader func(bundle []byte, out io.Writer) (*engine.Program, engine.Options,
 type End struct {
 	Status   int               `json:"status"`
 	Messages []json.RawMessage `json:"messages,omitempty"`
+}
+
+// cause is the first line of the error that the job ended with.
+func (e End) cause() string {
+	for _, text := range e.Messages {
+		var m struct{ Event, Text string }
+		if json.Unmarshal(text, &m) == nil && m.Event == "error" {
+			cause, _, _ := strings.Cut(m.Text, "\n")
+			return cause
+		}
+	}
+	return ""
 }
 
 // An Executor is the process that runs scripts: the head of a job, or a worker that does its tasks. It talks to its

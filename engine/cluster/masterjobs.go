@@ -426,7 +426,9 @@ func (m *Master) attempt(ctx context.Context, e *entry) {
 			m.Log.Warn("a job failed", "job", e.info.ID, "reason", err.Error())
 			end = m.word(err)
 		}
-		state = outcome(e.info, end.Status, e.retried)
+		if state = outcome(e.info, end.Status, e.retried); state == Failed {
+			reason = end.cause()
+		}
 	}
 	_ = m.end(e, state, end.Status, reason) // a journal that fails has been logged
 	m.schedule()

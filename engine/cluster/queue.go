@@ -40,7 +40,7 @@ type JobInfo struct {
 	DeadOnly   bool         `json:"dead_only,omitempty"`   // but for those in which a record failed, whatever the script does now
 	Attempts   int          `json:"attempts"`              // how often it was begun
 	Status     int          `json:"status"`                // exit status
-	Reason     string       `json:"reason,omitempty"`      // why it was cancelled
+	Reason     string       `json:"reason,omitempty"`      // why it was cancelled, or failed
 
 	// Tasks is how many tasks the job has made so far, and Done how many of them it is through with, as far as this master
 	// has heard.
