@@ -141,3 +141,42 @@ func TestFaultyWorkers(t *testing.T) {
 		})
 	}
 }
+
+// careful workers do all tasks as those that have ended a process.
+type careful struct{ cluster.Worker }
+
+func (c careful) Do(ctx context.Context, a cluster.Attempt, t engine.Task) (cluster.Output, error) {
+	t.Care = new(engine.Care)
+	return c.Worker.Do(ctx, a, t)
+}
+
+// TestCareChangesNothing runs jobs whose tasks are done with care by two of three workers.
+func TestCareChangesNothing(t *testing.T) {
+	for _, ops := range []string{
+		`reduce(0, lambda n, l: n + len(l))`,
+		`reduce(0, lambda n, l: n + len(l), by = lambda l: l[:1])`,
+		`flat_map(lambda l: l.split()).count(by = lambda w: w)`,
+		`map(lambda l: len(l)).sum()`,
+		`flat_map(lambda l: l.split()).partition().reduce({}, add)`,
+		`filter(lambda l: "a" in l).take_sort(3, key = lambda l: len(l))`,
+	} {
+		t.Run(ops, func(t *testing.T) {
+			w := newWorld(t, map[string]string{"in.txt": manyWords()}, "")
+			script := "def add(state, w):\n    state[w] = state.get(w, 0) + 1\n    return state\n\njob = lines(\"in.txt\")." + ops
+			if _, err := w.run(script, engine.Options{Cores: 1}); err != nil {
+				t.Fatal(err)
+			}
+			want := w.stdout.String()
+			w.stdout.Reset()
+			_, err := w.run(script, engine.Options{Cores: 1, SplitSize: 50, BlockSize: 20, Tasks: &inMemory{workers: 3, wrap: func(i int, worker cluster.Worker) cluster.Worker {
+				if i == 0 {
+					return worker
+				}
+				return careful{worker}
+			}}})
+			if err != nil || w.stdout.String() != want {
+				t.Errorf("%v, %d bytes instead of %d", err, w.stdout.Len(), len(want))
+			}
+		})
+	}
+}

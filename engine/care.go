@@ -20,8 +20,8 @@ type Fatal struct {
 
 // careful sets up the executor for a task; restore puts its settings back.
 func (e *Executor) careful(c *Care) (restore func()) {
-	cores, kernels := e.cores, e.options.Kernels
-	e.cores, e.options.Kernels = 1, "off"
+	cores := e.cores
+	e.cores = 1
 	fatal := map[kernel.Spot]Fatal{}
 	for _, f := range c.Fatal {
 		fatal[f.Spot] = f
@@ -35,5 +35,14 @@ func (e *Executor) careful(c *Care) (restore func()) {
 		}
 		return nil
 	}}
-	return func() { e.cores, e.options.Kernels = cores, kernels }
+	return func() { e.cores = cores }
+}
+
+// kernels is Options.Kernels for what runs functions. A task that is done with care is interpreted, but what it gives has the
+// form that it has otherwise.
+func (r *jobRun) kernels() string {
+	if r.env.Watch != nil {
+		return "off"
+	}
+	return r.options.Kernels
 }

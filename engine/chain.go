@@ -139,13 +139,13 @@ func (s *stageRun) makeEnd(ctx context.Context) error {
 
 // runner makes a worker's runner of a chain.
 func (r *stepRun) runner(c *kernel.Chain) kernel.Runner {
-	return kernel.NewRunner(c, r.env, r.options.Kernels)
+	return kernel.NewRunner(c, r.env, r.kernels())
 }
 
 // reducer is what a reduce or a scan folds with.
 func (s *stageRun) reducer(op *Op) (*kernel.Reducer, error) {
 	r := s.run.program.reducer(op)
-	r.Kernels = s.run.options.Kernels
+	r.Kernels = s.run.kernels()
 	s.reducers = append(s.reducers, r)
 	if s.Laned {
 		r.Lanes = lanesOf(s.run.graph, op.ID)

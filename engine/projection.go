@@ -29,7 +29,7 @@ func (s *stageRun) decoder() connector.Decoder {
 // documents is a decoder that decodes the JSON texts of the records too, if functions read but some members of them.
 func (s *stageRun) documents() (d connector.Decoder, ok bool) {
 	source, can := s.source.(connector.Documenter)
-	if !can || s.run.options.Kernels != "on" {
+	if !can || s.run.kernels() != "on" {
 		return nil, false
 	}
 	paths, ok := s.chain.Documents()
@@ -43,7 +43,7 @@ func (s *stageRun) documents() (d connector.Decoder, ok bool) {
 // kernels off, or compared, for then they are the reference. Records that leave the chain are projected only where
 // an error can read them again, whole.
 func (s *stageRun) projection() (paths [][]string, ok bool) {
-	if _, can := s.source.(connector.Projector); !can || s.run.options.Kernels != "on" {
+	if _, can := s.source.(connector.Projector); !can || s.run.kernels() != "on" {
 		return nil, false
 	}
 	paths, ok = s.chain.Fields()
