@@ -196,6 +196,9 @@ func (c *cli) nothing(flags []string) error {
 
 // print puts text on stdout, with a newline at its end. A reader of stdout that has gone has seen enough.
 func (c *cli) print(text string) error {
+	if isTerminal(c.host.Stdout) {
+		text = visible(text)
+	}
 	_, err := fmt.Fprintln(c.host.Stdout, strings.TrimRight(text, "\n"))
 	return outputError(err)
 }

@@ -70,7 +70,11 @@ func (c *console) say(color string, m message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.erase()
-	fmt.Fprintln(c.out, c.format(color, m.masked(c.secrets)))
+	m = m.masked(c.secrets)
+	if c.terminal {
+		m.Text = visible(m.Text)
+	}
+	fmt.Fprintln(c.out, c.format(color, m))
 }
 
 // masked hides what no message may show.

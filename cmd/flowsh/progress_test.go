@@ -175,3 +175,15 @@ func TestGrouped(t *testing.T) {
 		}
 	}
 }
+
+func TestVisible(t *testing.T) {
+	for text, want := range map[string]string{
+		"a\tb\né \u2028":        "a\tb\né \u2028",
+		"\x1b[31m\r\x00\u009b1": `\x1b[31m\r\x00\u009b1`,
+		"\x9b\xff\x7f":          `\x9b\xff\x7f`,
+	} {
+		if got := visible(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
