@@ -1,13 +1,17 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/flowsh/flowsh/engine/cluster"
 )
 
 // TestWorkersComeAndGo kills, drains, interrupts and adds workers of a cluster of real processes under a job.
@@ -43,6 +47,43 @@ func TestWorkersComeAndGo(t *testing.T) {
 	if err := added.Wait(); err != nil {
 		t.Errorf("a worker that was told to leave ends with %v", err)
 	}
+}
+
+// TestChaosStoppedWorker stops a worker in the middle of a task, as a machine that hangs does, and lets it go on when others have
+// done its task: what it gives then does not count.
+func TestChaosStoppedWorker(t *testing.T) {
+	if os.Getenv("FLOWSH_CHAOS") == "" {
+		t.Skip("make chaos runs it: it waits until the worker counts as lost")
+	}
+	c := startCluster(t, 2, "-m256MiB", "-j1")
+	args, want := c.work(16, 1000, 300)
+	job := c.submit(args...)
+	for c.jobs() == 0 || c.job().Done < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	c.signal(1, syscall.SIGSTOP)
+	job.gives(t, want)
+	c.signal(1, syscall.SIGCONT)
+	c.until("worker-1", true)
+	aggregated := map[string]int{}
+	for line := range strings.Lines(c.flowsh("receipts", "--json", c.job().ID)) {
+		var r cluster.Receipt
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		if r.Kind == cluster.ReceiptAggregated {
+			aggregated[r.Chunk]++
+		}
+	}
+	for chunk, n := range aggregated {
+		if n != 1 {
+			t.Errorf("chunk %s counts %d times", chunk, n)
+		}
+	}
+	if state := c.job().State; len(aggregated) != 16 || state != cluster.CompleteWithRetries {
+		t.Errorf("%d chunks count, the job is %s", len(aggregated), state)
+	}
+	c.submit(args...).gives(t, want)
 }
 
 // TestKilledWorkers kills a random one of three workers with kill -9 again and again while a job runs, under one seed.

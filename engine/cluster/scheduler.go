@@ -119,7 +119,7 @@ const (
 	mostDeaths   = 2 // of workers that did it
 	mostFailures = 4 // of one task
 	// A straggler is a task that takes over stragglerFactor times the median and stragglerAfter, when so large a
-	// part of its group is done.
+	// part of its group is done, or when no other may start before it is consumed.
 	stragglerShare  = 0.75
 	stragglerFactor = 1.5
 	stragglerAfter  = 2 * time.Second
@@ -146,6 +146,7 @@ type group struct {
 	tasks    []task
 	consumed int // tasks, from the first on: they are consumed in order
 	done     []time.Duration
+	full     bool // no more tasks may start before others are consumed
 	closed   bool
 }
 
@@ -442,12 +443,14 @@ func (s *Scheduler) start() {
 			continue
 		}
 		open := 0 // begun or to be begun, and not consumed
+		g.full = false
 		for i := range g.tasks {
 			t := &g.tasks[i]
 			if t.state == consumed {
 				continue
 			}
 			if open++; open > tasksAhead*max(slots, 1) {
+				g.full = true
 				break
 			}
 			if t.state == waiting && len(t.running) == 0 && !s.assign(TaskKey{n, i}, t) {
@@ -518,7 +521,7 @@ func (s *Scheduler) candidates(k TaskKey) []*worker {
 
 // duplicate starts second attempts of stragglers.
 func (s *Scheduler) duplicate(n int, g *group) {
-	if float64(len(g.done)) < stragglerShare*float64(len(g.tasks)) || len(g.done) == 0 {
+	if !g.full && float64(len(g.done)) < stragglerShare*float64(len(g.tasks)) || len(g.done) == 0 {
 		return
 	}
 	times := slices.Sorted(slices.Values(g.done))

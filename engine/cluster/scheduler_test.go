@@ -206,6 +206,23 @@ func TestStragglersGetASecondAttempt(t *testing.T) {
 	}
 }
 
+// TestAStragglerThatOthersWaitFor gets a second attempt though most of its group is not done: no more tasks may start.
+func TestAStragglerThatOthersWaitFor(t *testing.T) {
+	var s Scheduler
+	now := time.Unix(0, 0)
+	s.Step(now, TasksAdded{0, 100, nil})
+	s.Step(now, WorkerJoined{"slow", 1})
+	got := s.Step(now, WorkerJoined{"fast", 1})
+	for len(got) > 0 {
+		now = now.Add(100 * time.Millisecond)
+		got = s.Step(now, TaskDone{got[0].(StartTask).Task, 1})[1:]
+	}
+	want := []Command{StartTask{"fast", TaskKey{0, 0}, 2, Death{}}}
+	if got := s.Step(now.Add(4*time.Second), Tick{}); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestATaskThatIsLostTooOften(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
