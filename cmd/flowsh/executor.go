@@ -84,12 +84,12 @@ func (c *cli) executor(flags []string) error {
 	}
 	var hooks *interceptors
 	x.Begin = func(job string, emit func(host.Event)) {
-		hooks = newInterceptors(c.hooks, h.FS, emit, c.console.masked)
+		hooks = newInterceptors(c.hooks, h.FS, emit, c.console.masked, c.host.Clock)
 		hooks.tell("on_step_start", starlark.StringDict{"job": starlark.String(job)})
 	}
 	x.End = func(summary *engine.Summary, err error) cluster.End {
 		var warnings []message
-		for _, warning := range hooks.finish(c.host.Clock, summary, err) {
+		for _, warning := range hooks.finish(summary, err) {
 			warnings = append(warnings, message{Event: "warning", Text: warning})
 		}
 		return c.ending(summary, err, warnings...)

@@ -40,6 +40,8 @@ type interceptor interface {
 type interceptors struct {
 	all     []interceptor
 	mask    func(string) string
+	clock   host.Clock
+	began   time.Time
 	queue   chan interception
 	cancel  context.CancelFunc
 	done    chan struct{}
@@ -52,13 +54,14 @@ type interceptors struct {
 
 const (
 	mostQueued = 4096
-	// lastCalls is how long interceptors may take when the job has ended.
-	lastCalls = time.Second
+	// Interceptors may take a tenth of the job's time when that has ended, but not less and not more than this.
+	leastCalls = 250 * time.Millisecond
+	mostCalls  = time.Second
 )
 
 // newInterceptors begins to call interceptors; files are written to fs, and what scripts print goes to emit. It
 // is nil if there is none.
-func newInterceptors(all []interceptor, fs host.FS, emit func(host.Event), mask func(string) string) *interceptors {
+func newInterceptors(all []interceptor, fs host.FS, emit func(host.Event), mask func(string) string, clock host.Clock) *interceptors {
 	all = slices.DeleteFunc(slices.Clone(all), func(i interceptor) bool {
 		return !slices.ContainsFunc(builtins.HookNames, i.wants)
 	})
@@ -74,7 +77,7 @@ func newInterceptors(all []interceptor, fs host.FS, emit func(host.Event), mask 
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &interceptors{all: all, mask: mask, queue: make(chan interception, mostQueued), cancel: cancel, done: make(chan struct{})}
+	s := &interceptors{all: all, mask: mask, clock: clock, began: clock.Now(), queue: make(chan interception, mostQueued), cancel: cancel, done: make(chan struct{})}
 	go s.run(ctx)
 	return s
 }
@@ -130,7 +133,7 @@ func (s *interceptors) tell(name string, fields starlark.StringDict) {
 }
 
 // finish ends the job for interceptors, and says how they did.
-func (s *interceptors) finish(clock host.Clock, summary *engine.Summary, err error) (warnings []string) {
+func (s *interceptors) finish(summary *engine.Summary, err error) (warnings []string) {
 	if s == nil {
 		return nil
 	}
@@ -144,7 +147,7 @@ func (s *interceptors) finish(clock host.Clock, summary *engine.Summary, err err
 	s.mu.Unlock()
 	select {
 	case <-s.done:
-	case <-clock.After(lastCalls):
+	case <-s.clock.After(min(max(s.clock.Now().Sub(s.began)/10, leastCalls), mostCalls)):
 		s.cancel()
 		<-s.done
 	}

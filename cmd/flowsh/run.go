@@ -69,7 +69,7 @@ func (c *cli) execute(program *engine.Program, options engine.Options, trace str
 		defer t.close(c.console)
 	}
 
-	hooks := newInterceptors(c.hooks, h.FS, progress.event, c.console.masked)
+	hooks := newInterceptors(c.hooks, h.FS, progress.event, c.console.masked, c.host.Clock)
 	if hooks != nil {
 		emit := h.Emit
 		h.Emit = func(e host.Event) {
@@ -93,7 +93,7 @@ func (c *cli) execute(program *engine.Program, options engine.Options, trace str
 		options.Tasks = tasks
 	}
 	summary, err := engine.Run(ctx, program, options)
-	for _, warning := range hooks.finish(c.host.Clock, summary, err) {
+	for _, warning := range hooks.finish(summary, err) {
 		c.console.warn(warning)
 	}
 	progress.finish()
