@@ -239,7 +239,8 @@ at which address it gossips: that is what others join. Jobs write only below the
 given several times, as may --allow-read; without them they reach no file. -m is the memory of the node; --jobs at a time (2) share it, others wait.
 --announce writes both addresses to a file. --state DIR keeps the queue of jobs, what they put out and what their tasks
 gave, so that a master that was killed goes on where it was when it is started again; without it the queue ends with it.
---works has the node do tasks too, with half of its memory. ` + nodeSettings + `
+--works has the node do tasks too, with half of its memory. Its log says what becomes of jobs, and of tasks that had to be
+done again; with -v of all tasks, with --json as JSON lines. ` + nodeSettings + `
 
 ` + nodeSession,
 

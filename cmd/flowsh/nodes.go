@@ -93,10 +93,6 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent clu
 			flags = append(flags, flag+"="+dir)
 		}
 	}
-	level := slog.LevelInfo
-	if m.Quiet {
-		level = slog.LevelError
-	}
 	name := f.Name
 	if name == "" {
 		hostname, err := os.Hostname()
@@ -109,8 +105,23 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent clu
 	go spawner.refill()
 	return cluster.Agent{
 		Name: name, Version: versionText(), Host: c.host, Network: transport.TCP{}, Credentials: credentials,
-		Spawn: spawner.spawn, Leases: cluster.NewLeases(f.Jobs), Log: slog.New(slog.NewTextHandler(c.host.Stderr, &slog.HandlerOptions{Level: level})),
+		Spawn: spawner.spawn, Leases: cluster.NewLeases(f.Jobs), Log: c.nodeLog(m),
 	}, spawner.close, nil
+}
+
+// nodeLog is where a node says what happens: with --verbose also what becomes of each task.
+func (c *cli) nodeLog(m messageFlags) *slog.Logger {
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	switch {
+	case m.Quiet:
+		o.Level = slog.LevelError
+	case m.Verbose:
+		o.Level = slog.LevelDebug
+	}
+	if m.JSON {
+		return slog.New(slog.NewJSONHandler(c.host.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(c.host.Stderr, o))
 }
 
 func (f nodeFlags) cores() int { return cmp.Or(int(f.Cores), runtime.GOMAXPROCS(0)) }

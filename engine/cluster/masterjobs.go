@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -179,7 +180,20 @@ func (m *Master) record(r jobRecord) error {
 		m.Log.Error("the queue stands still", "reason", err.Error())
 		return err
 	}
+	m.logRecord(&r)
 	return m.queue.apply(r)
+}
+
+// logRecord logs what happens to a job.
+func (m *Master) logRecord(r *jobRecord) {
+	switch r.Op {
+	case "submitted":
+		m.Log.Info("job submitted", "job", r.Job.ID, "script", r.Job.Name)
+	case "began":
+		m.Log.Info("job began", "job", r.ID)
+	case "ended":
+		m.Log.Info("job ended", "job", r.ID, "state", string(r.State), "status", r.Status)
+	}
 }
 
 // add adds a job to the queue, claimed by nobody yet unless it is detached.
@@ -487,6 +501,26 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	return m.forward(e, out, control, conn)
 }
 
+// logReceipt logs what went wrong with a task, and at the level of debugging all that becomes of it.
+func (m *Master) logReceipt(job string, r *Receipt) {
+	level := slog.LevelDebug
+	switch r.Kind {
+	case ReceiptRetried, ReceiptFailed, ReceiptLost, ReceiptDead:
+		level = slog.LevelWarn
+	}
+	if !m.Log.Enabled(context.Background(), level) {
+		return
+	}
+	attributes := []any{"job", job, "chunk", r.Chunk}
+	if r.Node != "" {
+		attributes = append(attributes, "attempt", r.Attempt, "node", r.Node)
+	}
+	if r.Reason != "" {
+		attributes = append(attributes, "reason", r.Reason)
+	}
+	m.Log.Log(context.Background(), level, "chunk "+r.Kind, attributes...)
+}
+
 // count follows a receipt.
 func (e *entry) count(r *Receipt) {
 	switch {
@@ -541,6 +575,7 @@ func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Close
 				e.retried = e.retried || r.Kind == ReceiptRetried
 				e.failed = e.failed || r.Failed > 0
 				e.count(&r)
+				m.logReceipt(e.info.ID, &r)
 			}
 			_ = kept.forward(buf)
 			continue
