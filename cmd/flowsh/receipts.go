@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -29,14 +30,19 @@ func (c *cli) receipts(before, rest []string) error {
 		return usagef("of which job? flowsh receipts JOB; flowsh jobs lists them")
 	}
 	return c.toMaster(&line.clientLine, func(ctx context.Context, client *cluster.Client) error {
-		p := &receiptPrinter{out: c.host.Stdout, json: line.JSON, of: line.Of}
+		out := bufio.NewWriter(c.host.Stdout)
+		p := &receiptPrinter{out: out, json: line.JSON, of: line.Of}
 		if line.Open {
 			p.open = &openChunks{}
 			if end, err := client.Receipts(ctx, words[0], p.open.note); err != nil || end.Status != statusDone {
 				return c.failed(end, err)
 			}
 		}
-		return c.failed(client.Receipts(ctx, words[0], p.print))
+		end, err := client.Receipts(ctx, words[0], p.print)
+		if err == nil {
+			err = outputError(out.Flush())
+		}
+		return c.failed(end, err)
 	})
 }
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -706,6 +707,9 @@ func (m *Master) attach(ctx context.Context, e *entry, client io.Reader, out *fr
 	}
 }
 
+// sentAtOnce is how many bytes of receipts go to a client at once: there may be millions.
+const sentAtOnce = 64 << 10
+
 // sendReceipts gives a client the receipts of a job so far.
 func (m *Master) sendReceipts(ctx context.Context, e *entry, out *frames) error {
 	r, err := e.receipts.reader(ctx)
@@ -714,15 +718,17 @@ func (m *Master) sendReceipts(ctx context.Context, e *entry, out *frames) error 
 	}
 	defer func() { _ = r.Close() }() // it was only read
 	r.sofar = true
+	input, joined := bufio.NewReaderSize(r, sentAtOnce), bufio.NewWriterSize(out.w, sentAtOnce)
+	many := &frames{w: joined}
 	var buf []byte
 	for {
-		if buf, err = transport.ReadFrame(r, buf); err != nil || len(buf) == 0 { // the end, or a receipt that is being written
-			return out.json(frameEnd, End{})
+		if buf, err = transport.ReadFrame(input, buf); err != nil || len(buf) == 0 { // the end, or a receipt that is being written
+			return errors.Join(many.json(frameEnd, End{}), joined.Flush())
 		}
 		if buf[0] != frameReceipt {
 			continue
 		}
-		if err := out.forward(buf); err != nil {
+		if err := many.forward(buf); err != nil {
 			return nil // the client has gone
 		}
 	}
