@@ -93,3 +93,29 @@ func TestPromptWithoutMaster(t *testing.T) {
 	k.ends()
 	kill()
 }
+
+// TestPromptKilled kills a prompt whose job runs: the job goes on, and another prompt has its result.
+func TestPromptKilled(t *testing.T) {
+	c := startCluster(t, 1, "-m256MiB", "-j1")
+	args, want := c.work(6, 400, 400)
+	script, err := os.ReadFile(filepath.Join(c.dir, args[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, c.dir, "session.star", strings.Replace(string(script), `arg("input", rest = True)`, `"input*.txt"`, 1))
+	k := newKeyboard(t, c.dir, "attach", c.state.Master)
+	k.sees("Starlark")
+	k.gives(":load session.star", "", ":submit", "job-1")
+	k.types(":tail job-1\r") // it is looked at
+	if err := k.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	k = newKeyboard(t, c.dir, "attach", c.state.Master)
+	k.sees("Starlark")
+	k.types(":result job-1\r")
+	k.sees("\n" + strings.TrimSuffix(want, "\n"))
+	k.types(":jobs\r")
+	k.sees("job-1  complete")
+	k.types(":quit\r")
+	k.ends()
+}
