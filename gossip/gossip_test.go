@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -83,5 +85,40 @@ func TestBadConfigs(t *testing.T) {
 		if _, err := Start(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %s", c, err, want)
 		}
+	}
+}
+
+// TestStrangersAtThePort sends what is no gossip to a member, over TCP and UDP, and leaves connections open: the members go
+// on seeing each other, and another one can join.
+func TestStrangersAtThePort(t *testing.T) {
+	for name, key := range map[string][]byte{"with a key": bytes.Repeat([]byte{7}, 32), "without": nil} {
+		t.Run(name, func(t *testing.T) {
+			a := start(t, Config{Name: "a", Cluster: "c", Key: key})
+			address := a.Address().String()
+			random := make([]byte, 1400)
+			r := rand.NewChaCha8([32]byte{1})
+			for _, network := range []string{"tcp", "udp"} {
+				for i := range 40 {
+					conn, err := net.Dial(network, address)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer conn.Close()
+					_, _ = r.Read(random) // it cannot fail
+					random[0] = byte(i)   // all kinds of messages
+					text := random
+					switch i % 4 {
+					case 1:
+						text = []byte("GET / HTTP/1.1\r\n\r\n")
+					case 2:
+						text = random[:1]
+					}
+					_, _ = conn.Write(text) // the other side may have closed it
+				}
+			}
+			b := start(t, Config{Name: "b", Cluster: "c", Key: key, Seeds: []string{address}})
+			sees(t, a, "a", "b")
+			sees(t, b, "a", "b")
+		})
 	}
 }
