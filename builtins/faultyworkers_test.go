@@ -53,8 +53,8 @@ func (f *faulty) Fetch(ctx context.Context, a cluster.Attempt, o cluster.Output,
 	})
 }
 
-// diskFull is what a task says whose output does not fit into the spill folder of its worker.
-var diskFull = fmt.Errorf("/spill: %w", syscall.ENOSPC)
+// errDiskFull is what a task says whose output does not fit into the spill folder of its worker.
+var errDiskFull = fmt.Errorf("/spill: %w", syscall.ENOSPC)
 
 // early changes some pieces, so that a task that is done again comes through in the end.
 func early(change func([]byte) []byte) func(int, []byte) []byte {
@@ -81,8 +81,8 @@ func TestFaultyWorkers(t *testing.T) {
 		err    string
 	}{
 		{"all are good", 0, nil, cluster.ReceiptAggregated, ""},
-		{"the spill folder of one is full", 1, func() *faulty { return &faulty{do: func() error { return diskFull }} }, cluster.ReceiptFailed, ""},
-		{"the spill folders of all are full", 3, func() *faulty { return &faulty{do: func() error { return diskFull }} }, cluster.ReceiptFailed, `task \d failed 4 times: on worker \d: /spill: no space left on device; on worker \d: .*; on worker \d: `},
+		{"the spill folder of one is full", 1, func() *faulty { return &faulty{do: func() error { return errDiskFull }} }, cluster.ReceiptFailed, ""},
+		{"the spill folders of all are full", 3, func() *faulty { return &faulty{do: func() error { return errDiskFull }} }, cluster.ReceiptFailed, `task \d failed 4 times: on worker \d: /spill: no space left on device; on worker \d: .*; on worker \d: `},
 		{"a machine fails at every third task", 3, func() *faulty {
 			return &faulty{do: calls(func(n int32) error {
 				if n%3 == 0 {
