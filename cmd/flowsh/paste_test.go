@@ -45,10 +45,13 @@ func TestPasteOfAMegabyte(t *testing.T) {
 	k := newKeyboard(t, t.TempDir())
 	k.sees("Starlark")
 	long := strings.Repeat("0123456789abcdef", 1<<16)
+	k.sees("flowsh> ") // the terminal is ready for keys
 	k.types(pasteBegins + "x = '" + long + "'\r" + pasteEnds + "\r")
 	k.gives("len(x)", "1048576")
+	k.sees("flowsh> ")
 	k.types(pasteBegins + "def f():\r" + strings.Repeat("    y = 'a line of a function that is long'\r", 1<<14) + "    return y\r\rz = f()" + pasteEnds + "\r")
 	k.gives("z", "\"a line of a function that is long\"")
+	k.sees("flowsh> ")
 	k.types("w = '" + long + "'\r") // by a terminal that marks nothing
 	k.gives("len(w)", "1048576")
 	k.types(":quit\r")
