@@ -59,7 +59,7 @@ var errDiskFull = fmt.Errorf("/spill: %w", syscall.ENOSPC)
 // early changes some pieces, so that a task that is done again comes through in the end.
 func early(change func([]byte) []byte) func(int, []byte) []byte {
 	return func(n int, piece []byte) []byte {
-		if n <= 3 {
+		if n <= 2 {
 			return change(piece)
 		}
 		return piece
