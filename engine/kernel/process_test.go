@@ -18,7 +18,7 @@ func elsewhere(t *testing.T, work func()) string {
 		work()
 		os.Exit(0)
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")
 	cmd.Env = append(os.Environ(), mark+"="+t.Name(), "GOMEMLIMIT=512MiB")
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
@@ -28,9 +28,9 @@ func elsewhere(t *testing.T, work func()) string {
 	return out.String()
 }
 
-// TestNothingDependsOnTheProcess computes hashes, lanes and the order of dicts in two processes, whose maps are seeded
+// checkHashes computes hashes, lanes and the order of dicts in two processes, whose maps are seeded
 // differently.
-func TestNothingDependsOnTheProcess(t *testing.T) {
+func checkHashes(t *testing.T) {
 	work := func() {
 		g, source := script(t, "def f(s): return (hash(s), {s: 1, s + 'b': 2, 'a': 3}, set([s, 'c', s + s]))\ndef k(a, b, c): return (a, 'a long text of more than twelve bytes')")
 		for _, kernels := range []string{"on", "off"} {
@@ -51,9 +51,9 @@ func TestNothingDependsOnTheProcess(t *testing.T) {
 	}
 }
 
-// TestPanicOfABuiltin lets replace ask for more memory than there is: a Go panic, which is the error of its record on
+// checkPanicOfBuiltin lets replace ask for more memory than there is: a Go panic, which is the error of its record on
 // both tiers, in the middle of a batch, in a chain and in a reducer.
-func TestPanicOfABuiltin(t *testing.T) {
+func checkPanicOfBuiltin(t *testing.T) {
 	const between = "----\n"
 	out := elsewhere(t, func() {
 		body := "\n    s = 'x' * (1 << n)\n    return len(s.replace('', s))"
