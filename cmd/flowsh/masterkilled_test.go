@@ -39,6 +39,7 @@ func (c *realCluster) restartMaster() {
 			c.Logf("a master that was started again: %s", said.String())
 		}
 	})
+	c.flowsh("jobs", "--wait=30s", "--master", c.state.Master)
 }
 
 // job is the last of the queue.
@@ -99,14 +100,17 @@ func TestMasterKilled(t *testing.T) {
 
 func (c *realCluster) jobs() int { return strings.Count(c.flowsh("jobs", "--json"), `"id":`) }
 
-// writes reports whether there is a file that has no name yet.
+// writes reports whether there is output, with its name or none yet. A job that begins makes an empty file, and removes it.
 func (c *realCluster) writes() bool {
 	files, err := os.ReadDir(c.dir)
 	if err != nil {
 		c.Fatal(err)
 	}
 	for _, f := range files {
-		if name := f.Name(); strings.HasPrefix(name, ".") || name == "out.tsv" {
+		if name := f.Name(); !strings.HasPrefix(name, ".flowsh.") && name != "out.tsv" {
+			continue
+		}
+		if info, err := f.Info(); err == nil && info.Size() > 0 {
 			return true
 		}
 	}
