@@ -22,6 +22,7 @@ var phrasings = map[string][]string{
 		"def add(acc, w):\n    if w in acc:\n        acc[w] += 1\n    else:\n        acc[w] = 1\n    return acc\n\njob = lines().flat_map(lambda l: l.split()).reduce({}, add)",
 		"job = lines().flat_map(lambda l: l.split()).map(lambda w: (w, 1)).reduce(0, lambda n, w, one: n + one, by = 0)",
 		"def add(acc, w):\n    acc.setdefault(w, 0)\n    acc[w] += 1\n    return acc\n\njob = lines().flat_map(lambda l: l.split()).partition(lambda w: w[:1], lanes = 5).reduce(dict, add)",
+		"def words(line):\n    r = []\n    for w in line.split():\n        r.append((w, 1))\n    return r\n\njob = lines().flat_map(words).sum(1, by = 0)",
 		"def bump(acc, k, by = 1):\n    acc[k] = acc.get(k, 0) + by\n\ndef reduce(acc, line):\n    for w in line.split():\n        bump(acc, w)\n    return acc",
 		"def words(line):\n    return line.split()\n\ndef plus(acc, k, n):\n    if k not in acc:\n        acc[k] = 0\n    acc[k] += n\n    return acc\n\njob = lines().flat_map(words).reduce({}, lambda acc, w: plus(acc, w, 1))",
 	},
