@@ -99,6 +99,9 @@ func (p *progress) event(e host.Event) {
 	case engine.Warning:
 		p.console.warn(e.Text)
 	case engine.Stalled:
+		if p.console.flags.Quiet {
+			return
+		}
 		p.console.say(yellow, message{Event: "stalled", Text: "flowsh: nothing has moved for " +
 			e.For.Round(time.Second).String() + ": " + e.Text})
 	}

@@ -122,6 +122,17 @@ func TestProgressOnTerminal(t *testing.T) {
 	}
 }
 
+func TestQuietProgress(t *testing.T) {
+	c, out := testConsole(messageFlags{Quiet: true})
+	p := &progress{console: c, clock: newSteppedClock()}
+	p.event(engine.Stalled{For: 5 * time.Second, Text: "sort waits for read"})
+	p.event(engine.StageDone{Stage: 3, Name: "sort", Records: 1234})
+	p.event(engine.Printed{Text: "a line"})
+	if got := out.String(); got != "a line\n" {
+		t.Errorf("it says %q", got)
+	}
+}
+
 func TestMessagesAsJSON(t *testing.T) {
 	c, out := testConsole(messageFlags{JSON: true, Verbose: true})
 	p := &progress{console: c, clock: newSteppedClock()}

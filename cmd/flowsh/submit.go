@@ -153,6 +153,9 @@ func (c *cli) clusterEvent(p *progress, e host.Event) {
 		return
 	}
 	if k, ok := e.(cluster.TasksKept); ok {
+		if c.console.flags.Quiet {
+			return
+		}
 		c.console.say(dim, message{Event: k.Event(), Text: "flowsh: " + keptText(k)})
 		return
 	}
