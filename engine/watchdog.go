@@ -26,8 +26,6 @@ const (
 	mostUntouched  = 28 << 20
 	untouchedShare = 64
 	gcPercent      = 50
-	muchPercent    = 100 // with muchMemory
-	muchMemory     = 1 << 30
 	maxStack       = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
 )
 
@@ -170,12 +168,12 @@ func (u *memoryUsage) read() (live, held int64) {
 
 // LimitMemory tells the runtime to keep to a budget. restore puts its settings back.
 //
-// The collector runs whenever the heap has grown by half, so that garbage does not take as much as state, or with much
-// memory has doubled, which is less work; with a heap of a few megabytes that is all the time. Bytes that are allocated but never touched take no memory and make it wait until
-// there is something to collect.
+// The collector runs whenever the heap has grown by half, so that garbage does not take as much as state, and memory that
+// is new, which the system has to clear, is asked for less often; with a heap of a few megabytes that is all the time. Bytes
+// that are allocated but never touched take no memory and make it wait until there is something to collect.
 func LimitMemory(budget int64) (restore func()) {
 	limit, stack := debug.SetMemoryLimit(budget), debug.SetMaxStack(maxStack)
-	percent := debug.SetGCPercent(garbageOf(budget))
+	percent := debug.SetGCPercent(gcPercent)
 	untouched := make([]byte, min(mostUntouched, budget/untouchedShare))
 	return func() {
 		runtime.KeepAlive(untouched)
@@ -183,12 +181,4 @@ func LimitMemory(budget int64) (restore func()) {
 		debug.SetMemoryLimit(limit)
 		debug.SetMaxStack(stack)
 	}
-}
-
-// garbageOf is how much garbage there may be, as a percentage of what is alive.
-func garbageOf(budget int64) int {
-	if budget >= muchMemory {
-		return muchPercent
-	}
-	return gcPercent
 }
