@@ -173,6 +173,10 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	o.Tasks = job
 	summary, err := engine.Run(ctx, p, o)
 	if err == nil || ctx.Err() == nil {
+		job.Close()
+		if kept != nil {
+			_ = kept.Store.Close() // before who hears the last word moves it to another job
+		}
 		return out.json(frameEnd, x.End(summary, err))
 	}
 	return context.Cause(ctx)
