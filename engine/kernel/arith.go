@@ -27,7 +27,7 @@ func (c *compiler) binary(op syntax.Token, x, y operand, line int32) operand {
 			return c.constant(k)
 		}
 		if g := c.intOp(op, x, y, line); g != nil {
-			return operand{typ: intType, int: g, form: intForm(op, x, y)}
+			return operand{typ: intType, int: g, form: intForm(op, x, y), vector: vectorOfInts(op, x, y)}
 		}
 	case (a == integer || a == float) && (b == integer || b == float):
 		if r := c.floatOp(op, x, y, line); r.typ != nil {
@@ -238,24 +238,47 @@ func timesConstant(x operand, k int64, line int32) func(*frame) int64 {
 }
 
 func addInts(f *frame, a, b int64, line int32) int64 {
-	r := a + b
-	if (a^r)&(b^r) < 0 {
+	r, ok := sum(a, b)
+	if !ok {
 		f.bail(overflow, line)
 	}
 	return r
 }
 
 func subtractInts(f *frame, a, b int64, line int32) int64 {
-	r := a - b
-	if (a^b)&(a^r) < 0 {
+	r, ok := difference(a, b)
+	if !ok {
 		f.bail(overflow, line)
 	}
 	return r
 }
 
 func multiplyInts(f *frame, a, b int64, line int32) int64 {
+	r, ok := product(a, b)
+	if !ok {
+		f.bail(overflow, line)
+	}
+	return r
+}
+
+// exactInts are operators on ints that say whether an int64 holds the result.
+var exactInts = map[syntax.Token]func(a, b int64) (int64, bool){
+	syntax.PLUS: sum, syntax.MINUS: difference, syntax.STAR: product,
+}
+
+func sum(a, b int64) (r int64, ok bool) {
+	r = a + b
+	return r, (a^r)&(b^r) >= 0
+}
+
+func difference(a, b int64) (r int64, ok bool) {
+	r = a - b
+	return r, (a^b)&(a^r) >= 0
+}
+
+func product(a, b int64) (r int64, ok bool) {
 	if int64(int32(a)) == a && int64(int32(b)) == b {
-		return a * b
+		return a * b, true
 	}
 	hi, lo := bits.Mul64(uint64(a), uint64(b))
 	// The high word of the signed product; it must be the sign of the low one.
@@ -265,10 +288,7 @@ func multiplyInts(f *frame, a, b int64, line int32) int64 {
 	if b < 0 {
 		hi -= uint64(a)
 	}
-	if hi != uint64(int64(lo)>>63) {
-		f.bail(overflow, line)
-	}
-	return int64(lo)
+	return int64(lo), hi == uint64(int64(lo)>>63)
 }
 
 // divideInts rounds down.

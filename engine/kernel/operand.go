@@ -22,6 +22,7 @@ type operand struct {
 	found    *needle                 // integer: what must stand in a variable for it to be 0 or more; it is -1 otherwise
 	test     *test                   // boolean: how it is made of a variable; nil: not so simply
 	vector   *vector                 // how it is computed for all records at once; nil: not so simply
+	sure     bool                    // tuple: it is known that it cannot fail
 
 	do    code // none: for its effect; nil: no effect
 	int   func(*frame) int64

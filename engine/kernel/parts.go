@@ -11,6 +11,7 @@ import (
 // made, and the text is cut no further than to the last of them.
 type parts struct {
 	text func(*frame) string // nil: the parts stand in the slots of held
+	of   *vector             // of the texts; nil: there is none
 	sep  separator
 	held *cutting
 	line int32
@@ -280,22 +281,33 @@ func (s *scope) cutInto(v *variable, p *parts) (put code, ok bool) {
 
 // unpackParts assigns the parts of a text to as many targets.
 func (s *scope) unpackParts(targets []syntax.Expr, p *parts) code {
-	n := len(targets)
+	cut, values := s.cutParts(p, len(targets))
+	codes := []code{cut}
+	for i, t := range targets {
+		codes = append(codes, s.assignTarget(t, values[i]))
+	}
+	return sequenceOf(codes)
+}
+
+// cutParts is the code that cuts a text into n parts, and these.
+func (s *scope) cutParts(p *parts, n int) (cut code, values []operand) {
 	all := cutting{counted: true, last: max(n-1, 0)}
-	for i := range targets {
+	for i := range n {
 		all.used[i] = true
 	}
 	all.at = s.slots(all.width())
 	put, at, line := all.cut(p), all.at, p.line
-	codes := []code{func(f *frame) {
+	vectors := p.vectors(n)
+	for i := range n {
+		o := heldIn(strType, all.place(i))
+		o.vector = vectors[i]
+		values = append(values, o)
+	}
+	return func(f *frame) {
 		if put(f); f.slots[at&slotMask].n != int64(n) {
 			f.bail(errorRaised, line)
 		}
-	}}
-	for i, t := range targets {
-		codes = append(codes, s.assignTarget(t, heldIn(strType, all.place(i))))
-	}
-	return sequenceOf(codes)
+	}, values
 }
 
 // indexed compiles an expression of which nothing but elements or the length is used: it may stand for parts.

@@ -223,7 +223,7 @@ func (s *scope) splitWords(x operand, e *syntax.CallExpr) operand {
 		return s.collect(s.splitSequence(x, nil), e)
 	}
 	g := x.text
-	p := &parts{text: g, sep: separator{words: true, limit: -1}, line: lineOf(e)}
+	p := &parts{text: g, of: x.vector, sep: separator{words: true, limit: -1}, line: lineOf(e)}
 	return operand{typ: listOf(elems), parts: p, list: func(f *frame) *list {
 		rest := g(f)
 		l := f.newList()
@@ -260,7 +260,7 @@ func (s *scope) splitBy(x operand, sep separator, e *syntax.CallExpr) operand {
 		return s.collect(sep.sequence(x, line), e)
 	}
 	g := x.text
-	return operand{typ: listOf(elems), parts: &parts{text: g, sep: sep, line: line}, list: func(f *frame) *list {
+	return operand{typ: listOf(elems), parts: &parts{text: g, of: x.vector, sep: sep, line: line}, list: func(f *frame) *list {
 		rest := g(f)
 		between := sep.given(f, line)
 		l := f.newList()
@@ -296,29 +296,42 @@ func (s *scope) splitLines(x operand, e *syntax.CallExpr) operand {
 
 func (s *scope) partition(x, separator operand, last bool, line int32) operand {
 	g, h := x.text, separator.text
-	return operand{typ: tupleOf([]*Type{strType, strType, strType}), into: func(f *frame, to slot) {
+	r := operand{typ: tupleOf([]*Type{strType, strType, strType})}
+	if known := separatorOf(separator).known; known != "" {
+		r.sure, r.vector = x.held, vectorOfPartition(&x, known, last)
+	}
+	r.into = func(f *frame, to slot) {
 		u := g(f)
 		sep := h(f)
 		if sep == "" {
 			f.bail(errorRaised, line)
 		}
-		at := 0
-		if last {
-			at = strings.LastIndex(u, sep)
-		} else {
-			at = strings.Index(u, sep)
-		}
-		before, middle, behind := u, "", ""
-		switch {
-		case at >= 0:
-			before, middle, behind = u[:at], sep, u[at+len(sep):]
-		case last:
-			before, behind = "", u
-		}
+		before, middle, behind := partitioned(u, sep, last)
 		f.slots[to&slotMask].setText(before)
 		f.slots[(to+1)&slotMask].setText(middle)
 		f.slots[(to+2)&slotMask].setText(behind)
-	}}
+	}
+	return r
+}
+
+// partitioned is a text before, in and behind a separator: its first one, or its last.
+func partitioned(text, sep string, last bool) (before, middle, behind string) {
+	at := -1
+	switch {
+	case last:
+		at = strings.LastIndex(text, sep)
+	case len(sep) == 1:
+		at = strings.IndexByte(text, sep[0])
+	default:
+		at = strings.Index(text, sep)
+	}
+	switch {
+	case at >= 0:
+		return text[:at], sep, text[at+len(sep):]
+	case last:
+		return "", "", text
+	}
+	return text, "", ""
 }
 
 // pureMethods is the methods of values of unknown type that are called: they change nothing but their receiver.

@@ -16,6 +16,8 @@ import (
 type vector struct {
 	path    []int                                 // it is the column of the input that a path leads to; nil: it is none
 	elems   []*vector                             // it is tuples of these; nil: it is none
+	of      *vector                               // it is the column of this one, or a field of that; nil: it is none
+	field   int                                   // of the column of of; -1: the column itself
 	compute func(f *frame, to *chunk.Column) bool // it is what this appends to an empty column
 	before  []*vector                             // that must be computed too, for they may fail
 	column  chunk.Column
@@ -35,6 +37,13 @@ func (v *vector) in(f *frame) (*chunk.Column, bool) {
 			c = &c.Fields[i]
 		}
 		return c, true
+	}
+	if v.of != nil {
+		c, ok := v.of.in(f)
+		if ok && v.field >= 0 {
+			c = &c.Fields[v.field]
+		}
+		return c, ok
 	}
 	if v.batch == f.batches {
 		return &v.column, true
@@ -114,9 +123,14 @@ func constantInts(n int64) *vector {
 	}}
 }
 
-// part is the vector of a field of records or tuples that are a column of the input.
+// part is the vector of a field of records or tuples; nil: it has none of its own.
 func (v *vector) part(i int, t *Type) *vector {
-	if v == nil || v.path == nil || len(v.before) > 0 || t.kind == boxedAny {
+	switch {
+	case v == nil:
+		return nil
+	case v.elems != nil:
+		return v.elems[i].behind(v.before)
+	case v.path == nil || len(v.before) > 0 || t.kind == boxedAny:
 		return nil
 	}
 	return &vector{path: append(append([]int{}, v.path...), i)}
@@ -200,6 +214,35 @@ func vectorNegated(x *operand) *vector {
 		to.Kind, to.N, to.Ints = chunk.Int, from.N, ints
 		return true
 	})
+}
+
+// vectorOfInts is x + y, x - y or x * y of ints; nil: it is none of these. An overflow is left to the program.
+func vectorOfInts(op syntax.Token, x, y operand) *vector {
+	a, b := vectorOf(&x), vectorOf(&y)
+	compute := exactInts[op]
+	if a == nil || b == nil || compute == nil {
+		return nil
+	}
+	if k, ok := x.constantInt(); ok && k == 0 && op == syntax.PLUS {
+		return b
+	}
+	return &vector{compute: func(f *frame, to *chunk.Column) bool {
+		left, ok := a.in(f)
+		if !ok {
+			return false
+		}
+		right, ok := b.in(f)
+		if !ok {
+			return false
+		}
+		ints, exact := to.Ints, true
+		for i, u := range left.Ints {
+			n, ok := compute(u, right.Ints[i])
+			ints, exact = append(ints, n), exact && ok
+		}
+		to.Kind, to.N, to.Ints = chunk.Int, left.N, ints
+		return exact
+	}}
 }
 
 // vectorOfFloats is x * y and the like of floats, or of a float and an int; nil: it is none of these.

@@ -123,3 +123,56 @@ func BenchmarkWholeBatch(b *testing.B) {
 		b.Fatal("not compiled")
 	}
 }
+
+// TestTextsCutAtOnce compares names that are given to the parts of texts with what the interpreter gives, for texts with as
+// many parts as there are names, and for others.
+func TestTextsCutAtOnce(t *testing.T) {
+	text := rapid.StringMatching(`[0-9a ]{0,3}(, ?[0-9a]{0,2}){0,3}`)
+	separators := rapid.SampledFrom([]string{`","`, `", "`, `" "`, ""})
+	outer := t
+	rapid.Check(t, func(t *rapid.T) {
+		sep := separators.Draw(t, "separator")
+		cut := "split"
+		if sep != "" {
+			cut = rapid.SampledFrom([]string{"split", "partition", "rpartition"}).Draw(t, "method")
+		}
+		names := "a, b, c"
+		if cut == "split" && rapid.Bool().Draw(t, "two") {
+			names = "a, b"
+		}
+		result := rapid.SampledFrom([]string{"(a, b)", "(b, a, limit)", "int(b)", "(a, int(b) * 2 - 1)", "a", "(int(a) + int(b), 1)"}).Draw(t, "result")
+		src := fmt.Sprintf("limit = 3\ndef f(line):\n    %s = line.%s(%s)\n    return %s\n", names, cut, sep, result)
+		g, source := script(outer, src)
+		chain := &Chain{Steps: []Step{sourced(outer, Map, g["f"], source)}}
+		if p, err := compileChain(chain, env(), strType, nil); err != nil || p.whole == nil {
+			t.Fatalf("%s is not computed at once: %v", src, err)
+		}
+		v := NewRunner(chain, env(), "verify")
+		for range 3 {
+			in := new(chunk.Batch)
+			for range rapid.IntRange(1, 6).Draw(t, "n") {
+				in.AppendString(text.Draw(t, "text"))
+			}
+			if _, mismatch := v.Run(in, new(Output)).(*MismatchError); mismatch {
+				t.Fatal(src, v.Run(in, new(Output)))
+			}
+		}
+	})
+}
+
+// BenchmarkCutTexts makes pairs of texts, as a table without a header has them.
+func BenchmarkCutTexts(b *testing.B) {
+	g, source := script(b, "def f(line):\n    key, _, number = line.partition(\"\\t\")\n    return (key, int(number))\n")
+	chain := &Chain{Steps: []Step{sourced(b, Map, g["f"], source)}}
+	in := new(chunk.Batch)
+	for i := range 10_000 {
+		in.AppendString(fmt.Sprintf("k%012x\t%d", i*7919, i%1000))
+	}
+	r, out := NewRunner(chain, env(), "on"), new(Output)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := r.Run(in, out); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
