@@ -95,8 +95,11 @@ func (k *keyboard) gives(pairs ...string) {
 	}
 }
 
+// ends waits for the end of flowsh.
 func (k *keyboard) ends() {
 	k.Helper()
+	stuck := time.AfterFunc(time.Minute, func() { _ = k.cmd.Process.Kill() }) // it may have ended
+	defer stuck.Stop()
 	if err := k.cmd.Wait(); err != nil {
 		k.Errorf("it ends with %v", err)
 	}
@@ -139,6 +142,7 @@ func TestPrompt(t *testing.T) {
 	k.types("\x03")
 	k.sees("interrupted by SIGINT")
 	k.gives("3 + 3", "6")
+	k.sees("flowsh>") // a terminal that is not read from takes Ctrl-D for the end of a line
 	k.types("\x04")
 	k.ends()
 
