@@ -1,6 +1,9 @@
 package operator
 
-import "slices"
+import (
+	"slices"
+	"unsafe"
+)
 
 // State that grows with the groups doubles when it is full. append grows large slices by a quarter, so that each
 // element would be copied several times.
@@ -10,7 +13,23 @@ func reserve[T any](s []T, n int) []T {
 	if cap(s)-len(s) >= n {
 		return s
 	}
-	return slices.Grow(s, max(n, len(s)))
+	n = max(n, len(s))
+	if bytes := (len(s) + n) * int(unsafe.Sizeof(*new(T))); bytes < leastHuge {
+		return slices.Grow(s, n)
+	}
+	return append(large[T](len(s) + n)[:0], s...)
+}
+
+// leastHuge is how many bytes an array has that huge pages are asked for.
+const leastHuge = 4 << 20
+
+// large makes an array that is looked up all over, or that grows large.
+func large[T any](n int) []T {
+	s := make([]T, n)
+	if bytes := uintptr(n) * unsafe.Sizeof(*new(T)); bytes >= leastHuge {
+		hugePages(unsafe.Pointer(unsafe.SliceData(s)), bytes)
+	}
+	return s
 }
 
 // push appends an element.

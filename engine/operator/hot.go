@@ -79,7 +79,7 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 	if want == len(h.slots) {
 		return
 	}
-	h.slots = make([]hotSlot, want)
+	h.slots = large[hotSlot](want)
 	h.shift = uint(64 - bits.Len(uint(want-1)))
 	mask := uint64(want - 1)
 	for g := range entries {

@@ -29,7 +29,7 @@ func newJoinIndex(t *Table) *joinIndex {
 		}
 	}
 	size := max(minSlots, 1<<bits.Len(uint(2*len(t.entries))))
-	x := &joinIndex{slots: make([]joinSlot, size), shift: uint(64 - bits.Len(uint(size-1)))}
+	x := &joinIndex{slots: large[joinSlot](size), shift: uint(64 - bits.Len(uint(size-1)))}
 	mask := uint64(size - 1)
 	for g := range t.entries {
 		e := &t.entries[g]

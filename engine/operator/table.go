@@ -289,7 +289,7 @@ func (t *Table) reserve(n int) {
 // order of the slots is that of the hashes, so both arrays are gone through from the beginning to the end.
 func (t *Table) rehash(size int) {
 	old := t.slots
-	t.slots = make([]uint64, size)
+	t.slots = large[uint64](size)
 	t.shift = uint(64 - bits.Len(uint(size-1)))
 	mask := uint64(size - 1)
 	for _, slot := range old {

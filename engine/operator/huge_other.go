@@ -1,0 +1,7 @@
+//go:build !linux
+
+package operator
+
+import "unsafe"
+
+func hugePages(unsafe.Pointer, uintptr) {}
