@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -58,6 +59,9 @@ func (e *buildEnd) place(side *joinSide, u *unit, n int) {
 	if e.members == nil || e.join.Spilled() {
 		e.places = nil
 		return
+	}
+	if cap(e.places)-len(e.places) < n {
+		e.places = slices.Grow(e.places, max(n, len(e.places)))
 	}
 	for i := range n {
 		e.places = append(e.places, u.out.Base+uint64(u.out.RelativeAt(side.record(i))))

@@ -29,8 +29,25 @@ func (r *rows) append(from *chunk.Column, i int) {
 
 // appendRange adds the first n values of a column.
 func (r *rows) appendRange(from *chunk.Column, n int) {
+	makeRoom(&r.Column, n)
 	for i := range n {
 		r.appendTo(&r.Column, from, i)
+	}
+}
+
+// makeRoom makes room for n more values of the kinds that a column has.
+func makeRoom(c *chunk.Column, n int) {
+	switch c.Kind {
+	case chunk.Int:
+		c.Ints = reserve(c.Ints, n)
+	case chunk.Float:
+		c.Floats = reserve(c.Floats, n)
+	case chunk.String, chunk.Bytes:
+		c.Strings = reserve(c.Strings, n)
+	case chunk.Tuple, chunk.Record:
+		for f := range c.Fields {
+			makeRoom(&c.Fields[f], n)
+		}
 	}
 }
 
