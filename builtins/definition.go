@@ -147,6 +147,9 @@ func (u *unit) call(fn starlark.Callable) (v starlark.Value, err error) {
 
 // stage adds one stage with its modifiers to the flow.
 func (u *unit) stage(in *Flow, st stage, modifiers []stage) (*Flow, error) {
+	if st.base == "aggregate" && st.value == starlark.None {
+		st.base, st.value = "reject", onlyObserved
+	}
 	o := findOperator(st.base)
 	param := "f"
 	if p := stageParams[st.base]; p != "" {
@@ -167,6 +170,11 @@ func (u *unit) stage(in *Flow, st stage, modifiers []stage) (*Flow, error) {
 	}
 	return o.build(u, st.at, in, given, where)
 }
+
+// onlyObserved drops the results of a job that has no aggregator: its interceptors have seen what came of each chunk.
+var onlyObserved = starlark.NewBuiltin("aggregate", func(*starlark.Thread, *starlark.Builtin, starlark.Tuple, []starlark.Tuple) (starlark.Value, error) {
+	return starlark.True, nil
+})
 
 // modify gives a reduce or scan one of its parameters, or puts a window or trigger before it.
 func (u *unit) modify(in *Flow, o *operator, given []starlark.Value, m stage) (*Flow, error) {

@@ -125,6 +125,16 @@ def partition(x): return x % 3
 initial = 0
 def reduce(acc, x): return acc + x
 def aggregate(acc, part): return acc + part`, "45\n", ""},
+		{"aggregate of None joins by type", `job = from_enumerable([1, 2]).aggregate(None)`, "3\n", ""},
+		{"aggregate of one list", `job = from_enumerable([[3, 1]]).aggregate()`, "3\n1\n", ""},
+		{"aggregate of one dict", `job = from_enumerable([{"a": 1}]).aggregate()`, "a\t1\n", ""},
+		{"aggregate of one int", `job = from_enumerable([7]).aggregate()`, "7\n", ""},
+		{"aggregate of no parts by type", `job = from_enumerable([]).aggregate()`, "", ""},
+		{"aggregate of no parts, but a list", `job = from_enumerable([]).aggregate(initial = ["none"])`, "none\n", ""},
+		{"aggregate in the definition form that only observes", `
+def from_enumerable(): return range(10)
+def map(x): return x + 1
+aggregate = None`, "", ""},
 		{"set-up of every lane", `job = from_enumerable([1]).partition(lanes = 3).reduce(lambda lane, lanes: [lane, lanes], lambda acc, x: acc, emit = "state")`, "[0,3]\n[1,3]\n[2,3]\n", ""},
 		{"set-up of lanes with records", `job = from_enumerable(range(4)).partition(route = lambda x: x % 2 + 1, lanes = 4).scan(lambda lane, lanes: 10 * lane, lambda acc, x: ([acc + x], acc))`, "10\n12\n21\n23\n", ""},
 		{"set-up of lanes without lanes", `job = from_enumerable([1]).reduce(lambda lane, lanes: 0, lambda acc, x: acc)`, "", `is called without arguments`},

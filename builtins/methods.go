@@ -286,7 +286,7 @@ func gather(d *draft) error {
 	switch {
 	case d.op.Kind == engine.OpDepartition && d.given[0] == nil:
 		d.addValue("initial", starlark.NewDict(0))
-	case d.op.Kind == engine.OpAggregate && d.given[0] == nil:
+	case d.op.Kind == engine.OpAggregate && (d.given[0] == nil || d.given[0] == starlark.None):
 		if err := fold("f").set(d, joinParts); err != nil {
 			return err
 		}
