@@ -72,7 +72,7 @@
 // does tasks in other places, where an Executor takes the split through the stage's functions and, where the end
 // combines records by key, through tables of its own. What comes back in pieces (piece.go) goes the way of what the
 // run's own workers do (remote.go): unit by unit, in order, so that errors, dead letters, prints and records are the
-// same wherever a task was done. Stages that need side inputs, or read lists, standard input or line numbers, run here.
+// same wherever a task was done. Stages that need side inputs, or read standard input or line numbers, run here.
 //
 // Package cluster does tasks on other machines: a Scheduler, which is a state machine, says who does what; a Job
 // follows it; a Master and WorkerAgents bring the head of a job together with executors on the workers, through which

@@ -52,6 +52,10 @@ type Options struct {
 
 	// SplitSize is how many bytes of a file a worker gets at a time: a chunk. 0: as many as the file's size suggests.
 	SplitSize int64
+	// SplitRecords is how many records of a list, and about how many of a file, a worker gets at a time. 0: SplitSize tells.
+	SplitRecords int64
+	// Linger is how long sources that do not say so themselves wait for more to make up a block. See SourceSpec.
+	Linger time.Duration
 	// BlockSize overrides the size of blocks, for tests of what must not depend on it.
 	BlockSize int64
 }

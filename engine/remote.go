@@ -67,7 +67,7 @@ func (s *stageRun) elsewhere(splits []connector.Split) bool {
 	shape, code := s.fingerprints()
 	f := &taskFeed{tasks: o.Tasks}
 	for _, split := range splits {
-		if split.File == "-" || split.Size == 0 { // only this process can read it
+		if split.File == "-" || split.File != "" && split.Size == 0 { // only this process can read it
 			return false
 		}
 		f.list = append(f.list, Task{TaskID: TaskID{Stage: s.ID, Task: split.Index}, Step: s.run.number, Split: split, Shape: shape, Code: code})

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -293,17 +294,21 @@ func (s *stageRun) demanded(f feed) feed {
 
 func (r *stepRun) openSource(op *Op, demand *Demand) (connector.Source, error) {
 	if op.Source.Format == "list" {
-		list, ok := r.program.Values[Ref{op.ID, "list"}].(starlark.Iterable)
-		if !ok {
-			return nil, fmt.Errorf("%s: from_enumerable: no list", op.At)
-		}
-		run := 0
-		if demand != nil {
-			run = int(demand.unit())
-		}
-		return connector.NewList(list, run, r.host)
+		return r.openList(op, demand)
 	}
 	return r.openSourceIn(op, r.options.BlockSize)
+}
+
+func (r *stepRun) openList(op *Op, demand *Demand) (connector.Source, error) {
+	list, ok := r.program.Values[Ref{op.ID, "list"}].(starlark.Iterable)
+	if !ok {
+		return nil, fmt.Errorf("%s: from_enumerable: no list", op.At)
+	}
+	run := 0
+	if demand != nil {
+		run = int(demand.unit())
+	}
+	return connector.NewList(list, run, r.options.SplitRecords, r.host)
 }
 
 // blockSize is the size of the stage's input blocks: the least where a demand asks for few records.
@@ -333,7 +338,8 @@ func (r *stepRun) blockSize(total int64) int64 {
 
 func (r *stepRun) openSourceIn(op *Op, blockSize int64) (connector.Source, error) {
 	spec := *op.Source
-	spec.SplitSize, spec.BlockSize = r.options.SplitSize, blockSize
+	spec.SplitSize, spec.SplitRecords, spec.BlockSize = r.options.SplitSize, r.options.SplitRecords, blockSize
+	spec.Linger = cmp.Or(spec.Linger, r.options.Linger)
 	if spec.MaxRecord == 0 {
 		spec.MaxRecord = r.options.MaxRecord
 	}

@@ -104,19 +104,24 @@ func (e *Executor) stage(t Task) (*stageRun, error) {
 	return s, nil
 }
 
-// movable says that a stage's records come from files and its functions need nothing but them: its tasks can be done
-// elsewhere. Line numbers need the whole file.
+// movable says that a stage's records come from files or a list, and its functions need nothing but them: its tasks can be
+// done elsewhere. Line numbers need the whole file.
 func movable(g *Graph, s *Stage) bool {
 	if s.Source < 0 || len(s.Sides) > 0 {
 		return false
 	}
 	op := &g.Ops[s.Source]
-	return op.Kind == OpSource && op.Source.Format != "list" && !op.Source.Origin
+	return op.Kind == OpSource && !op.Source.Origin
 }
 
 func (s *stageRun) openTask(t Task) error {
 	r := s.run
-	source, err := r.openSourceIn(&r.graph.Ops[s.Source], r.blockSize(t.Split.Size))
+	op := &r.graph.Ops[s.Source]
+	open := func() (connector.Source, error) { return r.openSourceIn(op, r.blockSize(t.Split.Size)) }
+	if op.Source.Format == "list" {
+		open = func() (connector.Source, error) { return r.openList(op, nil) }
+	}
+	source, err := open()
 	if err != nil {
 		return err
 	}

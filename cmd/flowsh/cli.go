@@ -38,7 +38,7 @@ type runFlags struct {
 	Timeout   period
 	Trace     string
 	Resume    bool
-	Chunk     splitSize
+	Chunk     taskSize
 	Compress  string   `default:"s2" enum:"none,s2,zstd"`
 	Intercept []string `sep:"none"`
 }

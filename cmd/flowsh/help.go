@@ -124,7 +124,8 @@ Run flags (before the script; after it too, unless the job has a flag of that na
   -n, --dry-run            open everything, show first records of each stage, write nothing
       --timeout DURATION   stop the job after so long (exit 4)
       --resume             keep what is done until the job is, and go on where a run of it that had --resume was killed
-      --chunk SIZE         how much of a file is one task, on a cluster and with --resume (default: by its size)
+      --chunk SIZE         how much is one task, on a cluster and with --resume: 16MiB of a file, 1000records, or of a
+                           pipe what comes in 50ms (default: by the size of the input)
       --compress HOW       s2 (default), zstd, none: of what spills or travels; what does not become smaller stays as it is
       --intercept WHAT     watch the job: log, jsonl:FILE, webhook:URL, or a script with functions such as on_error(event)
       --trace FILE         write what each core did when, for chrome://tracing or ui.perfetto.dev

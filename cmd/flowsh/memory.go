@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
@@ -53,20 +54,38 @@ func (s *recordSize) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// A splitSize is how much of a file a worker gets at a time; 0: as much as the file's size suggests.
-type splitSize struct{ size }
+// A taskSize is how much of its input a worker gets at a time: bytes of a file, records, or what comes in a time; all 0: as
+// much as the input's size suggests.
+type taskSize struct {
+	bytes   size
+	records int64
+	every   time.Duration
+}
 
 // leastSplit is the least: below, moving tasks about takes longer than doing them.
 const leastSplit = 4 << 10
 
-// UnmarshalText parses a size.
-func (s *splitSize) UnmarshalText(text []byte) error {
-	if err := s.size.UnmarshalText(text); err != nil {
-		return err
+// UnmarshalText parses a size, a number of records or a duration.
+func (s *taskSize) UnmarshalText(text []byte) error {
+	if number, ok := strings.CutSuffix(string(text), "records"); ok {
+		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+		if err != nil || n < 1 {
+			return fmt.Errorf("--chunk %s: write a number of records, such as 1000records", text)
+		}
+		s.records = n
+		return nil
 	}
-	if s.size < leastSplit {
-		return fmt.Errorf("--chunk %s is too little to be worth a task; give at least 4KiB", text)
+	if s.bytes.UnmarshalText(text) == nil {
+		if s.bytes < leastSplit {
+			return fmt.Errorf("--chunk %s is too little to be worth a task; give at least 4KiB", text)
+		}
+		return nil
 	}
+	every, err := time.ParseDuration(string(text))
+	if err != nil || every <= 0 {
+		return fmt.Errorf("--chunk %s: write 16MiB, 1000records or 50ms", text)
+	}
+	s.every = every
 	return nil
 }
 

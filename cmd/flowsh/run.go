@@ -259,7 +259,7 @@ func (c *cli) options(line *runLine, job *builtins.Job) (engine.Options, error) 
 		Kernels:   line.Kernels,
 		MaxSteps:  line.MaxSteps,
 		MaxRecord: int64(line.MaxRecord.size),
-		SplitSize: int64(line.Chunk.size),
+		SplitSize: int64(line.Chunk.bytes),
 		OnError:   rules,
 		Output:    string(line.Output),
 		Format:    cmp.Or(string(line.Format), job.Settings.Format),
@@ -267,7 +267,9 @@ func (c *cli) options(line *runLine, job *builtins.Job) (engine.Options, error) 
 		Timeout:   time.Duration(line.Timeout),
 		Mask:      builtins.NewMask(job.Secrets).Text,
 
-		Compression: compressions[line.Compress],
+		SplitRecords: line.Chunk.records,
+		Linger:       line.Chunk.every,
+		Compression:  compressions[line.Compress],
 	}, nil
 }
 

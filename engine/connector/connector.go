@@ -119,7 +119,9 @@ type SourceSpec struct {
 
 	// Sizes of splits and blocks in bytes; 0 for what the file's size suggests.
 	SplitSize int64 `json:"-"`
-	BlockSize int64 `json:"-"`
+	// SplitRecords is about how many records of a plain file are a split, by the length of its first ones; 0: SplitSize tells.
+	SplitRecords int64 `json:"-"`
+	BlockSize    int64 `json:"-"`
 }
 
 // Typed names a CSV column and what its text becomes: int, float, bool or str. An empty field becomes None.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -32,7 +33,7 @@ func TestList(t *testing.T) {
 		{`[(1, 2), (3, "x")]`, `[(1, 2), (3, "x")]`},
 	}
 	for _, test := range tests {
-		s, err := NewList(evaluate(t, test.values), 0, host.NewMemory())
+		s, err := NewList(evaluate(t, test.values), 0, 0, host.NewMemory())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +79,7 @@ func readList(t *testing.T, s Source) (batches []*chunk.Batch) {
 }
 
 func TestListRuns(t *testing.T) {
-	s, err := NewList(evaluate(t, "range(10000)"), 0, host.NewMemory())
+	s, err := NewList(evaluate(t, "range(10000)"), 0, 0, host.NewMemory())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func TestListRuns(t *testing.T) {
 func TestListFreezes(t *testing.T) {
 	inner := starlark.NewList(nil)
 	outer := starlark.NewList([]starlark.Value{inner})
-	if _, err := NewList(outer, 0, host.NewMemory()); err != nil {
+	if _, err := NewList(outer, 0, 0, host.NewMemory()); err != nil {
 		t.Fatal(err)
 	}
 	if outer.Append(inner) == nil || inner.Append(outer) == nil {
@@ -116,14 +117,14 @@ func TestNotAList(t *testing.T) {
 		`1`:     "from_enumerable: want a list, tuple, dict, set or range, not int",
 		`None`:  "from_enumerable: want a list, tuple, dict, set or range, not NoneType",
 	} {
-		if _, err := NewList(evaluate(t, values), 0, host.NewMemory()); fmt.Sprint(err) != want {
+		if _, err := NewList(evaluate(t, values), 0, 0, host.NewMemory()); fmt.Sprint(err) != want {
 			t.Errorf("%s: error %v, want %s", values, err, want)
 		}
 	}
 }
 
 func TestListStopsWhenCancelled(t *testing.T) {
-	s, err := NewList(evaluate(t, "range(10000)"), 0, host.NewMemory())
+	s, err := NewList(evaluate(t, "range(10000)"), 0, 0, host.NewMemory())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,5 +137,63 @@ func TestListStopsWhenCancelled(t *testing.T) {
 	cancel()
 	if _, err := r.Next(); err != context.Canceled {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestListSplits reads lists split by split, in any order, and all splits one after another.
+func TestListSplits(t *testing.T) {
+	for _, test := range []struct {
+		values string
+		split  int64
+		splits int
+	}{
+		{"[]", 0, 1}, {"[7]", 0, 1}, {"range(64)", 0, 64}, {"range(65)", 0, 33}, {"list(range(1000))", 0, 63},
+		{"range(10)", 3, 4}, {"range(10)", 10, 1}, {"range(10)", 100, 1},
+		{"{n: -n for n in range(20)}", 6, 4}, {"range(10 * 1000 * 1000)", 1, maxSplits - 2},
+	} {
+		s, err := NewList(evaluate(t, test.values), 0, test.split, host.NewMemory())
+		if err != nil {
+			t.Fatal(err)
+		}
+		splits, err := s.Splits(context.Background())
+		if err != nil || len(splits) != test.splits && test.splits < 1000 || len(splits) > maxSplits {
+			t.Errorf("%s has %d splits, %v", test.values, len(splits), err)
+		}
+		if len(splits) > 1000 {
+			continue
+		}
+		whole := valuesOf(t, s, splits)
+		var parts []string
+		for i := len(splits) - 1; i >= 0; i-- {
+			if splits[i].Index != i {
+				t.Errorf("split %d has index %d", i, splits[i].Index)
+			}
+			parts = append(valuesOf(t, s, splits[i:i+1]), parts...)
+		}
+		if !slices.Equal(parts, whole) {
+			t.Errorf("%s: %v in splits, %v at once", test.values, parts, whole)
+		}
+	}
+}
+
+// valuesOf are the values of some splits, with their positions.
+func valuesOf(t *testing.T, s Source, splits []Split) (values []string) {
+	t.Helper()
+	r, err := s.Open(context.Background(), splits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for {
+		b, err := r.Next()
+		if err == io.EOF {
+			return values
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range b.Values.N {
+			values = append(values, fmt.Sprint(b.Base+uint64(i), b.Values.At(i)))
+		}
 	}
 }

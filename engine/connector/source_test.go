@@ -410,3 +410,19 @@ func TestBadSpecs(t *testing.T) {
 		}
 	}
 }
+
+// TestSplitsOfSoManyRecords cuts a file by the length of its first records.
+func TestSplitsOfSoManyRecords(t *testing.T) {
+	h := host.NewMemory()
+	writeFile(t, h, "f", strings.Repeat("0123456789 12345\n", 100_000)) // of 17 bytes
+	for records, want := range map[int64]int64{1000: 17_000, 1: 4 << 10, 50_000: 850_000} {
+		s, err := NewSource(SourceSpec{Format: "lines", Paths: []string{"f"}, SplitRecords: records}, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		splits, err := s.Splits(context.Background())
+		if err != nil || splits[0].End != want {
+			t.Errorf("splits of %d records end at %v, %v", records, splits[0].End, err)
+		}
+	}
+}

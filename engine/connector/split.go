@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -36,7 +37,36 @@ func (s *fileSource) Splits(ctx context.Context) ([]Split, error) {
 	if err := s.compareHeaders(ctx, whole); err != nil {
 		return nil, err
 	}
-	return cutSplits(whole, s.split), nil
+	size := s.split
+	if s.spec.SplitRecords > 0 {
+		if size, err = s.sizeOf(s.spec.SplitRecords, whole); err != nil {
+			return nil, err
+		}
+	}
+	return cutSplits(whole, size), nil
+}
+
+// sizeOf is about how many bytes so many records have, by the length of the first ones of the first plain file.
+func (s *fileSource) sizeOf(records int64, files []Split) (int64, error) {
+	const sample, least = 64 << 10, 4 << 10
+	for _, file := range files {
+		if file.End <= 0 {
+			continue
+		}
+		f, err := s.host.FS.Open(file.File)
+		if err != nil {
+			return 0, err
+		}
+		start := make([]byte, min(sample, file.End))
+		n, err := io.ReadFull(f, start)
+		_ = f.Close() // it was only read
+		if err != nil && err != io.ErrUnexpectedEOF {
+			return 0, &ReadError{File: file.File, Offset: -1, Err: cause(err)}
+		}
+		lines := max(1, int64(bytes.Count(start[:n], []byte("\n"))))
+		return max(least, records*(int64(n)/lines)), nil
+	}
+	return s.split, nil
 }
 
 // wholeSplit is a file as one split.
