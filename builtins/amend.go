@@ -50,20 +50,29 @@ func (f *Flow) finds(param string) bool {
 // onTrigger is what a reducer does with its state when a trigger fires and when a window ends: on_trigger(state),
 // (state, lane) or (state, lane, window).
 func onTrigger() param {
-	const most = 3
-	return param{name: "on_trigger", set: func(d *draft, v starlark.Value) error {
+	p := allOrFirst("on_trigger", "the state, the lane and the window", 3)
+	bound := p.set
+	p.set = func(d *draft, v starlark.Value) error {
+		if d.op.Emit != "" {
+			return mistake("leave emit out", "on_trigger says what comes out, so there is nothing for emit to say")
+		}
+		return bound(d, v)
+	}
+	return p
+}
+
+// allOrFirst is a function that is called with most arguments, or with as many of the first of them as it takes.
+func allOrFirst(name, arguments string, most int) param {
+	return param{name: name, set: func(d *draft, v starlark.Value) error {
 		args := 1
 		if f, ok := v.(*starlark.Function); ok {
 			n := f.NumParams() - f.NumKwonlyParams()
 			if f.HasVarargs() || f.HasKwargs() || n < 1 || n > most {
-				return mistake("", "on_trigger is called with the state, the lane and the window, or the first of them: %s must take 1 to 3 parameters", d.u.describe(v))
+				return mistake("", "%s is called with %s, or the first of them: %s must take 1 to %d parameters", name, arguments, d.u.describe(v), most)
 			}
 			args = n
 		}
-		if d.op.Emit != "" {
-			return mistake("leave emit out", "on_trigger says what comes out, so there is nothing for emit to say")
-		}
-		f, err := d.bind("on_trigger", v, kernel.Signature{Own: args - 1})
+		f, err := d.bind(name, v, kernel.Signature{Own: args - 1})
 		if err == nil {
 			f.Spread = 0
 			d.add(f)

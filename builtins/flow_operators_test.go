@@ -96,6 +96,37 @@ def tally(acc, w):
     return acc
 job = from_enumerable(["a", "b", "a"]).partition().reduce({}, tally, emit = "events").departition(0, lambda acc, word, n: acc + n)`, "3\n", ""},
 		{"departition without a reduce", `job = from_enumerable(range(6)).partition(route = lambda x: x % 2, lanes = 2).departition([], lambda acc, x: acc + [x])`, "[0,2,4,1,3,5]\n", ""},
+		{"departition in windows", `
+at = from_enumerable([0, 1500, 200, 1600, 2500]).partition(route = lambda t: t % 1000 // 500, lanes = 2).window(windows.fixed("1s", time = lambda t: t))
+lists = at.reduce([], lambda acc, t: acc + [t])
+job = lists.departition([], lambda acc, part: acc + [part], lambda acc, window: [window, acc])`, "[[\"fixed\",0,\"done\"],[[0,200]]]\n[[\"fixed\",1000,\"done\"],[[1500,1600]]]\n[[\"fixed\",2000,\"done\"],[[2500]]]\n", ""},
+		{"departition in windows of times", `
+at = from_enumerable(["2026-01-02T15:04:05Z", "2026-01-02T15:01:00Z", "2026-01-02T14:59:00Z"]).window(windows.fixed("1h", time = lambda t: t))
+job = at.reduce(0, lambda acc, t: acc + 1).departition(0, lambda acc, n: acc + n, lambda acc, window: (str(window[1]), acc))`, "2026-01-02 14:00:00 +0000 UTC\t1\n2026-01-02 15:00:00 +0000 UTC\t2\n", ""},
+		{"departition of what triggers give in windows", `
+at = from_enumerable([0, 1, 1000, 2, 1001, 3]).window(windows.fixed("1s", time = lambda t: t)).trigger(every = 2)
+job = at.reduce([], lambda acc, t: acc + [t], emit = "state").departition([], lambda acc, part: acc + [part])`, "[[0,1],[0,1,2,3],[0,1,2,3]]\n[[1000,1001],[1000,1001]]\n", ""},
+		{"departition of sums by key in windows", `
+at = from_enumerable([0, 1001, 2, 1003, 4]).window(windows.fixed("1s", time = lambda t: t)).count(by = lambda t: t % 2)
+job = at.departition({}, lambda acc, window, key, n: acc | {key: (window, n)}, lambda acc: acc.items())`, "[[0,[0,3]]]\n[[1,[1000,2]]]\n", ""},
+		{"departition of uniq records in windows", `
+at = from_enumerable([0, 0, 1001, 2, 1001]).window(windows.fixed("1s", time = lambda t: t)).uniq()
+job = at.departition([], lambda acc, t: acc + [t])`, "[0,2]\n[1001]\n", ""},
+		{"departition of a scan in windows", `
+at = from_enumerable([0, 1001, 2, 1003]).window(windows.fixed("1s", time = lambda t: t)).scan(0, lambda acc, t: ([(acc, t)], acc + 1))
+job = at.departition([], lambda acc, n, t: acc + [(n, t)])`, "[[0,0],[1,2]]\n[[0,1001],[1,1003]]\n", ""},
+		{"departition in windows behind a map", `
+at = from_enumerable([0, 1001, 2]).window(windows.fixed("1s", time = lambda t: t)).reduce(0, lambda acc, t: acc + t)
+job = at.map(lambda n: n).departition([], lambda acc, n: acc + [n])`, "[2,1001]\n", ""},
+		{"departition of empty windows", `
+at = from_enumerable([0, 2001]).window(windows.fixed("1s", time = lambda t: t, fill = True)).reduce(0, lambda acc, t: acc + 1)
+job = at.departition(7, lambda acc, n: acc + n)`, "8\n7\n8\n", ""},
+		{"departition of no windows", `
+at = from_enumerable([]).window(windows.fixed("1s", time = lambda t: t)).reduce(0, lambda acc, t: acc + 1)
+job = at.departition(7, lambda acc, n: acc + n)`, "", ""},
+		{"departition in windows whose merge fails", `
+at = from_enumerable([1, 1001]).window(windows.fixed("1s", time = lambda t: t)).reduce(0, lambda acc, t: acc + t)
+job = at.departition(0, lambda acc, n: acc // (n - 1001))`, "", `departition: floored division by zero.*\n  record: 1001\n`},
 		{"departition of nothing", `job = from_enumerable([]).departition(7, lambda acc, x: x, lambda acc: [acc])`, "[7]\n", ""},
 		{"departition whose done fails", `job = from_enumerable([1]).departition(0, lambda acc, x: x, lambda acc: 1 // 0)`, "", `departition: done: floored division by zero`},
 		{"departition whose merge fails", `job = lines("n.txt").departition(0, lambda acc, x: acc + int(x))`, "", `departition: int: invalid literal.*\n  record: "x"\n  from:   n.txt, byte 4`},

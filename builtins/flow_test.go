@@ -207,11 +207,8 @@ job = lanes.departition(list, lambda acc, total: acc + [total], sorted)`,
 		name: "departition_skewed_windows_complete_late", want: "[0,[3,13]]\n[1,[7]]\n[2,[5]]\n",
 		script: `
 lanes = (from_enumerable(range(1, 8)).partition(route = lambda x: int(x > 5), lanes = 2).window(windows.count(2))
-    .reduce(0, lambda acc, x: acc + x, on_trigger = lambda acc, lane, window: ([(window[1], acc)], acc)))
-def merge(acc, window, total):
-    acc.setdefault(window, []).append(total)
-    return acc
-job = lanes.departition({}, merge, lambda acc: sorted(acc.items())).flat_map(lambda windows: windows)`,
+    .reduce(0, lambda acc, x: acc + x))
+job = lanes.departition(list, lambda acc, total: acc + [total], lambda acc, window: (window[1], sorted(acc)))`,
 		deviates: "lane 1, whose records fill its first window, adds the 0 of an empty one to window 1",
 	},
 	{

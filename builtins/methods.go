@@ -73,7 +73,7 @@ var operators = []*operator{
 	},
 	{
 		name: "departition", kind: engine.OpDepartition, finish: gather,
-		params: []param{initial(), required(fn("merge", kernel.Signature{Own: 1})), whole("done", 1)},
+		params: []param{initial(), required(fn("merge", kernel.Signature{Own: 1})), allOrFirst("done", "the state and the window", 2)},
 	},
 	write,
 }
@@ -277,10 +277,15 @@ func initialState(d *draft) error {
 }
 
 // gather prepares for the states of all lanes: those of a reduce before it come whole, unless it says what it emits.
+// Where there are windows, a departition is told the window of each.
 func gather(d *draft) error {
-	if in := d.in[0]; in.op.Kind == engine.OpReduce && in.op.Emit == "" && !in.has("by") && !in.has("on_trigger") {
-		states := *in
+	states := *d.in[0]
+	if states.op.Kind == engine.OpReduce && states.op.Emit == "" && !states.has("by") && !states.has("on_trigger") {
 		states.op.Emit = "state"
+		d.in[0] = &states
+	}
+	if d.op.Kind == engine.OpDepartition && states.op.Window != nil && states.op.Kind != engine.OpJoin {
+		states.op.WithWindow = true
 		d.in[0] = &states
 	}
 	switch {

@@ -72,6 +72,10 @@ func (g *generator) windowed() *pipeline {
 	}
 	text, want := plainWindowed[op].make(w, all, keyed, 1+g.Int64N(4))
 	p.script = "job = " + flow + w.String() + text + ".map(str)\n"
+	if w.kind != "" && g.IntN(6) == 0 {
+		text, want = plainLanes(w, all)
+		p.script = "job = " + flow + text + ".map(str)\n"
+	}
 	if (w.kind == "fixed" || w.kind == "sliding") && g.IntN(4) == 0 {
 		w.lateness = -1
 		text, want = g.joinInWindows(w, before)
@@ -226,7 +230,9 @@ var plainWindowed = []struct {
 	{false, plainTake},
 	{false, plainTakeSort},
 	{false, plainResult(`.summarize(n = agg.sum("n")%s).map(lambda r: tuple(r.values()))`, func(g *plainGroup) starlark.Value { return sum(elementsOf(g.numbers())) })},
+	{false, plainDeparted},
 	{true, plainTrigger},
+	{true, plainTriggersDeparted},
 	{true, plainOwnTrigger},
 	{true, plainScan},
 }
@@ -394,6 +400,81 @@ func plainOwnTrigger(w plainWindow, all []event, keyed bool, _ int64) (string, [
 	}
 	return `.trigger(f = lambda s, r: ("even" if s and r["n"] % 2 == 0 else None, not s if r["n"] % 2 == 0 else s)).reduce(0, lambda s, r: s + r["n"]` + by(keyed, ", ") +
 		`, on_trigger = lambda s, l, w: ([(w[2], s)], s))`, lines
+}
+
+const departed = ".departition([], lambda parts, part: parts + [part], lambda parts, w: (w[:2], parts))"
+
+// departed is what a departition makes of what came out of a window.
+func (w plainWindow) departed(start int64, parts []string) string {
+	id := fmt.Sprintf(`("%s", %d)`, w.kind, start)
+	if w.kind == "" {
+		id = `("global", None)`
+	}
+	return fmt.Sprintf("(%s, [%s])", id, strings.Join(parts, ", "))
+}
+
+// plainDeparted brings the states of each window together, of which there is one, or one pair for each key.
+func plainDeparted(w plainWindow, all []event, keyed bool, _ int64) (string, []string) {
+	var lines, parts []string
+	groups := w.groups(all, keyed)
+	for i, g := range groups {
+		part := g.numbers().String()
+		if keyed {
+			part = fmt.Sprintf("(%d, %q, %s)", g.start, g.key, part)
+		}
+		parts = append(parts, part)
+		if i == len(groups)-1 || groups[i+1].start != g.start {
+			lines, parts = append(lines, w.departed(g.start, parts)), nil
+		}
+	}
+	return `.reduce([], lambda s, r: s + [r["n"]]` + by(keyed, ", ") + ")" + departed, lines
+}
+
+// plainTriggersDeparted brings together what triggers give in each window.
+func plainTriggersDeparted(w plainWindow, all []event, keyed bool, n int64) (string, []string) {
+	parts := map[int64][]string{}
+	var starts []int64
+	release := func(g *plainGroup) {
+		if parts[g.start] == nil {
+			starts = append(starts, g.start)
+		}
+		part := sum(elementsOf(g.numbers())).String()
+		parts[g.start] = append(parts[g.start], part)
+	}
+	w.run(all, keyed, func(g *plainGroup) {
+		if int64(len(g.events))%n == 0 {
+			release(g)
+		}
+	}, release)
+	slices.Sort(starts)
+	var lines []string
+	for _, start := range starts {
+		lines = append(lines, w.departed(start, parts[start]))
+	}
+	if len(all) == 0 && w.kind == "" {
+		lines = []string{w.departed(0, map[bool][]string{false: {"0"}}[keyed])}
+	}
+	return fmt.Sprintf(`.trigger(every = %d).reduce(0, lambda s, r: s + r["n"]%s, on_trigger = lambda s, l, w: ([s], s))`, n, by(keyed, ", ")) + departed, lines
+}
+
+// plainLanes folds the windows of each of three lanes, and brings them together.
+func plainLanes(w plainWindow, all []event) (string, []string) {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].k = fmt.Sprint(all[i].n % 3)
+	}
+	groups := w.groups(all, true)
+	slices.SortStableFunc(groups, func(x, y *plainGroup) int {
+		return cmp.Or(cmp.Compare(x.start, y.start), cmp.Compare(x.key, y.key))
+	})
+	var lines, parts []string
+	for i, g := range groups {
+		parts = append(parts, g.numbers().String())
+		if i == len(groups)-1 || groups[i+1].start != g.start {
+			lines, parts = append(lines, w.departed(g.start, parts)), nil
+		}
+	}
+	return `.partition(route = lambda r: r["n"] % 3, lanes = 3)` + w.String() + `.reduce([], lambda s, r: s + [r["n"]])` + departed, lines
 }
 
 // joinInWindows joins events with some of them by key, window by window.

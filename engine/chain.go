@@ -166,7 +166,7 @@ func (p *Program) reducer(op *Op) *kernel.Reducer {
 	}
 	switch op.Kind {
 	case OpDepartition:
-		r.Fn, r.Merge, r.Flush = r.Merge, nil, function("done")
+		r.Fn, r.Merge = r.Merge, nil
 	case OpAggregate:
 		r.First = r.Initial == nil
 	default:

@@ -133,6 +133,9 @@ func (g *groupEnd) columns() error {
 	s, op := g.stage, g.op
 	switch op.Kind {
 	case OpDepartition, OpAggregate:
+		if g.gathersWindows() {
+			return nil
+		}
 		s.chain.Into = s.run.function(op, map[OpKind]string{OpDepartition: "merge", OpAggregate: "f"}[op.Kind])
 		return nil
 	case OpReduce:
@@ -220,10 +223,10 @@ func (g *groupEnd) reduce() (func() (operator.Aggregate, error), error) {
 		return nil, err
 	}
 	r.Prints = g.prints.add
-	if r.Flush != nil {
+	if g.stage.run.function(g.op, "done") != nil {
 		g.done = kernel.NewFolder(r, g.stage.run.env)
 	}
-	if len(g.stage.chain.Columns) == 0 && g.lanes == 0 {
+	if len(g.stage.chain.Columns) == 0 && g.lanes == 0 && !g.gathersWindows() {
 		if g.state, err = kernel.NewFolder(r, g.stage.run.env).Initial(0); err != nil {
 			return nil, err
 		}
@@ -281,6 +284,12 @@ func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
 	switch {
 	case g.lanes > 0:
 		k.Keys = laneColumn(out.Lanes)
+	case g.gathersWindows():
+		fields, err := fieldsOf(&out.Column, 2)
+		if err != nil {
+			return err
+		}
+		k.Keys, k.Values = fields[0], fields[1]
 	case g.byKey():
 		k.Keys, columns = columns[0], columns[1:]
 	default:
@@ -390,6 +399,11 @@ func (g *groupEnd) finish(ctx context.Context) error {
 		g.ledger.emitted = err == nil
 		return g.located(err)
 	}
+	if g.gathersWindows() {
+		err := g.emitGathered(ctx)
+		g.ledger.emitted = err == nil
+		return g.located(err)
+	}
 	if g.lanes > 0 {
 		return g.emitLanes(ctx)
 	}
@@ -464,7 +478,7 @@ func (g *groupEnd) emit(ctx context.Context, k *operator.Keyed) error {
 		}
 	case g.gathers():
 		for i := range k.Values.N {
-			if err := g.gathered(b, k.Values.At(i)); err != nil {
+			if err := g.gathered(b, k.Values.At(i), starlark.None); err != nil {
 				return err
 			}
 		}
@@ -491,7 +505,7 @@ func (g *groupEnd) emitEmpty(ctx context.Context) error {
 	b := new(chunk.Batch)
 	switch {
 	case g.gathers():
-		if err := g.gathered(b, g.state); err != nil {
+		if err := g.gathered(b, g.state, starlark.None); err != nil {
 			return err
 		}
 	case g.op.Kind != OpReduce:

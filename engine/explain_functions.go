@@ -255,7 +255,11 @@ func (f *foresight) result(s *Stage, cast kernel.Forecast) chunk.Column {
 	default:
 		return unknown
 	}
-	switch op := &f.program.Graph.Ops[s.Op]; op.Kind {
+	op := &f.program.Graph.Ops[s.Op]
+	if op.WithWindow {
+		return unknown
+	}
+	switch op.Kind {
 	case OpUniq, OpTake, OpTakeSort, OpMapBatch:
 		if op.AsList || op.Kind == OpMapBatch {
 			return unknown

@@ -98,6 +98,9 @@ type Op struct {
 	AsList   bool     `json:"as_list,omitempty"`  // take_sort: the records as one list
 	// NewestFirst is for group_by: the lists are in the opposite order of the flow.
 	NewestFirst bool `json:"newest_first,omitempty"`
+	// WithWindow is for an op with windows that a departition stands behind: every record comes out in a pair, behind its
+	// window, which the departition takes from it.
+	WithWindow bool `json:"with_window,omitempty"`
 	// Aggregates are what summarize computes, and Fields the members of its results that hold the key.
 	Aggregates []Aggregation `json:"aggregates,omitempty"`
 	Fields     []string      `json:"fields,omitempty"`

@@ -25,6 +25,7 @@ type stepper struct {
 	keyed    bool
 	flushes  bool
 	releaser *releaser
+	marker   windowMarker
 
 	states map[string]*running // by window and canonical key
 	order  []*running          // by first occurrence
@@ -75,12 +76,14 @@ func newStepper(s *stageRun, op *Op) (sequential, error) {
 	if f.windows != nil {
 		f.windows.keyed = f.keyed || lanes > 0
 	}
+	f.marker = newWindowMarker(op, f.windows)
 	f.releaser, err = newReleaser(s, op, f.windows, lanes)
 	return f, err
 }
 
 func (f *stepper) next(out *kernel.Output) (*chunk.Batch, error) {
 	b := new(chunk.Batch)
+	defer f.marker.pair(b)
 	columns, times := f.windows.split(out.Columns)
 	f.in = operator.Keyed{Batch: &out.Batch}
 	if f.keyed {
@@ -125,6 +128,9 @@ func (f *stepper) record(b *chunk.Batch, out *kernel.Output, times *chunk.Column
 		s, err := f.find(out, i, window)
 		if err == nil {
 			err = f.fold(b, s, out, i)
+		}
+		if window != nil {
+			f.marker.mark(b, *window)
 		}
 		if err != nil {
 			return err
@@ -363,6 +369,7 @@ func (f *stepper) ask(s *running, out *kernel.Output, i int) (starlark.Value, er
 func (f *stepper) flush() (*chunk.Batch, error) {
 	b := new(chunk.Batch)
 	err := f.end(b, placedRows)
+	f.marker.pair(b)
 	return b, err
 }
 
@@ -387,7 +394,11 @@ func (f *stepper) end(b *chunk.Batch, most int) error {
 		if err := f.wake(s); err != nil {
 			return err
 		}
-		if err := f.done(b, s); err != nil {
+		err := f.done(b, s)
+		if s.window != nil {
+			f.marker.mark(b, *s.window)
+		}
+		if err != nil {
 			return err
 		}
 		f.bytes -= s.bytes

@@ -166,7 +166,7 @@ func (g *groupEnd) emitWindows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e := &windowEmitter{groupEnd: g, last: math.MinInt64}
+	e := &windowEmitter{groupEnd: g, last: math.MinInt64, marker: newWindowMarker(g.op, g.windows)}
 	return sorter.Emit(ctx, func(records *chunk.Column, _ []chunk.Ordinal) error {
 		g.stage.run.env.Moves.Add(1)
 		return e.emit(ctx, records)
@@ -204,8 +204,9 @@ func windowOrder(window int64) string {
 // A windowEmitter hands on results, which come to it in the order of their windows.
 type windowEmitter struct {
 	*groupEnd
-	last int64 // window of the result before
-	any  bool
+	last   int64 // window of the result before
+	any    bool
+	marker windowMarker
 }
 
 func (e *windowEmitter) emit(ctx context.Context, records *chunk.Column) error {
@@ -214,7 +215,7 @@ func (e *windowEmitter) emit(ctx context.Context, records *chunk.Column) error {
 		return err
 	}
 	windows, keys, values := &fields[0], &fields[1], &fields[2]
-	if e.op.Kind == OpUniq {
+	if e.op.Kind == OpUniq && !e.marker.on {
 		return e.stage.emit(ctx, &chunk.Batch{Column: *values})
 	}
 	b := new(chunk.Batch)
@@ -227,6 +228,11 @@ func (e *windowEmitter) emit(ctx context.Context, records *chunk.Column) error {
 		}
 		e.last, e.any = window, true
 	}
+	return e.send(ctx, b)
+}
+
+func (e *windowEmitter) send(ctx context.Context, b *chunk.Batch) error {
+	e.marker.pair(b)
 	return e.stage.emit(ctx, b)
 }
 
@@ -244,7 +250,7 @@ func (e *windowEmitter) fill(ctx context.Context, b *chunk.Batch, window int64) 
 			return err
 		}
 		if b.N >= placedRows {
-			if err := e.stage.emit(ctx, b); err != nil {
+			if err := e.send(ctx, b); err != nil {
 				return err
 			}
 			*b = chunk.Batch{}
@@ -267,6 +273,12 @@ func (e *windowEmitter) nothing() (starlark.Value, error) {
 
 // result appends what the op gives for a key in a window.
 func (e *windowEmitter) result(b *chunk.Batch, window int64, key, v starlark.Value) error {
+	err := e.inWindow(b, window, key, v)
+	e.marker.mark(b, window)
+	return err
+}
+
+func (e *windowEmitter) inWindow(b *chunk.Batch, window int64, key, v starlark.Value) error {
 	g := e.groupEnd
 	lane := 0
 	switch {
@@ -276,6 +288,9 @@ func (e *windowEmitter) result(b *chunk.Batch, window int64, key, v starlark.Val
 		lane, _ = starlark.AsInt32(key)
 	}
 	switch g.op.Kind {
+	case OpUniq:
+		b.Append(v)
+		return nil
 	case OpTake, OpTakeSort:
 		if g.op.AsList {
 			return emitState(b, v, "state")

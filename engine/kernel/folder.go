@@ -21,7 +21,7 @@ type Reducer struct {
 	First   bool                            // instead of Initial: a state starts as a copy of its first record
 	Lanes   int                             // of the flow, 0 if it has none: a callable Initial with two parameters takes lane and Lanes
 	Merge   *Func                           // merge(earlier, later), or nil
-	Flush   *Func                           // flush(state) of a scan, done(state) of a departition, or nil
+	Flush   *Func                           // flush(state) of a scan, or nil
 	Emits   bool                            // Fn gives (records, next state) instead of the next state
 	Kernels string                          // as for NewRunner
 	Prints  func(at chunk.Ordinal, p Print) // takes what the functions print at a record
@@ -252,7 +252,7 @@ func (f *Folder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 	return v, nil
 }
 
-// Flush is what scan's flush, or departition's done, gives for a final state.
+// Flush is what scan's flush gives for a final state.
 func (f *Folder) Flush(state starlark.Value) (starlark.Value, error) {
 	f.one[0] = state
 	v, err := f.call(f.r.Flush, f.one)
