@@ -54,6 +54,8 @@ type Options struct {
 	SplitSize int64
 	// SplitRecords is how many records of a list, and about how many of a file, a worker gets at a time. 0: SplitSize tells.
 	SplitRecords int64
+	// Throttle bounds how many records a second come from the sources; nil: any number.
+	Throttle *Throttle
 	// Linger is how long sources that do not say so themselves wait for more to make up a block. See SourceSpec.
 	Linger time.Duration
 	// BlockSize overrides the size of blocks, for tests of what must not depend on it.

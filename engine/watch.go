@@ -69,6 +69,8 @@ func (r *stepRun) waits() string {
 			parts = append(parts, fmt.Sprintf("%s waits for the whole of %s", s.name, s.sideName()))
 		case s.writing.Load(): // and for input, too, perhaps, which is not what holds it up
 			parts = append(parts, fmt.Sprintf("%s waits for %s to take its records", s.name, s.outputName()))
+		case s.paced.Load():
+			parts = append(parts, s.name+" waits, as the rate of the job has it")
 		case s.reading.Load():
 			parts = append(parts, fmt.Sprintf("%s waits for %s", s.name, s.inputName()))
 		default:

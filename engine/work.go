@@ -86,6 +86,7 @@ type stageRun struct {
 	phase   atomic.Int32 // how far the stage has come, for the stall report
 	reading atomic.Bool  // it waits for input
 	writing atomic.Bool  // it waits for whoever takes its records
+	paced   atomic.Bool  // it waits because of the rate
 	ledger  stageLedger
 	measure measure
 	samples []string // of a dry run
@@ -216,7 +217,18 @@ func (s *stageRun) worker(ctx context.Context, n int) error {
 		if err != nil {
 			return err
 		}
+		s.pace(ctx, u.read)
 	}
+}
+
+// pace waits after so many records of a source, if they are to come no faster than at a rate.
+func (s *stageRun) pace(ctx context.Context, records int64) {
+	if s.Source < 0 || s.run.options.Throttle == nil {
+		return
+	}
+	s.paced.Store(true)
+	s.run.options.Throttle.hold(ctx, s.run.host.Clock, records)
+	s.paced.Store(false)
 }
 
 // next is the next unit, nil when there are no more. An error of the feed is a unit of its own, so that it is

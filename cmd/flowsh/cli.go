@@ -110,6 +110,7 @@ func commands() []command {
 		{"cancel", (*cli).cancel},
 		{"pause", (*cli).pause},
 		{"resume", (*cli).resumeQueue},
+		{"set", (*cli).set},
 		{"retry", (*cli).retry},
 		{"forget", (*cli).forget},
 		{"drain", (*cli).drain},

@@ -105,6 +105,7 @@ Commands:
   cancel JOB           end a job
   pause                let no more jobs begin
   resume               let jobs begin again
+  set rate JOB N       let a job take at most so many records a second
   retry JOB            submit a job again
   forget JOB           remove a job that has ended
   keygen DIR           make the keys of a cluster
@@ -295,6 +296,12 @@ Lets jobs of the queue begin again, after flowsh pause.`,
 	"cancel": `flowsh cancel [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
 
 Ends a job that waits or runs.`,
+
+	"set": `flowsh set [--master HOST:PORT] [--keys DIR] [--wait DURATION] rate JOB N|off
+
+Lets a job that waits or runs take at most N records in a second from its sources, all together, until the rate is changed or
+off. Records come in the batches in which they are read: the job rests after each. Its tasks are done that much more slowly,
+but not one at a time. It survives a restart of the master.`,
 
 	"retry": `flowsh retry [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--dead-only] [--ship] JOB [[flags] JOB.star [job flags] [FILE ...]]
 

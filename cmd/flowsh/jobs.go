@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -78,6 +79,9 @@ func (c *cli) listJobs(jobs []cluster.JobInfo) error {
 		status := ""
 		if j.State.Over() {
 			status = strings.TrimSpace(fmt.Sprint(j.Status, " ", j.Reason))
+		}
+		if j.Rate > 0 && !j.State.Over() {
+			status = fmt.Sprintf("at most %d records a second", j.Rate)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", j.ID, j.State, j.Name, j.Submitted.Format(time.DateTime), took(j, c.host.Clock.Now()), status)
 	}
@@ -179,6 +183,32 @@ func (c *cli) retry(before, rest []string) error {
 		}
 		return c.print(job.ID)
 	})
+}
+
+// set changes a setting of a job: its rate.
+func (c *cli) set(before, rest []string) error {
+	return c.asClient(before, rest, func(ctx context.Context, client *cluster.Client, words []string) error {
+		if len(words) != 3 || words[0] != "rate" {
+			return usagef("the rate of which job? flowsh set rate JOB N, or flowsh set rate JOB off; flowsh jobs lists them")
+		}
+		perSecond, err := parseRate(words[2])
+		if err != nil {
+			return err
+		}
+		return c.failed(client.SetRate(ctx, words[1], perSecond))
+	})
+}
+
+// parseRate is a number of records in a second; 0: any number.
+func parseRate(text string) (int64, error) {
+	if text == "off" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		return 0, usagef("a rate of %s: write how many records a second, such as 1000, or off", text)
+	}
+	return n, nil
 }
 
 // pause lets no more jobs begin.

@@ -33,8 +33,9 @@ type repl struct {
 	files    []string    // that :load has read
 	packed   *bundle     // what the part at hand has read of files and the environment
 	jobs     []string    // names of jobs that were seen, for completion
-	done     bool        // :quit was typed
-	prompted bool        // a person types
+	throttle engine.Throttle
+	done     bool // :quit was typed
+	prompted bool // a person types
 }
 
 // A lineReader gives one line after another, without the newline. The error is io.EOF at the end, and errInterrupted if the
@@ -324,7 +325,7 @@ func (r *repl) runHere(ctx context.Context, p *engine.Program, o engine.Options,
 	h := *r.host
 	h.Stdin = strings.NewReader("")
 	h.Emit = bounded(progress.event)
-	o.Host = &h
+	o.Host, o.Throttle = &h, &r.throttle
 	summary, err := engine.Run(ctx, p, o)
 	progress.finish()
 	if cause := context.Cause(ctx); err != nil && cause != nil {

@@ -121,6 +121,8 @@ func TestPrompt(t *testing.T) {
 		":run", "A B\nB C\nC C\nread 3 records",
 		"nosuch", "<prompt>:10:1: undefined: nosuch",
 		":nosuch", "flowsh: no command is called :nosuch here",
+		":set rate none", "flowsh: a rate of none",
+		":set rate 1000000", "",
 		":jobs", "flowsh: no command is called :jobs here; flowsh attach",
 		"help(lines)", "lines(",
 		"secret = arg(\"key\", default = \"hidden-1\", secret = True)", "",

@@ -47,6 +47,7 @@ func clusterCommands() []replCommand {
 		{"pause", "", "let no more jobs begin", shellCommand("pause")},
 		{"resume", "", "let jobs begin again", shellCommand("resume")},
 		{"cancel", "JOB", "end a job", shellCommand("cancel")},
+		{"set", "rate JOB N", "let a job take at most N records a second; off lets it take any number", shellCommand("set")},
 		{"retry", "JOB", "submit a job again", shellCommand("retry")},
 		{"forget", "JOB", "remove a job that has ended", shellCommand("forget")},
 		{"drain", "NODE", "have a worker finish and leave", shellCommand("drain")},
@@ -55,7 +56,7 @@ func clusterCommands() []replCommand {
 
 func (r *repl) commands() []replCommand {
 	if r.cluster == nil {
-		return replCommands()
+		return append(replCommands(), replCommand{"set", "rate N", "let flows take at most N records a second; off lets them take any number", (*repl).set})
 	}
 	return slices.Concat(replCommands(), clusterCommands())
 }
@@ -91,6 +92,18 @@ func (r *repl) command(words []string) error {
 		hint = "flowsh attach HOST:PORT opens the prompt of a cluster"
 	}
 	return usagef("no command is called :%s here; %s", words[0], hint)
+}
+
+// set changes a setting of the prompt: the rate.
+func (r *repl) set(words []string) error {
+	if len(words) != 2 || words[0] != "rate" {
+		return usagef("which rate? :set rate N, or :set rate off")
+	}
+	perSecond, err := parseRate(words[1])
+	if err == nil {
+		r.throttle.Set(perSecond)
+	}
+	return err
 }
 
 func (r *repl) helpCommand([]string) error {

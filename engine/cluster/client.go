@@ -100,6 +100,11 @@ func (c *Client) Cancel(ctx context.Context, id string) (End, error) {
 	return c.ask(ctx, request{Op: "cancel", Job: id}, new(JobInfo))
 }
 
+// SetRate bounds how many records a second a job takes from its sources, from now on and after a restart; 0 is any number.
+func (c *Client) SetRate(ctx context.Context, id string, perSecond int64) (End, error) {
+	return c.ask(ctx, request{Op: "rate", Job: id, Rate: perSecond}, new(JobInfo))
+}
+
 // Pause lets no more jobs of the queue begin, Resume lets them begin again. Jobs that run go on.
 func (c *Client) Pause(ctx context.Context) (End, error) {
 	return c.ask(ctx, request{Op: "pause"}, new(JobInfo))

@@ -168,7 +168,8 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	job := NewJob(&h, store, kept)
 	defer job.Close()
 	job.Distribute(a.Distribute)
-	crew := &crew{session: s, job: job, id: a.Job, bundle: a.Bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
+	o.Throttle = new(engine.Throttle)
+	crew := &crew{session: s, job: job, rate: o.Throttle, id: a.Job, bundle: a.Bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
 	go func() { cancel(crew.follow(ctx, control)) }()
 	o.Tasks = job
 	summary, err := engine.Run(ctx, p, o)
@@ -263,6 +264,7 @@ func (f *frames) event(e host.Event) {
 type crew struct {
 	session *transport.Session // to the agent
 	job     *Job
+	rate    *engine.Throttle
 	id      string // of the job
 	bundle  []byte
 	graph   string
@@ -289,6 +291,8 @@ func (c *crew) follow(ctx context.Context, orders io.Reader) error {
 				member, stops[o.Name] = context.WithCancel(ctx)
 				go c.join(member, o)
 			}
+		case "rate":
+			c.rate.Set(o.Rate)
 		case "drain":
 			if stop := stops[o.Name]; stop != nil {
 				go c.drain(ctx, o.Name, stop)

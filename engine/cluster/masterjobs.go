@@ -537,7 +537,14 @@ func (e *entry) count(r *Receipt) {
 func (m *Master) lead(id string, h *head) {
 	m.mu.Lock()
 	m.heads[id] = h
+	rate := int64(0)
+	if j := m.queue.find(id); j != nil {
+		rate = j.Rate
+	}
 	m.mu.Unlock()
+	if rate > 0 {
+		h.tell(order{Op: "rate", Rate: rate})
+	}
 	for _, w := range m.members() {
 		if w.leaves {
 			continue
@@ -653,6 +660,8 @@ func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r requ
 			return m.sorry(out, fmt.Errorf("%s has ended already: %s", r.Job, over))
 		}
 		return out.json(frameEnd, End{})
+	case "rate":
+		return m.setRate(e, out, r.Rate)
 	case "forget":
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -665,6 +674,25 @@ func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r requ
 		return out.json(frameEnd, End{})
 	}
 	return fmt.Errorf("%q is no request", r.Op)
+}
+
+// setRate changes how many records a job takes in a second.
+func (m *Master) setRate(e *entry, out *frames, perSecond int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e.info.State.Over() {
+		return m.sorry(out, fmt.Errorf("%s has ended already: %s", e.info.ID, e.info.State))
+	}
+	if perSecond < 0 {
+		return m.sorry(out, fmt.Errorf("a rate of %d records in a second makes no sense", perSecond))
+	}
+	if err := m.record(jobRecord{Op: "rate", ID: e.info.ID, Rate: perSecond}); err != nil {
+		return m.sorry(out, err)
+	}
+	if h := m.heads[e.info.ID]; h != nil {
+		go h.tell(order{Op: "rate", Rate: perSecond}) // a head that is busy must not hold up the queue
+	}
+	return out.json(frameEnd, End{})
 }
 
 // attach gives a client what a job has said so far, and what it says until it ends.

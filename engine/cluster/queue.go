@@ -38,6 +38,7 @@ type JobInfo struct {
 	Distribute Distribution `json:"distribute,omitempty"`  // ""; least_open
 	Retries    string       `json:"retries,omitempty"`     // the job whose tasks it need not do again
 	DeadOnly   bool         `json:"dead_only,omitempty"`   // but for those in which a record failed, whatever the script does now
+	Rate       int64        `json:"rate,omitempty"`        // records that it takes from its sources in a second; 0: any number
 	Attempts   int          `json:"attempts"`              // how often it was begun
 	Status     int          `json:"status"`                // exit status
 	Reason     string       `json:"reason,omitempty"`      // why it was cancelled, or failed
@@ -56,7 +57,7 @@ type JobInfo struct {
 
 // A jobRecord is what the journal says of a job.
 type jobRecord struct {
-	Op     string    `json:"op"` // submitted, began, ended, forgotten; paused, resumed: of all jobs
+	Op     string    `json:"op"` // submitted, rate, began, ended, forgotten; paused, resumed: of all jobs
 	Job    *JobInfo  `json:"job,omitempty"`
 	ID     string    `json:"id,omitempty"`
 	At     time.Time `json:"at,omitzero"`
@@ -64,6 +65,7 @@ type jobRecord struct {
 	Status int       `json:"status,omitempty"`
 	Reason string    `json:"reason,omitempty"`
 	Number int       `json:"number,omitempty"` // of jobs so far
+	Rate   int64     `json:"rate,omitempty"`
 }
 
 // A queue is the jobs of a master, in the order in which they were submitted. It is a state machine: the same records
@@ -94,6 +96,8 @@ func (q *queue) apply(r jobRecord) error {
 		return fmt.Errorf("the journal says %s of %s, which was never submitted", r.Op, r.ID)
 	}
 	switch r.Op {
+	case "rate":
+		job.Rate = r.Rate
 	case "began":
 		job.State, job.Began = Running, r.At
 		job.Attempts++

@@ -151,7 +151,9 @@ func randomRecord(random *rand.Rand, q *queue) jobRecord {
 		return jobRecord{Op: "submitted", Job: &JobInfo{ID: fmt.Sprint("job-", q.number+1), State: Queued}, Number: q.number + 1}
 	}
 	j := q.jobs[random.IntN(len(q.jobs))]
-	switch random.IntN(5) {
+	switch random.IntN(6) {
+	case 5:
+		return jobRecord{Op: "rate", ID: j.ID, Rate: random.Int64N(3)}
 	case 0:
 		return jobRecord{Op: "forgotten", ID: j.ID}
 	case 1:

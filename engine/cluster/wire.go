@@ -28,11 +28,12 @@ type welcome struct {
 
 // A request is the first message of a stream to a master or a worker.
 type request struct {
-	Op     string  `json:"op"` // submit, attach, and leave on the same stream; jobs, receipts, logs, follow, pause, resume, cancel, forget, nodes, drain; execute, death and drain, of a worker
+	Op     string  `json:"op"` // submit, attach, and leave on the same stream; jobs, receipts, logs, follow, pause, resume, rate, cancel, forget, nodes, drain; execute, death and drain, of a worker
 	Submit *Submit `json:"submit,omitempty"`
 	Worker string  `json:"worker,omitempty"` // whom the stream is for
 	Job    string  `json:"job,omitempty"`
 	Part   string  `json:"part,omitempty"` // which of the job's executors at the worker; "": its own one
+	Rate   int64   `json:"rate,omitempty"` // records in a second; 0: any number
 }
 
 // A Submit asks a master to run a job.
@@ -75,9 +76,10 @@ type assigned struct {
 
 // An order is what a head's agent tells it while the job runs.
 type order struct {
-	Op    string `json:"op"` // join, drain, lose
+	Op    string `json:"op"` // join, drain, lose; rate
 	Name  string `json:"name,omitempty"`
 	Slots int    `json:"slots,omitempty"`
+	Rate  int64  `json:"rate,omitempty"`
 }
 
 // What stands in front of a frame from a head: what it is.
