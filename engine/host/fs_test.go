@@ -346,3 +346,29 @@ func TestMemFSHonoursPermissions(t *testing.T) {
 	}
 	f.fails(m.Remove("/"), fs.ErrInvalid)
 }
+
+// TestCreateFollowsNoLink makes no file where somebody has put a link: what it leads to stays as it is.
+func TestCreateFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := os.WriteFile(target, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{target, filepath.Join(dir, "nothing")} {
+		if err := os.Symlink(to, link); err != nil {
+			t.Skip(err)
+		}
+		if _, err := New().FS.Create(link); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("a link to %s: %v", to, err)
+		}
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text, err := os.ReadFile(target); string(text) != "kept" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "nothing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what the link led to: %v", err)
+	}
+}
