@@ -102,7 +102,7 @@ func (d *draft) cutByWindow(c *cut) error {
 	case w.kind == "session" && flows:
 		return mistakeAt(c.at, "leave the trigger out, or write windows.fixed(...); scan(initial, f, flush = ...) finds sessions in a flow that is in order",
 			"where a session begins and ends is known when all records were seen: %s cannot go along with it", d.running(c))
-	case w.fill && (d.has("by") || d.has("key") || d.lanes || flows || d.operator.kind == engine.OpUniq):
+	case w.fill && (d.has("by") || d.lanes || flows || d.operator.kind == engine.OpGroupBy || d.operator.kind == engine.OpUniq):
 		return mistakeAt(c.at, "leave fill or the key out", "fill = True is for one state in each window: there is no telling which keys a window without records has")
 	case w.lateness != nil && w.late != "include" && flows && d.lanes:
 		return mistakeAt(c.at, "write by = ... in place of partition", "late records cannot be told apart lane by lane")

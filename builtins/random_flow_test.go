@@ -32,6 +32,7 @@ var aggregations = []struct {
 	{"agg.list(%s)", false, func(v []starlark.Value) starlark.Value { return starlark.NewList(v) }},
 	{"agg.set(%s)", true, func(v []starlark.Value) starlark.Value { return setOf(v) }},
 	{"agg.var(%s)", true, variance},
+	{"agg.stddev(%s)", true, deviation},
 	{"agg.top(2, %s)", true, func(v []starlark.Value) starlark.Value { return starlark.NewList(first(2, descending(v))) }},
 	{"agg.quantile(%s, 0.75)", true, upperQuartile},
 	{"agg.approx_distinct(%s)", true, func(v []starlark.Value) starlark.Value { return starlark.MakeInt(setOf(v).Len()) }},
@@ -57,6 +58,20 @@ func variance(values []starlark.Value) starlark.Value {
 	if len(values) < 2 {
 		return starlark.None
 	}
+	f, _ := exactVariance(values).Float64()
+	return starlark.Float(f)
+}
+
+func deviation(values []starlark.Value) starlark.Value {
+	if len(values) < 2 {
+		return starlark.None
+	}
+	root := new(big.Float).SetPrec(500).SetRat(exactVariance(values))
+	f, _ := root.Sqrt(root).Float64()
+	return starlark.Float(f)
+}
+
+func exactVariance(values []starlark.Value) *big.Rat {
 	mean, n := new(big.Rat), big.NewRat(int64(len(values)), 1)
 	for _, v := range values {
 		mean.Add(mean, number(v).exact)
@@ -67,8 +82,7 @@ func variance(values []starlark.Value) starlark.Value {
 		d := new(big.Rat).Sub(number(v).exact, mean)
 		total.Add(total, d.Mul(d, d))
 	}
-	f, _ := total.Quo(total, n.Sub(n, big.NewRat(1, 1))).Float64()
-	return starlark.Float(f)
+	return total.Quo(total, n.Sub(n, big.NewRat(1, 1)))
 }
 
 func descending(values []starlark.Value) []starlark.Value {

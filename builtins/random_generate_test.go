@@ -57,7 +57,13 @@ func (g *generator) source() randomFlow {
 	if len(g.flows) > 0 && g.IntN(3) == 0 {
 		return g.some()
 	}
-	switch g.IntN(5) {
+	switch g.IntN(8) {
+	case 5:
+		return g.tabFile()
+	case 6:
+		return g.wholeFiles()
+	case 7:
+		return g.lists()
 	case 0:
 		return g.linesFile()
 	case 1:
@@ -135,7 +141,54 @@ func (g *generator) linesFile() randomFlow {
 		}
 	}
 	f.expr = fmt.Sprintf("lines(%q)", g.file(".txt", text))
+	if g.IntN(4) == 0 {
+		f.expr = strings.TrimSuffix(f.expr, ")") + ", origin = True).map(lambda at, line: (at.line, line))"
+		f.kind = ofAnything
+		for i, line := range f.want {
+			f.want[i] = starlark.Tuple{starlark.MakeInt(i + 1), line}
+		}
+	}
 	return f
+}
+
+func (g *generator) tabFile() randomFlow {
+	var b strings.Builder
+	b.WriteString("k\tn\n")
+	f := randomFlow{kind: ofRows, known: true}
+	for range g.many() {
+		word, n := fmt.Sprintf("w%d", g.IntN(6)), g.IntN(50)
+		fmt.Fprintf(&b, "%s\t%d\n", word, n)
+		f.want = append(f.want, row(word, starlark.MakeInt(n)))
+	}
+	f.expr = fmt.Sprintf(`tsv(%q, types = {"n": int})`, g.file(".tsv", b.String()))
+	return f
+}
+
+// wholeFiles are pairs of a file's name and its content.
+func (g *generator) wholeFiles() randomFlow {
+	f := randomFlow{kind: ofAnything, known: true}
+	var names []string
+	for range 1 + g.IntN(3) {
+		content := strings.Repeat(g.pick(sampleWords)+"\n", g.IntN(9))
+		name := g.file(".txt", content)
+		names = append(names, starlark.String(name).String())
+		f.want = append(f.want, starlark.Tuple{starlark.String(name), starlark.String(content)})
+	}
+	f.expr = "text([" + strings.Join(names, ", ") + "])"
+	return f
+}
+
+// lists are several lists end to end.
+func (g *generator) lists() randomFlow {
+	a, b := g.list(), g.list()
+	k := a.kind
+	if b.kind != k {
+		k = ofAnything
+	}
+	name := func(f randomFlow) string {
+		return strings.TrimSuffix(strings.TrimPrefix(f.expr, "from_enumerable("), ")")
+	}
+	return randomFlow{expr: fmt.Sprintf("from_enumerables([%s, %s])", name(a), name(b)), kind: k, want: slices.Concat(a.want, b.want), known: true}
 }
 
 func (g *generator) csvFile() randomFlow {
@@ -195,7 +248,7 @@ func (g *generator) operator(f randomFlow) randomFlow {
 		g.mapped, g.mapped, g.flatMapped, g.filtered, g.filtered, g.counted, g.reduced, g.reduced, g.scanned, g.grouped, g.unique,
 		g.sorted, g.sorted, g.taken, g.taken, g.takenSorted, g.indexed, g.batched, g.mappedBatches, g.joined, g.partitioned,
 		g.matched, g.matched, g.summed, g.summed, g.routed, g.departed, g.aggregated, g.weighed,
-		g.sampled, g.shuffled, g.withSide, g.withLookup, g.caught,
+		g.sampled, g.shuffled, g.withSide, g.withLookup, g.caught, g.onLanes, g.onLanes, g.withNulls, g.used, g.caughtElsewhere,
 	}
 	if !g.fails {
 		choices = append(choices, g.failing)

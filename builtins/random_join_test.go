@@ -27,6 +27,11 @@ func (g *generator) matched(f randomFlow) randomFlow {
 	how := g.pick([]string{"inner", "left", "right", "full", "semi", "anti"})
 	keys := joinKeys[g.IntN(len(joinKeys))]
 	on, otherOn := g.plain.function(keys[0]), g.plain.function(keys[1])
+	if members := map[kind]string{ofPairs: "(1, 0)", ofRows: `("n", "k")`}[f.kind]; members != "" && other.kind == f.kind && g.bool() {
+		keys = [2]string{members, members}
+		on = g.plain.function("lambda x: tuple([x[i] for i in " + members + "])")
+		otherOn = on
+	}
 	pairing := g.pick(pairings)
 	if how == "semi" || how == "anti" {
 		pairing = ""
@@ -35,7 +40,7 @@ func (g *generator) matched(f randomFlow) randomFlow {
 	if !ok || len(want) > 20_000 {
 		return g.taken(f)
 	}
-	call := ".join(" + other.expr + ", on = " + keys[0] + ", other_on = " + keys[1] + `, how = "` + how + `"`
+	call := "." + g.pick([]string{"join", "join", "bounded_join", "window_join"}) + "(" + other.expr + ", on = " + keys[0] + ", other_on = " + keys[1] + `, how = "` + how + `"`
 	if pairing != "" {
 		fn := g.plain.function(pairing)
 		for i, pair := range want {

@@ -14,7 +14,7 @@ import (
 // prelude is what random scripts may call.
 const prelude = `
 def size(x): return len(repr(x))
-def text(x): return repr(x)
+def show(x): return repr(x)
 def tally(acc, x):
     key = len(repr(x)) % 5
     acc[key] = acc.get(key, 0) + 1

@@ -289,19 +289,19 @@ func (g *generator) output(p *pipeline, f randomFlow, target string) string {
 	switch target {
 	case "-":
 		p.expect(f, "-", nil)
-		return f.expr + ".map(text)"
+		return f.expr + ".map(show)"
 	case "out.txt":
 		p.expect(f, "out.txt", nil)
 	case "parts/":
 		p.expect(f, "parts/part-00000.txt", nil)
-		return f.expr + `.map(text).write("parts/", format = "text")`
+		return f.expr + `.map(show).write("parts/", format = "text")`
 	case "by-{}.txt":
 		for i := range 3 {
 			p.expect(f, fmt.Sprintf("by-%d.txt", i), func(text string) bool { return len(text)%3 == i })
 		}
-		return f.expr + `.map(text).write("by-{}.txt", by = lambda s: len(s) % 3)`
+		return f.expr + `.map(show).write("by-{}.txt", by = lambda s: len(s) % 3)`
 	}
-	return fmt.Sprintf("%s.map(text).write(%q)", f.expr, target)
+	return fmt.Sprintf("%s.map(show).write(%q)", f.expr, target)
 }
 
 // expect notes what stands in an output.

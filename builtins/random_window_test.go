@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 )
 
@@ -35,6 +37,16 @@ type plainWindow struct {
 	size, every, num int64
 	lateness         int64 // -1: none
 	included         bool  // what is late is taken all the same
+	texts            bool  // times are text, so that windows are times
+	fill             bool  // windows without records come out too
+}
+
+// id is a window as it comes out.
+func (w plainWindow) id(start int64) starlark.Value {
+	if w.texts && w.kind != "count" && w.kind != "periodic" {
+		return startime.Time(time.UnixMilli(start).UTC())
+	}
+	return starlark.MakeInt64(start)
 }
 
 // windowed makes a job of random events, windows and an operator.
@@ -70,14 +82,18 @@ func (g *generator) windowed() *pipeline {
 	for w.kind == "session" && plainWindowed[op].running || w.kind == "" && !plainWindowed[op].running {
 		op = g.IntN(len(plainWindowed))
 	}
+	if w.fill = plainWindowed[op].fills && !keyed && w.fills(all) && g.bool(); w.fill {
+		w.lateness = -1
+		all = before
+	}
 	text, want := plainWindowed[op].make(w, all, keyed, 1+g.Int64N(4))
 	p.script = "job = " + flow + w.String() + text + ".map(str)\n"
-	if w.kind != "" && g.IntN(6) == 0 {
+	if w.kind != "" && !w.fill && g.IntN(6) == 0 {
 		text, want = plainLanes(w, all)
 		p.script = "job = " + flow + text + ".map(str)\n"
 	}
 	if (w.kind == "fixed" || w.kind == "sliding") && g.IntN(4) == 0 {
-		w.lateness = -1
+		w.lateness, w.fill = -1, false
 		text, want = g.joinInWindows(w, before)
 		p.script = "left = " + flow + "\njob = left" + text + ".map(str)\n"
 	}
@@ -107,20 +123,36 @@ func floorOf(n, unit int64) int64 { return n - (n%unit+unit)%unit }
 
 func (g *generator) window(unit int64) plainWindow {
 	w := plainWindow{lateness: -1}
-	w.kind = []string{"", "fixed", "sliding", "session", "count", "fixed"}[g.IntN(6)]
+	w.kind = []string{"", "fixed", "sliding", "session", "count", "fixed", "periodic"}[g.IntN(7)]
+	w.texts = g.IntN(3) == 0
 	w.size, w.num = unit*(1+g.Int64N(2000/unit)), 1+g.Int64N(6)
 	w.every = w.size
 	if w.kind == "sliding" {
 		w.every = max(1, w.size/(1+g.Int64N(5))-g.Int64N(3))
 	}
-	if w.kind != "" && w.kind != "count" && g.IntN(3) == 0 {
+	if w.kind != "" && w.kind != "count" && w.kind != "periodic" && g.IntN(3) == 0 {
 		w.lateness, w.included = g.Int64N(1000), g.IntN(4) == 0
 	}
 	return w
 }
 
+// fills says that windows without records can come out too, and that they are not too many.
+func (w plainWindow) fills(all []event) bool {
+	if w.kind != "fixed" && w.kind != "sliding" || len(all) == 0 {
+		return false
+	}
+	earlier := func(x, y event) int { return cmp.Compare(x.t, y.t) }
+	return slices.MaxFunc(all, earlier).t-slices.MinFunc(all, earlier).t < 2000*w.every
+}
+
 func (w plainWindow) String() string {
-	late := ""
+	late, time := "", `"t"`
+	if w.texts {
+		time = `lambda r: time.from_timestamp(r["t"] // 1000, r["t"] % 1000 * time.millisecond.nanoseconds)`
+	}
+	if w.fill {
+		late = ", fill = True"
+	}
 	if w.lateness >= 0 {
 		late = fmt.Sprintf(`, lateness = "%dms", late = "%s"`, w.lateness, map[bool]string{false: "late.jsonl", true: "include"}[w.included])
 	}
@@ -129,10 +161,12 @@ func (w plainWindow) String() string {
 		return ""
 	case "count":
 		return fmt.Sprintf(".window(windows.count(%d))", w.num)
+	case "periodic":
+		return `.window(windows.periodic("10000h", nondeterministic = True))`
 	case "sliding":
-		return fmt.Sprintf(`.window(windows.sliding("%dms", every = "%dms", time = "t"%s))`, w.size, w.every, late)
+		return fmt.Sprintf(`.window(windows.sliding("%dms", every = "%dms", time = %s%s))`, w.size, w.every, time, late)
 	}
-	return fmt.Sprintf(`.window(windows.%s("%dms", time = "t"%s))`, w.kind, w.size, late)
+	return fmt.Sprintf(`.window(windows.%s("%dms", time = %s%s))`, w.kind, w.size, time, late)
 }
 
 // inTime leaves out what is late.
@@ -151,7 +185,7 @@ func (w plainWindow) inTime(all []event) (kept []event) {
 func (w plainWindow) starts(all []event, i int, key string, counts map[string]int64) (starts []int64) {
 	e := all[i]
 	switch w.kind {
-	case "":
+	case "", "periodic":
 		return []int64{0}
 	case "count":
 		counts[key]++
@@ -184,19 +218,26 @@ func (w plainWindow) session(all []event, i int, key string) int64 {
 // A plainGroup is the events of a key in a window, in order.
 type plainGroup struct {
 	start  int64
+	id     starlark.Value
 	key    string
 	events []event
 }
 
 // groups are by window, and by first occurrence in each.
 func (w plainWindow) groups(all []event, keyed bool) (order []*plainGroup) {
-	w.run(all, keyed, func(*plainGroup) {}, func(g *plainGroup) { order = append(order, g) })
+	w.run(all, keyed, func(*plainGroup) {}, func(g *plainGroup) {
+		for w.fill && len(order) > 0 && order[len(order)-1].start+w.every < g.start {
+			start := order[len(order)-1].start + w.every
+			order = append(order, &plainGroup{start: start, id: w.id(start)})
+		}
+		order = append(order, g)
+	})
 	return order
 }
 
 // result is a result as the operator emits it, with window and key.
 func (g *plainGroup) result(keyed bool, v starlark.Value) string {
-	t := starlark.Tuple{starlark.MakeInt64(g.start)}
+	t := starlark.Tuple{g.id}
 	if keyed {
 		t = append(t, starlark.String(g.key))
 	}
@@ -216,25 +257,26 @@ func (e event) String() string { return fmt.Sprintf(`{"t": %d, "k": "%s", "n": %
 // plainWindowed are the operators: each gives its text and the lines that it puts out.
 var plainWindowed = []struct {
 	running bool // it goes along with the records, so that it works without a window, and not with sessions
+	fills   bool // without keys it has something for windows without records
 	make    func(w plainWindow, all []event, keyed bool, n int64) (string, []string)
 }{
-	{false, plainResult(".count(%s)", func(g *plainGroup) starlark.Value { return starlark.MakeInt(len(g.events)) })},
-	{false, plainResult(`.sum("n"%s)`, func(g *plainGroup) starlark.Value { return sum(elementsOf(g.numbers())) })},
-	{false, plainResult(`.max("n"%s)`, func(g *plainGroup) starlark.Value { return extreme(elementsOf(g.numbers()), true) })},
-	{false, plainResult(`.mean("n"%s)`, func(g *plainGroup) starlark.Value { return mean(elementsOf(g.numbers())) })},
-	{false, plainGroups},
-	{false, plainReduce("")},
-	{false, plainReduce(", merge = lambda x, y: x + y")},
-	{false, plainOnTrigger},
-	{false, plainUniq},
-	{false, plainTake},
-	{false, plainTakeSort},
-	{false, plainResult(`.summarize(n = agg.sum("n")%s).map(lambda r: tuple(r.values()))`, func(g *plainGroup) starlark.Value { return sum(elementsOf(g.numbers())) })},
-	{false, plainDeparted},
-	{true, plainTrigger},
-	{true, plainTriggersDeparted},
-	{true, plainOwnTrigger},
-	{true, plainScan},
+	{false, true, plainResult(".count(%s)", func(g *plainGroup) starlark.Value { return starlark.MakeInt(len(g.events)) })},
+	{false, true, plainResult(`.sum("n"%s)`, func(g *plainGroup) starlark.Value { return sum(elementsOf(g.numbers())) })},
+	{false, true, plainResult(`.max("n"%s)`, func(g *plainGroup) starlark.Value { return extreme(elementsOf(g.numbers()), true) })},
+	{false, true, plainResult(`.mean("n"%s)`, func(g *plainGroup) starlark.Value { return mean(elementsOf(g.numbers())) })},
+	{false, false, plainGroups},
+	{false, true, plainReduce("")},
+	{false, true, plainReduce(", merge = lambda x, y: x + y")},
+	{false, true, plainOnTrigger},
+	{false, false, plainUniq},
+	{false, true, plainTake},
+	{false, true, plainTakeSort},
+	{false, true, plainResult(`.summarize(n = agg.sum("n")%s).map(lambda r: tuple(r.values()))`, func(g *plainGroup) starlark.Value { return sum(elementsOf(g.numbers())) })},
+	{false, true, plainDeparted},
+	{true, false, plainTrigger},
+	{true, false, plainTriggersDeparted},
+	{true, false, plainOwnTrigger},
+	{true, false, plainScan},
 }
 
 func elementsOf(l *starlark.List) (all []starlark.Value) {
@@ -296,7 +338,7 @@ func plainOnTrigger(w plainWindow, all []event, keyed bool, _ int64) (string, []
 		if keyed {
 			lane = starlark.String(g.key).String()
 		}
-		lines = append(lines, fmt.Sprintf(`(%s, ("%s", %d, "done"), %s)`, lane, w.kind, g.start, g.numbers()))
+		lines = append(lines, fmt.Sprintf(`(%s, ("%s", %s, "done"), %s)`, lane, w.kind, g.id, g.numbers()))
 	}
 	return `.reduce([], lambda s, r: s + [r["n"]]` + by(keyed, ", ") + `).on_trigger(lambda s, l, w: ([(l, w, s)], s))`, lines
 }
@@ -349,7 +391,7 @@ func (w plainWindow) run(all []event, keyed bool, record func(g *plainGroup), en
 		for _, start := range w.starts(all, i, key, counts) {
 			id := fmt.Sprint(start, key)
 			if found[id] == nil {
-				found[id] = &plainGroup{start: start, key: key}
+				found[id] = &plainGroup{start: start, id: w.id(start), key: key}
 				order = append(order, found[id])
 			}
 			found[id].events = append(found[id].events, e)
@@ -379,7 +421,7 @@ func plainTrigger(w plainWindow, all []event, keyed bool, n int64) (string, []st
 	if len(all) == 0 && !keyed && w.kind == "" {
 		lines = []string{`("done", 0)`}
 	}
-	return fmt.Sprintf(`.trigger(every = %d).reduce(0, lambda s, r: s + r["n"]%s, on_trigger = lambda s, l, w: ([(w[2], s)], 0))`, n, by(keyed, ", ")), lines
+	return fmt.Sprintf(`.trigger(every = %d, period = "10000h", after = "10000h", nondeterministic = True).reduce(0, lambda s, r: s + r["n"]%s, on_trigger = lambda s, l, w: ([(w[2], s)], 0))`, n, by(keyed, ", ")), lines
 }
 
 // plainOwnTrigger hands on the sum so far with every second even number.
@@ -406,7 +448,7 @@ const departed = ".departition([], lambda parts, part: parts + [part], lambda pa
 
 // departed is what a departition makes of what came out of a window.
 func (w plainWindow) departed(start int64, parts []string) string {
-	id := fmt.Sprintf(`("%s", %d)`, w.kind, start)
+	id := fmt.Sprintf(`("%s", %s)`, w.kind, w.id(start))
 	if w.kind == "" {
 		id = `("global", None)`
 	}
@@ -420,7 +462,7 @@ func plainDeparted(w plainWindow, all []event, keyed bool, _ int64) (string, []s
 	for i, g := range groups {
 		part := g.numbers().String()
 		if keyed {
-			part = fmt.Sprintf("(%d, %q, %s)", g.start, g.key, part)
+			part = fmt.Sprintf("(%s, %q, %s)", g.id, g.key, part)
 		}
 		parts = append(parts, part)
 		if i == len(groups)-1 || groups[i+1].start != g.start {

@@ -113,20 +113,32 @@ func (a *varianceAggregate) Results(groups []int32, out *chunk.Column) error {
 			out.Append(starlark.None)
 			continue
 		}
-		x := a.variance(g)
-		if a.root {
-			x = math.Sqrt(x)
-		}
-		out.AppendFloat(x)
+		out.AppendFloat(a.result(g))
 	}
 	return nil
 }
 
-// variance is (n * sum of squares - square of the sum) / (n * (n - 1)), computed exactly.
-func (a *varianceAggregate) variance(g int32) float64 {
+// result is the variance of a group, or its root, rounded once.
+func (a *varianceAggregate) result(g int32) float64 {
+	const precision = 256 // so many bits of the variance make all of its root's right
 	if limit, ok := (a.sums.kinds(g) | a.squares.kinds(g)).limit(); ok {
 		return limit - limit
 	}
+	exact := a.variance(g)
+	if exact.Sign() <= 0 {
+		return 0 // it is less where squares are too small for a float
+	}
+	if !a.root {
+		x, _ := exact.Float64()
+		return x
+	}
+	root := new(big.Float).SetPrec(precision).SetRat(exact)
+	x, _ := root.Sqrt(root).Float64()
+	return x
+}
+
+// variance is (n * sum of squares - square of the sum) / (n * (n - 1)), computed exactly.
+func (a *varianceAggregate) variance(g int32) *big.Rat {
 	n := new(big.Int).SetInt64(a.counts[g])
 	sum, squares := a.sums.exact(g), a.squares.exact(g)
 	over := new(big.Int).Mul(n, squares)
@@ -135,8 +147,7 @@ func (a *varianceAggregate) variance(g int32) float64 {
 	under := new(big.Int).Sub(n, big.NewInt(1))
 	under.Mul(under, n)
 	under.Lsh(under, -2*lowestBit)
-	x, _ := new(big.Rat).SetFrac(over, under).Float64()
-	return max(x, 0) // less where squares are too small for a float
+	return new(big.Rat).SetFrac(over, under)
 }
 
 // exact is the finite sum of a group in units of 2^lowestBit.
