@@ -220,8 +220,8 @@ unless --anyway is given. With --detach the name of the job is printed, and it g
 lists it, flowsh result prints what it puts out. With --on-failure stop no job begins after this one has failed, until
 flowsh resume. A master that is killed goes on with its jobs when it is back.
 
---distribute says which worker gets a task: the one with most free slots (least_open, the default), one after another
-(round_robin), or the same in every run (hash).`,
+--distribute says which worker gets a task: the one with most free slots (least_open, the default), one after another, as
+many each (round_robin), or the same in every run (hash).`,
 
 	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] [--allow-read DIR] [--allow-write DIR] | down | status | kill NAME
 

@@ -471,7 +471,7 @@ type Distribution string
 // The ways of giving tasks to workers.
 const (
 	LeastOpen  Distribution = "least_open"  // to the worker that has the most free slots
-	RoundRobin Distribution = "round_robin" // to one after another
+	RoundRobin Distribution = "round_robin" // to one after another, as many to each; a slow one holds up the others
 	Hash       Distribution = "hash"        // to the same worker in every run, as long as it has a slot
 )
 
@@ -481,7 +481,13 @@ func (s *Scheduler) assign(k TaskKey, t *task) bool {
 	elsewhere := slices.ContainsFunc(s.workers, func(w *worker) bool { return w.slots > 0 && !t.failedAt(w.name) })
 	var best *worker
 	for _, w := range s.candidates(k) {
-		if w.busy >= w.slots || elsewhere && t.failedAt(w.name) || slices.ContainsFunc(t.running, func(a attempt) bool { return a.worker == w.name }) {
+		if w.slots == 0 || elsewhere && t.failedAt(w.name) || slices.ContainsFunc(t.running, func(a attempt) bool { return a.worker == w.name }) {
+			continue
+		}
+		if w.busy >= w.slots {
+			if s.Distribute == RoundRobin && best == nil && len(t.running) == 0 {
+				return false // it is its turn
+			}
 			continue
 		}
 		if best == nil || s.Distribute != RoundRobin && s.Distribute != Hash && w.slots-w.busy > best.slots-best.busy {
