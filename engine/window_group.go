@@ -166,7 +166,7 @@ func (g *groupEnd) emitWindows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e := &windowEmitter{groupEnd: g, last: math.MinInt64, marker: newWindowMarker(g.op, g.windows)}
+	e := &windowEmitter{groupEnd: g, last: math.MinInt64, batch: new(chunk.Batch), marker: newWindowMarker(g.op, g.windows)}
 	return sorter.Emit(ctx, func(records *chunk.Column, _ []chunk.Ordinal) error {
 		g.stage.run.env.Moves.Add(1)
 		return e.emit(ctx, records)
@@ -206,6 +206,7 @@ type windowEmitter struct {
 	*groupEnd
 	last   int64 // window of the result before
 	any    bool
+	batch  *chunk.Batch // of results that were not handed on yet
 	marker windowMarker
 }
 
@@ -218,26 +219,28 @@ func (e *windowEmitter) emit(ctx context.Context, records *chunk.Column) error {
 	if e.op.Kind == OpUniq && !e.marker.on {
 		return e.stage.emit(ctx, &chunk.Batch{Column: *values})
 	}
-	b := new(chunk.Batch)
 	for i, window := range windows.Ints {
-		if err := e.fill(ctx, b, window); err != nil {
+		if err := e.fill(ctx, window); err != nil {
 			return err
 		}
-		if err := e.result(b, window, keys.At(i), values.At(i)); err != nil {
+		if err := e.result(window, keys.At(i), values.At(i)); err != nil {
 			return err
 		}
 		e.last, e.any = window, true
 	}
-	return e.send(ctx, b)
+	return e.send(ctx)
 }
 
-func (e *windowEmitter) send(ctx context.Context, b *chunk.Batch) error {
+// send hands the batch on, which is then no longer the emitter's.
+func (e *windowEmitter) send(ctx context.Context) error {
+	b := e.batch
+	e.batch = new(chunk.Batch)
 	e.marker.pair(b)
 	return e.stage.emit(ctx, b)
 }
 
 // fill emits the windows without records before a window.
-func (e *windowEmitter) fill(ctx context.Context, b *chunk.Batch, window int64) error {
+func (e *windowEmitter) fill(ctx context.Context, window int64) error {
 	if !e.windows.Fill || !e.any {
 		return nil
 	}
@@ -246,14 +249,13 @@ func (e *windowEmitter) fill(ctx context.Context, b *chunk.Batch, window int64) 
 		if err != nil {
 			return err
 		}
-		if err := e.result(b, w, starlark.None, nothing); err != nil {
+		if err := e.result(w, starlark.None, nothing); err != nil {
 			return err
 		}
-		if b.N >= placedRows {
-			if err := e.send(ctx, b); err != nil {
+		if e.batch.N >= placedRows {
+			if err := e.send(ctx); err != nil {
 				return err
 			}
-			*b = chunk.Batch{}
 		}
 	}
 	return nil
@@ -272,9 +274,9 @@ func (e *windowEmitter) nothing() (starlark.Value, error) {
 }
 
 // result appends what the op gives for a key in a window.
-func (e *windowEmitter) result(b *chunk.Batch, window int64, key, v starlark.Value) error {
-	err := e.inWindow(b, window, key, v)
-	e.marker.mark(b, window)
+func (e *windowEmitter) result(window int64, key, v starlark.Value) error {
+	err := e.inWindow(e.batch, window, key, v)
+	e.marker.mark(e.batch, window)
 	return err
 }
 
