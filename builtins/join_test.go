@@ -2,6 +2,7 @@ package builtins_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -200,6 +201,22 @@ job = left.join(right, on = 0, how = "%s").map(repr)
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// TestWayOfAJoin wants the measures of a run to say how a join was done.
+func TestWayOfAJoin(t *testing.T) {
+	text := strings.Repeat("some line of text\n", 1000)
+	for memory, want := range map[int64]string{64 << 10: "both sides sorted by key", 64 << 20: "the right side by key in memory"} {
+		w := newWorld(t, map[string]string{"a.txt": text, "b.txt": "x\n" + text}, "")
+		s, err := w.run(`job = lines("a.txt").take(1).join(lines("b.txt").with_index(), on = lambda l: l, other_on = 1).count()`,
+			engine.Options{Cores: 2, Memory: memory, Analyze: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(s.Stages, func(t engine.StageTotal) bool { return t.Chosen == want }) {
+			t.Errorf("--mem %d: not %q: %+v", memory, want, s.Stages)
+		}
 	}
 }
 

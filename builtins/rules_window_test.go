@@ -53,6 +53,7 @@ job = e.window(windows.fixed("1s", time = 0)).count().concat(e.window(windows.co
 		{name: "a hundred thousand windows that are filled", script: `
 filled = from_enumerable([0, 100000000]).window(windows.fixed("1s", time = lambda t: t, fill = True)).count()
 job = filled.count().concat(filled.sum(0), filled.sum(1), filled.filter(lambda w, n: n))`, want: "100001\n5000050000000\n2\n0\t1\n100000000\t1\n"},
+		{name: "idle changes nothing where inputs end", script: `job = from_enumerable([0, 5000, 10]).window(windows.fixed("1s", time = lambda t: t, idle = "1ms")).count()`, want: "0\t2\n5000\t1\n"},
 		{name: "fill of lists", script: `job = from_enumerable([5, 1, 2001]).window(windows.fixed("1s", time = lambda t: t, fill = True)).take_sort(3, lambda t: -t, as_list = True)`, want: "[5,1]\n[]\n[2001]\n"},
 		{name: "a million windows apart", script: `job = from_enumerable([0, 10000000000]).window(windows.fixed("1ms", time = lambda t: t)).count()`, want: "0\t1\n10000000000\t1\n"},
 		{name: "fill", script: `

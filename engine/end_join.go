@@ -117,6 +117,20 @@ type joinEnd struct {
 	settled       bool // all that were looked up were handed on
 }
 
+// The ways of a join.
+const (
+	joinInMemory = "the right side by key in memory"
+	joinSorted   = "both sides sorted by key"
+)
+
+// chosen is the way that the join took.
+func (e *joinEnd) chosen() string {
+	if e.right.join.Spilled() {
+		return joinSorted
+	}
+	return joinInMemory
+}
+
 // joined is what a unit's records met.
 type joined struct {
 	records *chunk.Column     // nil: see matches

@@ -143,7 +143,11 @@ func (e *Explanation) end(s *Stage) string {
 	case Build:
 		return "the right side of " + op.Name() + e.functions(op, joinKey(s.End, op))
 	case Join:
-		return op.Name() + e.functions(op, joinKey(s.End, op)) + ", the right side by key in memory or both sides sorted by key"
+		how := joinInMemory + " or " + joinSorted
+		if t := e.totals[s.ID]; t != nil && t.Chosen != "" {
+			how = t.Chosen
+		}
+		return op.Name() + e.functions(op, joinKey(s.End, op)) + ", " + how
 	case Collect:
 		return "collected for using="
 	case Keep:

@@ -19,6 +19,7 @@ type StageTotal struct {
 	Counts  []kernel.Count `json:"counts"`  // per op of the stage's chain
 	Kernels kernel.Report  `json:"kernels"` // how its functions were run
 	Folds   []FoldTotal    `json:"folds,omitempty"`
+	Chosen  string         `json:"chosen,omitempty"` // of a join: how the run did it
 	// CPU time of the stage's workers. What others do for it, such as the collector, is not in it.
 	Reading, Functions, Ending time.Duration
 }
@@ -108,6 +109,9 @@ func (r *stepRun) measured() {
 			l.add(open) // of a run that failed
 		}
 		t.Folds = s.folds()
+		if end, ok := s.end.(*joinEnd); ok {
+			t.Chosen = end.chosen()
+		}
 		t.Stage, t.Read, t.Bytes, t.Emitted, t.Counts = s.ID, l.Read+l.Bad, l.Bytes, s.emitted.Load(), l.Counts
 		r.summary.Stages = append(r.summary.Stages, t)
 	}
