@@ -102,6 +102,9 @@ var compiledFunctions = []struct {
             x = 3 * x + 1
         else:
             x = x // 2`, Map, "['27', '1', '7', '97']", 0},
+	{"one of two ints", "def f(x):\n    a = 3 * x + 1 if x % 2 else x // 2\n    b = x - 7 if x == 5 else x & 3\n    c = 1 + (x & 1) * 5 if x != -4 else x\n    if x % 4 == 2:\n        d = x >> 1\n    else:\n        d = a + 1\n    if x < 0:\n        e = a\n    else:\n        e = b\n    return (a, b, c, d, e)", Map, "list(range(-20, 20))", 0},
+	{"one of two ints that overflow", "def f(x):\n    y = 3 * x + 1 if x % 2 else x - 1\n    return y", Map, "[1, (1 << 62) + 1, (1 << 62), -(1 << 63), -(1 << 62) - 1, (1 << 63) - 1, 3074457345618258602, 3074457345618258603, -3074457345618258603]", 6},
+	{"one of two, one of which is no int", "def f(x):\n    if x % 2:\n        y = x + 1\n    else:\n        y = None\n    return y", Map, "range(4)", 0},
 	{"substring", "def f(l): return ' 503 ' in l", Filter, "['a 503 b', 'a503', '']", 0},
 	{"reject", "def f(x): return x % 3 == 0", Reject, "range(-7, 8)", 0},
 	{"floor division", "def f(x): return (x // 2, x % 2, x // -2, x % -3, x // 7, x % 7, x / 2)", Map, "range(-9, 9)", 0},

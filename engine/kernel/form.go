@@ -107,6 +107,55 @@ func (r form) store(to slot, line int32) statement {
 	}
 }
 
+// An arm is a form with the bounds of its variable, as all forms can be computed: ((variable & mask) >> shift) * mul + add.
+type arm struct {
+	form
+	lo, hi int64
+}
+
+// arm is the form as an arm; ok is false if it might overflow in a way that bounds do not tell.
+func (r form) arm() (a arm, ok bool) {
+	a = arm{form: r, lo: math.MinInt64, hi: math.MaxInt64}
+	switch {
+	case r.shift > 0:
+		a.mask, a.mul, a.add = -1, 1, 0
+	case r.mask != -1:
+		return a, r.mask <= 1<<30
+	default:
+		a.lo, a.hi = r.bounds()
+	}
+	return a, true
+}
+
+// choose is the statement variable = one form where the test holds, else another; nil: it is better done by a branch. It
+// does not branch itself: which form it is changes from round to round of loops, and cannot be foreseen.
+func (t *test) choose(yes, no *form, to slot, line int32) statement {
+	var arms [2]arm
+	var ok [2]bool
+	arms[0], ok[0] = no.arm()
+	arms[1], ok[1] = yes.arm()
+	if !ok[0] || !ok[1] || t.below {
+		return nil
+	}
+	if t.not {
+		arms[0], arms[1] = arms[1], arms[0]
+	}
+	at, mask, k := t.at, t.mask, t.k
+	return func(f *frame) signal {
+		which := 0
+		if f.slots[at&slotMask].n&mask == k {
+			which = 1
+		}
+		a := &arms[which&1]
+		n := f.slots[a.at&slotMask].n
+		if n > a.hi || n < a.lo {
+			f.bail(overflow, line)
+		}
+		f.slots[to&slotMask].n = (n&a.mask)>>(a.shift&63)*a.mul + a.add
+		return goOn
+	}
+}
+
 // A test is a comparison of a masked variable with a number: equal to it, or below it; or not.
 type test struct {
 	at    slot

@@ -149,6 +149,9 @@ func (s *scope) ifStmt(stmt *syntax.IfStmt) (statement, bool) {
 		}
 		return s.block(stmt.True)
 	}
+	if id, e := s.alternatives(stmt); id != nil {
+		return s.assignExpr(id, e), false
+	}
 	cond := s.condition(stmt.Cond)
 	before := append([]bool(nil), s.assigned...)
 	yes, yesEnds := s.block(stmt.True)
@@ -168,6 +171,27 @@ func (s *scope) ifStmt(stmt *syntax.IfStmt) (statement, bool) {
 		intersect(s.assigned, afterYes)
 	}
 	return branchOn(cond, yes, no), yesEnds && noEnds
+}
+
+// alternatives is a statement that does nothing but assign one of two values to a variable, as the assignment of a
+// conditional expression; nil: it does something else.
+func (s *scope) alternatives(stmt *syntax.IfStmt) (*syntax.Ident, *syntax.CondExpr) {
+	if s.rows != nil || len(stmt.True) != 1 || len(stmt.False) != 1 {
+		return nil, nil
+	}
+	yes, isYes := stmt.True[0].(*syntax.AssignStmt)
+	no, isNo := stmt.False[0].(*syntax.AssignStmt)
+	if !isYes || !isNo || yes.Op != syntax.EQ || no.Op != syntax.EQ {
+		return nil, nil
+	}
+	id, isName := unparen(yes.LHS).(*syntax.Ident)
+	other, isSame := unparen(no.LHS).(*syntax.Ident)
+	if !isName || !isSame || id.Name != other.Name || id.Binding.(*resolve.Binding).Scope != resolve.Local {
+		return nil, nil
+	}
+	s.visit(no)
+	s.visit(yes)
+	return id, &syntax.CondExpr{If: stmt.If, Cond: stmt.Cond, True: yes.RHS, False: no.RHS}
 }
 
 // branchOn runs one of two statements; no may be nil.
@@ -230,11 +254,32 @@ func (s *scope) assignExpr(id *syntax.Ident, e syntax.Expr) statement {
 	}
 	s.visit(cond)
 	test := s.condition(cond.Cond)
-	_, at := s.local(id)
+	v, at := s.local(id)
 	before := s.assigned[at]
-	yes := s.assignExpr(id, cond.True)
+	yes, formIfTrue := s.assignArm(id, cond.True)
 	s.assigned[at] = before
-	return branchOn(test, yes, s.assignExpr(id, cond.False))
+	no, formIfFalse := s.assignArm(id, cond.False)
+	if test.test != nil && formIfTrue != nil && formIfFalse != nil {
+		if run := test.test.choose(formIfTrue, formIfFalse, v.at, lineOf(id)); run != nil {
+			return run
+		}
+	}
+	return branchOn(test, yes, no)
+}
+
+// assignArm is assignExpr of one of two expressions, with its form if it has one.
+func (s *scope) assignArm(id *syntax.Ident, e syntax.Expr) (statement, *form) {
+	if _, ok := unparen(e).(*syntax.CondExpr); ok {
+		return s.assignExpr(id, e), nil
+	}
+	value := s.expr(e)
+	value.apart = !s.reads(e, id)
+	run := s.assignName(id, value)
+	v, _ := s.local(id)
+	if r, ok := value.formOf(); ok && v.typ.kind == integer && value.typ.kind == integer {
+		return run, &r
+	}
+	return run, nil
 }
 
 // reads says that an expression may read a variable that is assigned to.
