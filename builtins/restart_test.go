@@ -28,8 +28,14 @@ import (
 // A hastyClock waits for a part of the time only. (In a synctest bubble yamux cannot run twice: its timers are global.)
 type hastyClock struct{}
 
-func (hastyClock) Now() time.Time                         { return time.Now() }
-func (hastyClock) After(d time.Duration) <-chan time.Time { return time.After(d / 50) }
+func (hastyClock) Now() time.Time { return time.Now() }
+
+func (hastyClock) After(d time.Duration) <-chan time.Time {
+	if d >= 30*time.Second { // a limit for others, which the machine may be busy with
+		return time.After(d / 10)
+	}
+	return time.After(d / 50)
+}
 
 // A restartable is a cluster in memory whose master can be killed at any place, with the heads of its jobs, and started
 // again on what it has left.
