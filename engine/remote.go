@@ -70,7 +70,7 @@ func (s *stageRun) elsewhere(splits []connector.Split) bool {
 		if split.File == "-" || split.File != "" && split.Size == 0 { // only this process can read it
 			return false
 		}
-		f.list = append(f.list, Task{TaskID: TaskID{Stage: s.ID, Task: split.Index}, Step: s.run.number, Split: split, Shape: shape, Code: code})
+		f.list = append(f.list, Task{TaskID: TaskID{Stage: s.ID, Task: split.Index}, Step: s.run.number, Splits: []connector.Split{split}, Shape: shape, Code: code})
 	}
 	s.feed = f
 	return true

@@ -11,13 +11,14 @@ import (
 	"github.com/flowsh/flowsh/engine/kernel"
 )
 
-// A Task is a piece of a job that can be done anywhere: the functions of a stage over one split of its source, with
-// the records combined by key where the stage's end can do so.
+// A Task is a piece of a job that can be done anywhere: the functions of a stage over one split of its source, or
+// some that follow each other, with the records combined by key where the stage's end can do so. It has the number of
+// its first split.
 type Task struct {
 	TaskID
-	Step  int             `json:"step"`
-	Split connector.Split `json:"split"`
-	Care  *Care           `json:"care,omitempty"` // nil: it has never ended a process
+	Step   int               `json:"step"`
+	Splits []connector.Split `json:"splits"`
+	Care   *Care             `json:"care,omitempty"` // nil: it has never ended a process
 	// Shape and Code are hashes of the operators that do the task, and of the functions of the script that they call.
 	Shape string `json:"shape"`
 	Code  string `json:"code"`
@@ -85,6 +86,17 @@ type StuckError struct{ Err error }
 func (e *StuckError) Error() string { return e.Err.Error() }
 func (e *StuckError) Unwrap() error { return e.Err }
 
+// Size is how many bytes of input the task has on disk, 0 if that is not known.
+func (t *Task) Size() (size int64) {
+	for i := range t.Splits {
+		if t.Splits[i].Size <= 0 {
+			return 0
+		}
+		size += t.Splits[i].Size
+	}
+	return size
+}
+
 func (e *Executor) stage(t Task) (*stageRun, error) {
 	if t.Step < 0 || t.Step >= len(e.plan.Steps) {
 		return nil, fmt.Errorf("the job has no step %d", t.Step)
@@ -115,9 +127,12 @@ func movable(g *Graph, s *Stage) bool {
 }
 
 func (s *stageRun) openTask(t Task) error {
+	if len(t.Splits) == 0 {
+		return fmt.Errorf("task %d has no input", t.Task)
+	}
 	r := s.run
 	op := &r.graph.Ops[s.Source]
-	open := func() (connector.Source, error) { return r.openSourceIn(op, r.blockSize(t.Split.Size)) }
+	open := func() (connector.Source, error) { return r.openSourceIn(op, r.blockSize(t.Size())) }
 	if op.Source.Format == "list" {
 		open = func() (connector.Source, error) { return r.openList(op, nil) }
 	}
@@ -125,7 +140,7 @@ func (s *stageRun) openTask(t Task) error {
 	if err != nil {
 		return err
 	}
-	s.source, s.splits = source, []connector.Split{t.Split}
+	s.source, s.splits = source, t.Splits
 	s.feed = &sourceFeed{source: source, splits: s.splits}
 	return nil
 }
@@ -324,7 +339,8 @@ func (e *taskEnd) finish(ctx context.Context) error {
 
 // added is a piece behind those of all units.
 func (e *taskEnd) added() *piece {
-	return &piece{head: pieceHead{Task: e.stage.splits[0].Index, Counts: make([]kernel.Count, len(e.stage.Chain))}}
+	last := e.stage.splits[len(e.stage.splits)-1].Index
+	return &piece{head: pieceHead{Task: last, Counts: make([]kernel.Count, len(e.stage.Chain))}}
 }
 
 // late hands on an error of combining that came up when all units had been handed on.

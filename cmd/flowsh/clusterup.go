@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +22,7 @@ import (
 type clusterLine struct {
 	messageFlags `embed:""`
 	Workers      int       `short:"n" default:"2"`
-	Cores        coreCount `short:"j"` // of each worker
+	Cores        coreCount `short:"j"` // of each worker; 0: its part of the machine's
 	Mem          budget    `short:"m"` // of each worker
 	Keys         string    // folder of certificates; "": none are used
 	AllowRead    []string  `sep:"none"` // folders; none: all
@@ -125,10 +127,7 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	state.Master, state.Gossip, _ = strings.Cut(string(text), "\n")
 	for i := range line.Workers {
 		name := fmt.Sprintf("worker-%d", i+1)
-		flags := append(slices.Clone(flags), "--join", state.Gossip)
-		if line.Cores > 0 {
-			flags = append(flags, fmt.Sprintf("--cores=%d", line.Cores))
-		}
+		flags := append(slices.Clone(flags), "--join", state.Gossip, fmt.Sprintf("--cores=%d", line.cores()))
 		if memory, err := line.Mem.resolve(machineMemory()); err == nil && (line.Mem != budget{}) {
 			flags = append(flags, fmt.Sprintf("--mem=%d", memory))
 		}
@@ -187,6 +186,11 @@ func (c *cli) clusterKill(line *clusterLine, name string) error {
 		return err
 	}
 	return p.Kill()
+}
+
+// cores is how many each worker uses: they share those of this machine.
+func (l *clusterLine) cores() int {
+	return cmp.Or(int(l.Cores), max(1, runtime.GOMAXPROCS(0)/l.Workers))
 }
 
 // grants are the flags that say what jobs may use: all files, unless the command line names folders, for whoever runs

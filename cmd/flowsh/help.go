@@ -226,8 +226,8 @@ many each (round_robin), or the same in every run (hash).`,
 	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] [--allow-read DIR] [--allow-write DIR] | down | status | kill NAME
 
 Starts a master and workers on this machine, as processes of their own, ends them, or lists them; kill ends one without
-warning, to see what becomes of jobs. -j and -m are for
-each worker; with --keys they talk encrypted. Jobs may use all files unless folders are named. A whole session:
+warning, to see what becomes of jobs. -j and -m are for each worker; without -j they share the cores. With --keys they
+talk encrypted. Jobs may use all files unless folders are named. A whole session:
 
   flowsh cluster up -n 3
   flowsh submit wordcount.star books/*.txt

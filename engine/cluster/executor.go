@@ -168,6 +168,11 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	job := NewJob(&h, store, kept)
 	defer job.Close()
 	job.Distribute(a.Distribute)
+	if o.SplitSize == 0 && o.SplitRecords == 0 {
+		if err := job.Gather(a.Workers); err != nil {
+			return err
+		}
+	}
 	o.Throttle = new(engine.Throttle)
 	crew := &crew{session: s, job: job, rate: o.Throttle, id: a.Job, bundle: a.Bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
 	go func() { cancel(crew.follow(ctx, control)) }()

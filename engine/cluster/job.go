@@ -41,6 +41,8 @@ type Job struct {
 	stop  context.CancelFunc
 	done  sync.WaitGroup
 
+	gathers int // workers for which tasks are made larger; 0: they are not
+
 	mu        sync.Mutex
 	changed   sync.Cond
 	scheduler Scheduler
@@ -296,6 +298,7 @@ const mostFetched = 256
 
 // Start implements engine.Tasks.
 func (j *Job) Start(_ context.Context, tasks []engine.Task) (engine.Pieces, error) {
+	tasks = gather(tasks, j.gathers)
 	ctx, cancel := context.WithCancel(j.ctx)
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -483,7 +483,7 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	}
 	a := assignment{
 		Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, ID: e.info.ID, Keep: keep, Of: m.source(e.info),
-		Distribute: e.info.Distribute, DeadOnly: e.info.DeadOnly,
+		Distribute: e.info.Distribute, DeadOnly: e.info.DeadOnly, Workers: m.staying(),
 	}
 	// A head may have said its last word, and gone, before this side knows that the assignment was sent: reading tells.
 	_ = transport.WriteMessage(control, a)
@@ -551,6 +551,16 @@ func (m *Master) lead(id string, h *head) {
 		}
 		h.tell(order{Op: "join", Name: w.name, Slots: w.slots})
 	}
+}
+
+// staying is how many workers there are that do not leave.
+func (m *Master) staying() (n int) {
+	for _, w := range m.members() {
+		if !w.leaves {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *Master) unlead(id string) {

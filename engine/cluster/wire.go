@@ -65,6 +65,7 @@ type assignment struct {
 	Graph  string `json:"graph,omitempty"` // hash of the graph that the bundle must give; "": any
 
 	Distribute Distribution `json:"distribute,omitempty"`
+	Workers    int          `json:"workers,omitempty"` // that there are as the job begins
 	DeadOnly   bool         `json:"dead_only,omitempty"`
 }
 
