@@ -148,6 +148,9 @@ func (j *Join) index() {
 	}
 }
 
+// single says that a left record comes out at most once, beside the right record whose number is that of its group.
+func (j *Join) single() bool { return j.Pairs && j.starts == nil }
+
 // width is how many right records a group has.
 func (j *Join) width(group int32) int64 {
 	if j.starts == nil {

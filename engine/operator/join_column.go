@@ -1,6 +1,10 @@
 package operator
 
-import "github.com/flowsh/flowsh/engine/chunk"
+import (
+	"slices"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+)
 
 // A joinColumn is a column of the right side of a join, from which values are taken in any order. Texts that repeat are
 // numbers of one byte, which stay in the cache where the texts would not.
@@ -68,17 +72,17 @@ func (j *joinColumn) gather(to *chunk.Column, order []int32) {
 
 // gatherFound is gather with None where the order says -1.
 func (j *joinColumn) gatherFound(to *chunk.Column, order []int32) {
+	if slices.IndexFunc(order, func(i int32) bool { return i < 0 }) < 0 {
+		j.gather(to, order)
+		return
+	}
 	found := make([]int32, 0, len(order))
 	for _, i := range order {
 		if i >= 0 {
 			found = append(found, i)
 		}
 	}
-	switch len(found) {
-	case len(order):
-		j.gather(to, order)
-		return
-	case 0:
+	if len(found) == 0 {
 		to.Kind, to.N = chunk.Null, len(order)
 		return
 	}

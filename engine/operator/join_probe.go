@@ -70,11 +70,10 @@ type Matches struct {
 func (m *Matches) Len() int { return len(m.groups) }
 
 // Found is how many of them have a match.
-func (m *Matches) Found() (n int) {
+func (m *Matches) Found() int {
+	n := len(m.groups)
 	for _, g := range m.groups {
-		if g >= 0 {
-			n++
-		}
+		n += int(g >> 31) // -1 without a match
 	}
 	return n
 }
@@ -82,6 +81,12 @@ func (m *Matches) Found() (n int) {
 // Records is how many records will come out.
 func (m *Matches) Records() (n int64) {
 	j := m.prober.join
+	if j.single() {
+		if j.LoneLeft {
+			return int64(len(m.groups))
+		}
+		return int64(m.Found())
+	}
 	for _, g := range m.groups {
 		switch {
 		case g < 0 && j.LoneLeft, g >= 0 && !j.Pairs && !j.LoneLeft:
@@ -141,6 +146,10 @@ func (m *Matches) Right() []int32 { return m.prober.right }
 // take fills left and right with the numbers of the next records, -1 for None.
 func (m *Matches) take(limit int) {
 	p, j := m.prober, m.prober.join
+	if j.single() && m.at == 0 && len(m.groups) <= limit {
+		m.takeAll()
+		return
+	}
 	p.left, p.right = p.left[:0], p.right[:0]
 	for ; m.at < len(m.groups) && len(p.left) < limit; m.at++ {
 		g := m.groups[m.at]
@@ -156,6 +165,22 @@ func (m *Matches) take(limit int) {
 			}
 		}
 	}
+}
+
+// takeAll is take of all records, where each has one match at most.
+func (m *Matches) takeAll() {
+	p := m.prober
+	p.left, p.right = sized(p.left, len(m.groups)), sized(p.right, len(m.groups))
+	n, lone := 0, 0
+	if p.join.LoneLeft {
+		lone = 1
+	}
+	left, right := p.left, p.right[:len(p.left)]
+	for i, g := range m.groups {
+		left[n], right[n] = int32(i), g // the next one takes its place if it does not come out
+		n += int(g>>31)+1 | lone
+	}
+	p.left, p.right, m.at = left[:n], right[:n], len(m.groups)
 }
 
 // takePairs takes the pairs of a left record; it reports whether these were all.
