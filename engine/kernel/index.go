@@ -50,6 +50,9 @@ func (c *compiler) constantElement(x operand, i int64) operand {
 	if i < 0 || i >= n {
 		return never()
 	}
+	if x.pick != nil {
+		return x.pick(int(i))
+	}
 	put, held := c.hold(x)
 	return after(put, held.element(int(i)))
 }

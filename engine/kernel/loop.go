@@ -329,15 +329,14 @@ func nextWord(s string) (word, rest string) {
 	for i < len(s) && asciiSpace[s[i]] {
 		i++
 	}
-	for j := i; j < len(s); j++ {
-		switch c := s[j]; {
-		case asciiSpace[c]:
-			return s[i:j], s[j+1:]
-		case c >= utf8.RuneSelf:
-			return nextWordUnicode(s[i:])
-		}
+	switch j := endOfWord(s, i); {
+	case j == len(s):
+		return s[i:], ""
+	case s[j] >= utf8.RuneSelf:
+		return nextWordUnicode(s[i:])
+	default:
+		return s[i:j], s[j+1:]
 	}
-	return s[i:], ""
 }
 
 func nextWordUnicode(s string) (word, rest string) {

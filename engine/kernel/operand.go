@@ -23,6 +23,7 @@ type operand struct {
 	test     *test                   // boolean: how it is made of a variable; nil: not so simply
 	vector   *vector                 // how it is computed for all records at once; nil: not so simply
 	sure     bool                    // tuple: it is known that it cannot fail
+	pick     func(i int) operand     // tuple: one of its elements, for less than all of them; nil: there is no such way
 
 	do    code // none: for its effect; nil: no effect
 	int   func(*frame) int64

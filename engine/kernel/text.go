@@ -311,6 +311,17 @@ func (s *scope) partition(x, separator operand, last bool, line int32) operand {
 		f.slots[(to+1)&slotMask].setText(middle)
 		f.slots[(to+2)&slotMask].setText(behind)
 	}
+	r.pick = func(i int) operand {
+		return operand{typ: strType, text: func(f *frame) string {
+			u := g(f)
+			sep := h(f)
+			if sep == "" {
+				f.bail(errorRaised, line)
+			}
+			before, middle, behind := partitioned(u, sep, last)
+			return [...]string{before, middle, behind}[i]
+		}}
+	}
 	return r
 }
 
