@@ -111,6 +111,7 @@ func commands() []command {
 		{"pause", (*cli).pause},
 		{"resume", (*cli).resumeQueue},
 		{"set", (*cli).set},
+		{"plan", (*cli).plan},
 		{"retry", (*cli).retry},
 		{"forget", (*cli).forget},
 		{"drain", (*cli).drain},

@@ -105,6 +105,7 @@ Commands:
   cancel JOB           end a job
   pause                let no more jobs begin
   resume               let jobs begin again
+  plan JOB             print the plan of a job of a cluster
   set rate JOB N       let a job take at most so many records a second
   retry JOB            submit a job again
   forget JOB           remove a job that has ended
@@ -296,6 +297,11 @@ Lets jobs of the queue begin again, after flowsh pause.`,
 	"cancel": `flowsh cancel [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
 
 Ends a job that waits or runs.`,
+
+	"plan": `flowsh plan [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
+
+Prints the plan of a job of a cluster, as flowsh explain does of a script: its stages, and how each function runs. The job is
+read as it was submitted, with its arguments.`,
 
 	"set": `flowsh set [--master HOST:PORT] [--keys DIR] [--wait DURATION] rate JOB N|off
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/host"
 )
@@ -182,6 +184,29 @@ func (c *cli) retry(before, rest []string) error {
 			return err
 		}
 		return c.print(job.ID)
+	})
+}
+
+// plan prints the plan of a job.
+func (c *cli) plan(before, rest []string) error {
+	return c.oneJob("plan", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
+		data, end, err := client.Bundle(ctx, id)
+		if err != nil || end.Status != 0 {
+			return c.failed(end, err)
+		}
+		own := *c
+		job, options, b, err := own.unpack(data, io.Discard)
+		if err != nil {
+			return err
+		}
+		h := *c.host
+		b.unload(&h)
+		options.Host = &h
+		plan, err := engine.Explain(job.Program, options)
+		if err != nil {
+			return err
+		}
+		return c.print(own.console.masked(plan.Text()))
 	})
 }
 

@@ -41,12 +41,13 @@ func clusterCommands() []replCommand {
 		{"top", "", "show how far the jobs are", shellCommand("top")},
 		{"nodes", "", "list the nodes", shellCommand("nodes")},
 		{"result", "JOB", "print what a job puts out, and wait for its end", shellCommand("result")},
-		{"receipts", "JOB", "print what became of each chunk of a job; --open, --of NODE or CHUNK", shellCommand("receipts")},
+		{"receipts", "[open|of NODE|of CHUNK] [JOB]", "print what became of each chunk of a job, by default the last one", receiptsOf},
 		{"trace", "CHUNK JOB", "print what became of a chunk", traceChunk},
 		{"logs", "JOB", "print what a job has said; -f follows it, and so does :tail JOB", shellCommand("logs")},
 		{"pause", "", "let no more jobs begin", shellCommand("pause")},
 		{"resume", "", "let jobs begin again", shellCommand("resume")},
 		{"cancel", "JOB", "end a job", shellCommand("cancel")},
+		{"plan", "JOB", "print the plan of a job; :explain JOB is the same", shellCommand("plan")},
 		{"set", "rate JOB N", "let a job take at most N records a second; off lets it take any number", shellCommand("set")},
 		{"retry", "JOB", "submit a job again", shellCommand("retry")},
 		{"forget", "JOB", "remove a job that has ended", shellCommand("forget")},
@@ -63,6 +64,49 @@ func (r *repl) commands() []replCommand {
 
 // replAliases are other words for commands.
 var replAliases = map[string][]string{"steps": {"jobs"}, "results": {"result"}, "tail": {"logs", "-f"}, "exit": {"quit"}, "q": {"quit"}}
+
+// receiptsOf is receipts with words in place of flags.
+func receiptsOf(r *repl, words []string) error {
+	var flags []string
+	for len(words) > 0 {
+		switch {
+		case words[0] == "open":
+			flags, words = append(flags, "--open"), words[1:]
+			continue
+		case words[0] == "of" && len(words) > 1:
+			flags, words = append(flags, "--of", words[1]), words[2:]
+			continue
+		}
+		break
+	}
+	if !slices.ContainsFunc(words, func(w string) bool { return !strings.HasPrefix(w, "-") }) {
+		last, err := r.lastJob()
+		if err != nil {
+			return err
+		}
+		words = append(words, last)
+	}
+	return shellCommand("receipts")(r, append(flags, words...))
+}
+
+// lastJob is the job that was submitted last.
+func (r *repl) lastJob() (string, error) {
+	ctx, stop := r.interruptible()
+	defer stop()
+	client, err := r.connect(ctx, r.cluster)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	jobs, err := client.Jobs()
+	if err != nil {
+		return "", err
+	}
+	if len(jobs) == 0 {
+		return "", usagef("there are no jobs; :submit adds one")
+	}
+	return jobs[len(jobs)-1].ID, nil
+}
 
 // traceChunk is receipts of one chunk.
 func traceChunk(r *repl, words []string) error {
@@ -217,7 +261,10 @@ func (r *repl) whole() (*bundle, error) {
 	return &b, err
 }
 
-func (r *repl) explainJob([]string) error {
+func (r *repl) explainJob(words []string) error {
+	if len(words) > 0 {
+		return r.command(append([]string{"plan"}, words...))
+	}
 	job, options, err := r.job()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -98,6 +99,13 @@ func (c *Client) Jobs() (jobs []JobInfo, err error) {
 // Cancel ends a job, Forget removes one that has ended with what it has put out. Their End says whether that was done.
 func (c *Client) Cancel(ctx context.Context, id string) (End, error) {
 	return c.ask(ctx, request{Op: "cancel", Job: id}, new(JobInfo))
+}
+
+// Bundle is what was submitted as a job.
+func (c *Client) Bundle(ctx context.Context, id string) ([]byte, End, error) {
+	var bundle bytes.Buffer
+	end, err := (&conversation{client: c, out: &bundle, emit: func(host.Event) {}, job: new(JobInfo)}).hold(ctx, request{Op: "bundle", Job: id})
+	return bundle.Bytes(), end, err
 }
 
 // SetRate bounds how many records a second a job takes from its sources, from now on and after a restart; 0 is any number.

@@ -670,6 +670,15 @@ func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r requ
 			return m.sorry(out, fmt.Errorf("%s has ended already: %s", r.Job, over))
 		}
 		return out.json(frameEnd, End{})
+	case "bundle":
+		data, err := readAll(m.Host, filepath.Join(m.folder(r.Job), "bundle"))
+		if err != nil {
+			return m.sorry(out, err)
+		}
+		if _, err := out.Write(data); err != nil {
+			return err
+		}
+		return out.json(frameEnd, End{})
 	case "rate":
 		return m.setRate(e, out, r.Rate)
 	case "forget":

@@ -28,7 +28,7 @@ type welcome struct {
 
 // A request is the first message of a stream to a master or a worker.
 type request struct {
-	Op     string  `json:"op"` // submit, attach, and leave on the same stream; jobs, receipts, logs, follow, pause, resume, rate, cancel, forget, nodes, drain; execute, death and drain, of a worker
+	Op     string  `json:"op"` // submit, attach, and leave on the same stream; jobs, receipts, logs, follow, pause, resume, rate, bundle, cancel, forget, nodes, drain; execute, death and drain, of a worker
 	Submit *Submit `json:"submit,omitempty"`
 	Worker string  `json:"worker,omitempty"` // whom the stream is for
 	Job    string  `json:"job,omitempty"`
