@@ -147,9 +147,16 @@ func TestListSplits(t *testing.T) {
 		split  int64
 		splits int
 	}{
-		{"[]", 0, 1}, {"[7]", 0, 1}, {"range(64)", 0, 64}, {"range(65)", 0, 33}, {"list(range(1000))", 0, 63},
-		{"range(10)", 3, 4}, {"range(10)", 10, 1}, {"range(10)", 100, 1},
-		{"{n: -n for n in range(20)}", 6, 4}, {"range(10 * 1000 * 1000)", 1, maxSplits - 2},
+		{"[]", 0, 1},
+		{"[7]", 0, 1},
+		{"range(64)", 0, 64},
+		{"range(65)", 0, 33},
+		{"list(range(1000))", 0, 63},
+		{"range(10)", 3, 4},
+		{"range(10)", 10, 1},
+		{"range(10)", 100, 1},
+		{"{n: -n for n in range(20)}", 6, 4},
+		{"range(10 * 1000 * 1000)", 1, maxSplits - 2},
 	} {
 		s, err := NewList(evaluate(t, test.values), 0, test.split, host.NewMemory())
 		if err != nil {

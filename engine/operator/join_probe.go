@@ -178,7 +178,7 @@ func (m *Matches) takeAll() {
 	left, right := p.left, p.right[:len(p.left)]
 	for i, g := range m.groups {
 		left[n], right[n] = int32(i), g // the next one takes its place if it does not come out
-		n += int(g>>31)+1 | lone
+		n += int(g>>31) + 1 | lone
 	}
 	p.left, p.right, m.at = left[:n], right[:n], len(m.groups)
 }
