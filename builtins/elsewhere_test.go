@@ -101,8 +101,9 @@ func submitTo(ctx context.Context, c *inMemory, p *engine.Program, o engine.Opti
 	h := *o.Host
 	h.Stdout, h.Emit = io.Discard, nil
 	executor := &cluster.Executor{
-		Host: &h,
-		Load: func([]byte, io.Writer) (*engine.Program, engine.Options, error) { return p, o, nil },
+		Host: &h, Network: network,
+		Listen: func() (net.Listener, error) { return network.Listen("127.0.0.1:0") },
+		Load:   func([]byte, io.Writer) (*engine.Program, engine.Options, error) { return p, o, nil },
 		End: func(s *engine.Summary, err error) cluster.End {
 			summary, failed = s, err
 			return cluster.End{}

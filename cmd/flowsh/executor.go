@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/transport"
 	"github.com/flowsh/flowsh/spill"
 	"go.starlark.net/starlark"
 )
@@ -23,6 +25,8 @@ type executorLine struct {
 	messageFlags `embed:""`
 	Cores        coreCount `short:"j"`
 	Mem          budget    `short:"m"`
+	Data         string    // host at which the data link listens
+	DataPorts    portRange // of the data link
 	Scratch      string    // a folder of its own, which the agent removes, and the executor where the agent was killed
 	AllowRead    []string  `sep:"none"`
 	AllowWrite   []string  `sep:"none"`
@@ -59,7 +63,11 @@ func (c *cli) executor(flags []string) error {
 			fmt.Fprintf(c.host.Stderr, "%s%s\n", lastWord, c.console.masked(reason.Error()))
 			os.Exit(statusLimit)
 		},
-		Host: &h,
+		Host:    &h,
+		Network: transport.TCP{},
+		Listen: func() (net.Listener, error) {
+			return transport.ListenFrom(transport.TCP{}, line.Data, line.DataPorts.first, line.DataPorts.last)
+		},
 		Mask: func(text string) string { return c.console.masked(text) },
 		Keep: func(dir string) (spill.Store, error) {
 			return spill.OpenBadger(c.host, dir, &spill.BadgerOptions{Keep: true})

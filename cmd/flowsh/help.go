@@ -235,7 +235,7 @@ talk encrypted. Jobs may use all files unless folders are named. A whole session
   flowsh nodes
   flowsh cluster down`,
 
-	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--works] [--admin HOST:PORT] [--announce FILE] [--state DIR] [--config FILE]
+	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--works] [--data-ports FIRST-LAST] [--admin HOST:PORT] [--announce FILE] [--state DIR] [--config FILE]
 
 Starts the master of a cluster, at 127.0.0.1:7420 unless --listen says otherwise. Off loopback it needs keys. It says
 at which address it gossips: that is what others join. Jobs write only below the folders of --allow-write, which may be
@@ -247,12 +247,13 @@ done again; with -v of all tasks, with --json as JSON lines. ` + nodeSettings + 
 
 ` + nodeSession,
 
-	"worker": `flowsh worker --join HOST:PORT[,HOST:PORT...] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--admin HOST:PORT] [--config FILE]
+	"worker": `flowsh worker --join HOST:PORT[,HOST:PORT...] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--data-ports FIRST-LAST] [--admin HOST:PORT] [--config FILE]
 
 Starts a worker, which does tasks of the jobs that a master runs. --join names where members of the cluster gossip,
 any of them: the worker finds the master through them. It may come and go while jobs run. Jobs read only below the
 folders of --allow-read, which may be given several times. -m is the memory of the node; --jobs at a time (2) share it,
-others wait. ` + nodeSettings + `
+others wait. What tasks give is fetched from the ports of --data-ports (any), encrypted with keys that each job has for
+itself; where they cannot be reached it comes through the master. ` + nodeSettings + `
 
 ` + nodeSession,
 

@@ -38,8 +38,10 @@ type nodeFlags struct {
 	Cores  coreCount `short:"j"`
 	Mem    budget    `short:"m"`   // of the node, for all jobs
 	Jobs   int       `default:"2"` // at a time: they share the memory
-	Admin  string    // loopback address of metrics and profiles; "": none
-	Config string    // TOML file with more of these flags
+	// DataPorts are where executors are dialled by the heads of their jobs; none: any.
+	DataPorts portRange
+	Admin     string // loopback address of metrics and profiles; "": none
+	Config    string // TOML file with more of these flags
 	// Folders that jobs may use.
 	AllowRead, AllowWrite []string `sep:"none"`
 }
@@ -81,7 +83,10 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent clu
 	if f.Jobs < 1 || memory/int64(f.Jobs) < minMemory {
 		return agent, nil, usagef("--jobs %d: a node takes at least one job at a time, and each needs 16MiB of its --mem of %d bytes", f.Jobs, memory)
 	}
-	flags := []string{fmt.Sprintf("--cores=%d", f.cores()), fmt.Sprintf("--mem=%d", memory/int64(f.Jobs))}
+	flags := []string{fmt.Sprintf("--cores=%d", f.cores()), fmt.Sprintf("--mem=%d", memory/int64(f.Jobs)), "--data-ports=" + f.DataPorts.String()}
+	if credentials == nil {
+		flags = append(flags, "--data=127.0.0.1") // nothing else without keys
+	}
 	for flag, dirs := range map[string][]string{"--allow-read": f.AllowRead, "--allow-write": f.AllowWrite} {
 		for _, dir := range dirs {
 			if err := c.isFolder(flag, dir); err != nil {

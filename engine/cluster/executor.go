@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -54,6 +55,10 @@ type Executor struct {
 	Mask func(text string) string
 	// Die ends the process, because a function of the script cannot be stopped.
 	Die func(reason error)
+	// Network has the data links between heads and those who do their tasks, and Listen makes this end of one; nil: there
+	// are none, and what tasks give comes through the agents.
+	Network transport.Network
+	Listen  func() (net.Listener, error)
 	// End words the end of a job.
 	End func(*engine.Summary, error) End
 }
@@ -91,13 +96,20 @@ func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	if err != nil {
 		answer.Error = err.Error()
 	}
+	var data net.Listener
+	if err == nil && a.Data != nil {
+		if data = x.listen(); data != nil {
+			defer data.Close()
+			_, answer.Data, _ = net.SplitHostPort(data.Addr().String()) // it has a port
+		}
+	}
 	if err := errors.Join(transport.WriteMessage(control, answer), err); err != nil {
 		return err
 	}
 	if a.Head {
 		return x.head(ctx, session, control, out, a, program, options, graph)
 	}
-	return x.work(ctx, session, program, options)
+	return x.work(ctx, session, dataListener{data, a.Data, a.Job}, program, options)
 }
 
 // A peeked connection has been looked at.
@@ -129,7 +141,7 @@ func (x *Executor) refuse(control io.Writer, err error) error {
 }
 
 // work does tasks for the head at the other end of the session.
-func (x *Executor) work(ctx context.Context, s *transport.Session, p *engine.Program, o engine.Options) error {
+func (x *Executor) work(ctx context.Context, s *transport.Session, data dataListener, p *engine.Program, o engine.Options) error {
 	o.Host, o.Tasks = x.Host, nil
 	defer engine.LimitMemory(o.Memory)()
 	executor, err := engine.NewExecutor(p, o)
@@ -139,7 +151,9 @@ func (x *Executor) work(ctx context.Context, s *transport.Session, p *engine.Pro
 	defer executor.Close()
 	store := engine.NewStore(o)
 	defer func() { _ = store.Close() }() // the agent removes what is left
-	return serveWorker(ctx, s, NewRunner(executor, store, x.Die))
+	runner := NewRunner(executor, store, x.Die)
+	defer data.serve(ctx, x.Host.Clock, runner)()
+	return serveWorker(ctx, s, runner)
 }
 
 // head runs a job; its tasks are done by workers that the agent names.
@@ -174,7 +188,11 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 		}
 	}
 	o.Throttle = new(engine.Throttle)
-	crew := &crew{session: s, job: job, rate: o.Throttle, id: a.Job, bundle: a.Bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
+	links, err := newLinks(x.Network, a.Job, &h)
+	if err != nil {
+		return err
+	}
+	crew := &crew{session: s, links: links, job: job, rate: o.Throttle, id: a.Job, bundle: a.Bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
 	go func() { cancel(crew.follow(ctx, control)) }()
 	o.Tasks = job
 	summary, err := engine.Run(ctx, p, o)
@@ -269,6 +287,7 @@ func (f *frames) event(e host.Event) {
 type crew struct {
 	session *transport.Session // to the agent
 	job     *Job
+	links   *links
 	rate    *engine.Throttle
 	id      string // of the job
 	bundle  []byte
@@ -327,14 +346,14 @@ const rejoinAfter = time.Second
 // join has a worker's agent start an executor for the job, and gives it to the job; another one if it dies.
 func (c *crew) join(ctx context.Context, o order) {
 	for {
-		s, err := c.start(o.Name, "")
+		s, link, err := c.start(o, "")
 		if err != nil {
 			if ctx.Err() == nil {
 				c.warn(fmt.Sprintf("%s does not work for this job: %v", o.Name, err))
 			}
 			return
 		}
-		w := &remoteWorker{session: s, dead: make(chan struct{}), isolate: func() (*remoteWorker, error) { return c.isolated(ctx, o.Name) }}
+		w := &remoteWorker{session: s, link: link, dead: make(chan struct{}), isolate: func() (*remoteWorker, error) { return c.isolated(ctx, o) }}
 		c.job.Join(o.Name, o.Slots, w)
 		select {
 		case <-s.Done():
@@ -386,37 +405,42 @@ func (c *crew) death(name, part string) Death {
 	return answer
 }
 
-func (c *crew) start(name, part string) (*transport.Session, error) {
-	stream, err := c.ask("execute", name, part)
+// start has a worker's agent start an executor; the link to it is nil if there is none.
+func (c *crew) start(worker order, part string) (*transport.Session, *link, error) {
+	keys, err := c.links.issue()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	stream, err := c.ask("execute", worker.Name, part)
+	if err != nil {
+		return nil, nil, err
 	}
 	s, err := transport.Client(stream)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := assign(s, assignment{Bundle: c.bundle, Graph: c.graph}); err != nil {
+	answer, err := assign(s, assignment{Job: c.id, Bundle: c.bundle, Graph: c.graph, Data: keys})
+	if err != nil {
 		_ = s.Close() // the error says why
-		return nil, err
+		return nil, nil, err
 	}
-	return s, nil
+	return s, c.links.to(s, worker.Host, answer.Data), nil
 }
 
 // assign tells an executor what to be.
-func assign(s *transport.Session, a assignment) error {
+func assign(s *transport.Session, a assignment) (answer assigned, err error) {
 	control, err := s.Open()
 	if err != nil {
-		return err
+		return answer, err
 	}
 	if err := transport.WriteMessage(control, a); err != nil {
-		return err
+		return answer, err
 	}
-	var answer assigned
 	if err := transport.ReadMessage(control, &answer); err != nil {
-		return err
+		return answer, err
 	}
 	if answer.Error != "" {
-		return errors.New(answer.Error)
+		err = errors.New(answer.Error)
 	}
-	return nil
+	return answer, err
 }

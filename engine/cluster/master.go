@@ -181,7 +181,7 @@ func (m *Master) exit(s *transport.Session, name string) {
 // worker keeps a member until its session ends.
 func (m *Master) worker(s *transport.Session, h hello) {
 	m.Log.Info("worker joined", "name", h.Name, "cores", h.Slots)
-	m.tell(order{Op: "join", Name: h.Name, Slots: h.Slots})
+	m.tell(order{Op: "join", Name: h.Name, Slots: h.Slots, Host: s.Peer()})
 	_ = s.Serve(context.Background(), func(_ context.Context, _ transport.Stream) { _ = m.drain(h.Name) }) // all that it can ask for
 	m.Log.Info("worker lost", "name", h.Name)
 	m.exit(s, h.Name)

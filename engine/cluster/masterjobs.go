@@ -549,7 +549,7 @@ func (m *Master) lead(id string, h *head) {
 		if w.leaves {
 			continue
 		}
-		h.tell(order{Op: "join", Name: w.name, Slots: w.slots})
+		h.tell(order{Op: "join", Name: w.name, Slots: w.slots, Host: w.session.Peer()})
 	}
 }
 

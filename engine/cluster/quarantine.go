@@ -147,18 +147,18 @@ func (w *remoteWorker) forget() {
 }
 
 // isolated has a worker's agent start one more executor for the job.
-func (c *crew) isolated(ctx context.Context, name string) (*remoteWorker, error) {
+func (c *crew) isolated(ctx context.Context, worker order) (*remoteWorker, error) {
 	part := strconv.FormatInt(c.parts.Add(1), 10)
-	s, err := c.start(name, part)
+	s, link, err := c.start(worker, part)
 	if err != nil {
 		return nil, err
 	}
-	x := &remoteWorker{session: s, dead: make(chan struct{})}
+	x := &remoteWorker{session: s, link: link, dead: make(chan struct{})}
 	go func() {
 		defer close(x.dead)
 		select {
 		case <-s.Done():
-			x.death = c.death(name, part)
+			x.death = c.death(worker.Name, part)
 		case <-ctx.Done():
 			_ = s.Close() // the executor ends with it
 		}

@@ -14,6 +14,7 @@ import (
 // A remoteWorker is a worker at the other end of a session.
 type remoteWorker struct {
 	session *transport.Session
+	link    *link         // brings what tasks give; nil: the session does
 	dead    chan struct{} // closed when the session has ended and death is known
 	death   Death
 	// isolate starts another executor at the same node, for a task that may end it; nil: it cannot.
@@ -23,9 +24,9 @@ type remoteWorker struct {
 	isolated map[Attempt]*remoteWorker // what keeps the outputs of such tasks
 }
 
-// call opens a stream with a request. ctx ends it.
-func (w *remoteWorker) call(ctx context.Context, r taskRequest) (transport.Stream, func(), error) {
-	stream, err := w.session.Open()
+// call opens a stream of a session with a request. ctx ends it.
+func (w *remoteWorker) call(ctx context.Context, s *transport.Session, r taskRequest) (transport.Stream, func(), error) {
+	stream, err := s.Open()
 	if err != nil {
 		return nil, nil, w.failed(ctx, err)
 	}
@@ -46,15 +47,10 @@ func (w *remoteWorker) failed(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.Is(err, transport.ErrClosed):
+	case w.session.Ping() != nil:
 		return w.lost(ctx)
 	}
-	select {
-	case <-w.session.Done():
-		return w.lost(ctx)
-	default:
-		return err
-	}
+	return err
 }
 
 // lost waits until it is known how the worker ended.
@@ -69,7 +65,7 @@ func (w *remoteWorker) lost(ctx context.Context) error {
 
 // Do implements Worker.
 func (w *remoteWorker) Do(ctx context.Context, a Attempt, t engine.Task) (Output, error) {
-	stream, end, err := w.call(ctx, taskRequest{Op: "do", Attempt: a, Task: &t})
+	stream, end, err := w.call(ctx, w.session, taskRequest{Op: "do", Attempt: a, Task: &t})
 	if err != nil {
 		return Output{}, err
 	}
@@ -89,7 +85,7 @@ func (w *remoteWorker) Fetch(ctx context.Context, a Attempt, o Output, get func(
 	if x := w.isolation(a, false); x != nil {
 		w = x
 	}
-	stream, end, err := w.call(ctx, taskRequest{Op: "fetch", Attempt: a, Output: &o})
+	stream, end, err := w.call(ctx, w.link.or(ctx, w.session), taskRequest{Op: "fetch", Attempt: a, Output: &o})
 	if err != nil {
 		return err
 	}

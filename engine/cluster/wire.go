@@ -64,6 +64,8 @@ type assignment struct {
 	Of     string `json:"of,omitempty"`    // whose tasks it may have, for people
 	Graph  string `json:"graph,omitempty"` // hash of the graph that the bundle must give; "": any
 
+	Data *dataKeys `json:"data,omitempty"` // for the data link of an executor that does tasks; nil: it has none
+
 	Distribute Distribution `json:"distribute,omitempty"`
 	Workers    int          `json:"workers,omitempty"` // that there are as the job begins
 	DeadOnly   bool         `json:"dead_only,omitempty"`
@@ -73,6 +75,7 @@ type assignment struct {
 type assigned struct {
 	Graph string `json:"graph"`
 	Error string `json:"error,omitempty"`
+	Data  string `json:"data,omitempty"` // port of the data link; "": there is none
 }
 
 // An order is what a head's agent tells it while the job runs.
@@ -80,6 +83,7 @@ type order struct {
 	Op    string `json:"op"` // join, drain, lose; rate
 	Name  string `json:"name,omitempty"`
 	Slots int    `json:"slots,omitempty"`
+	Host  string `json:"host,omitempty"` // of the worker that joins
 	Rate  int64  `json:"rate,omitempty"`
 }
 

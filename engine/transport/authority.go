@@ -25,22 +25,39 @@ const (
 	User   Role = "client" // submits jobs
 )
 
-// validity is how long certificates last, the authority's too.
-const validity = 5 * 365 * 24 * time.Hour
+// JobRole is the role of both ends of a data link of a job.
+func JobRole(job string) Role { return Role("job/" + url.PathEscape(job)) }
 
-// An Authority issues the certificates of one cluster.
+// How long certificates last, the authority's too.
+const (
+	validity    = 5 * 365 * 24 * time.Hour
+	jobValidity = 7 * 24 * time.Hour // they are shown when an executor starts
+)
+
+// An Authority issues the certificates of one cluster, or of the data links of one job.
 type Authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
+	validity    time.Duration
 }
 
 // NewAuthority makes an authority for a cluster.
 func NewAuthority(cluster string, now time.Time) (*Authority, error) {
+	return newAuthority(cluster, validity, now)
+}
+
+// NewJobAuthority makes an authority for the data links of a job. It lives in the head of the job and nowhere else, so
+// that no node needs the key of the cluster's authority, and ends with it.
+func NewJobAuthority(job string, now time.Time) (*Authority, error) {
+	return newAuthority(job, jobValidity, now)
+}
+
+func newAuthority(name string, validity time.Duration, now time.Time) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	template, err := template("flowsh authority of "+cluster, now)
+	template, err := template("flowsh authority of "+name, validity, now)
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +67,10 @@ func NewAuthority(cluster string, now time.Time) (*Authority, error) {
 		return nil, err
 	}
 	certificate, err := x509.ParseCertificate(der)
-	return &Authority{certificate, key}, err
+	return &Authority{certificate, key, validity}, err
 }
 
-func template(name string, now time.Time) (*x509.Certificate, error) {
+func template(name string, validity time.Duration, now time.Time) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	return &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: name},
@@ -70,7 +87,7 @@ func (a *Authority) Issue(role Role, now time.Time) (certificate, key []byte, er
 	if err != nil {
 		return nil, nil, err
 	}
-	t, err := template("flowsh "+string(role), now)
+	t, err := template("flowsh "+string(role), a.validity, now)
 	if err != nil {
 		return nil, nil, err
 	}

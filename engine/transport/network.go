@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 )
 
@@ -26,6 +27,16 @@ func (TCP) Listen(address string) (net.Listener, error) { return net.Listen("tcp
 // Dial implements Network.
 func (TCP) Dial(ctx context.Context, address string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", address)
+}
+
+// ListenFrom listens at the first port from first to last that is free; 0 to 0 stands for any.
+func ListenFrom(n Network, host string, first, last int) (l net.Listener, err error) {
+	for port := first; port <= last; port++ {
+		if l, err = n.Listen(net.JoinHostPort(host, strconv.Itoa(port))); err == nil {
+			return l, nil
+		}
+	}
+	return nil, fmt.Errorf("no port from %d to %d is free: %w", first, last, err)
 }
 
 // handshakeTimeout is how long the other side may take to say who it is.

@@ -93,6 +93,19 @@ func (s *Session) Ping() error {
 	return err
 }
 
+// Peer is the host at the other end of the connection, "" if that is none of a network.
+func (s *Session) Peer() string {
+	address := s.mux.RemoteAddr()
+	if address == nil {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(address.String())
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
 // Done is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.mux.CloseChan() }
 
