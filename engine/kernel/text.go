@@ -327,7 +327,7 @@ func (s *scope) partition(x, separator operand, last bool, line int32) operand {
 
 // partitioned is a text before, in and behind a separator: its first one, or its last.
 func partitioned(text, sep string, last bool) (before, middle, behind string) {
-	at := -1
+	var at int
 	switch {
 	case last:
 		at = strings.LastIndex(text, sep)
