@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/flowsh/flowsh/engine/host"
@@ -26,6 +27,7 @@ const (
 	mostUntouched  = 28 << 20
 	untouchedShare = 64
 	gcPercent      = 50
+	leastCollected = 64 << 20 // a limit below what any process takes would keep the collector busy and help nobody
 	maxStack       = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
 )
 
@@ -160,23 +162,37 @@ func newMemoryUsage() *memoryUsage {
 	}
 }
 
-// read gives the bytes that the last collection found alive, and those of all objects and stacks now.
+// read gives the bytes that the last collection found alive, and those of all objects and stacks now, without what is
+// never touched.
 func (u *memoryUsage) read() (live, held int64) {
 	metrics.Read(u[:])
-	return int64(u[0].Value.Uint64()), int64(u[1].Value.Uint64() + u[2].Value.Uint64())
+	free := untouched.size.Load()
+	return max(0, int64(u[0].Value.Uint64())-free), int64(u[1].Value.Uint64()+u[2].Value.Uint64()) - free
+}
+
+// untouched is memory that is allocated and never used, by all runs of the process together.
+var untouched struct {
+	sync.Mutex
+	bytes []byte
+	size  atomic.Int64
 }
 
 // LimitMemory tells the runtime to keep to a budget. restore puts its settings back.
 //
 // The collector runs whenever the heap has grown by half, so that garbage does not take as much as state, and memory that
 // is new, which the system has to clear, is asked for less often; with a heap of a few megabytes that is all the time. Bytes
-// that are allocated but never touched take no memory and make it wait until there is something to collect.
+// that are allocated but never touched take no memory and make it wait until there is something to collect. They stay for
+// the runs that follow: what is allocated again is cleared, which touches it.
 func LimitMemory(budget int64) (restore func()) {
-	limit, stack := debug.SetMemoryLimit(budget), debug.SetMaxStack(maxStack)
+	untouched.Lock()
+	defer untouched.Unlock()
+	if n := min(mostUntouched, budget/untouchedShare); n > int64(len(untouched.bytes)) {
+		untouched.bytes = make([]byte, n)
+		untouched.size.Store(n)
+	}
+	limit, stack := debug.SetMemoryLimit(max(budget, leastCollected)+untouched.size.Load()), debug.SetMaxStack(maxStack)
 	percent := debug.SetGCPercent(gcPercent)
-	untouched := make([]byte, min(mostUntouched, budget/untouchedShare))
 	return func() {
-		runtime.KeepAlive(untouched)
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
 		debug.SetMaxStack(stack)
