@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,10 +62,13 @@ type (
 		messageFlags `embed:""`
 		runFlags     `embed:""`
 	}
-	explainFlags struct {
+	planFlags struct {
 		Dot     bool
 		Mermaid bool
-		Analyze bool
+	}
+	explainFlags struct {
+		planFlags `embed:""`
+		Analyze   bool
 	}
 	explainLine struct {
 		runLine      `embed:""`
@@ -106,6 +110,7 @@ func commands() []command {
 		{"top", (*cli).top},
 		{"result", (*cli).result},
 		{"receipts", (*cli).receipts},
+		{"trace", (*cli).traceChunk},
 		{"logs", (*cli).logs},
 		{"cancel", (*cli).cancel},
 		{"pause", (*cli).pause},
@@ -123,6 +128,17 @@ func commands() []command {
 	}
 }
 
+// aliases are other words for commands.
+var aliases = map[string][]string{"steps": {"jobs"}, "results": {"result"}, "tail": {"logs", "-f"}}
+
+// unalias writes a command for another word for it.
+func unalias(words []string) []string {
+	if len(words) == 0 || aliases[words[0]] == nil {
+		return words
+	}
+	return slices.Concat(aliases[words[0]], words[1:])
+}
+
 func findCommand(word string) (command, bool) {
 	all := commands()
 	i := slices.IndexFunc(all, func(c command) bool { return c.name == word })
@@ -130,6 +146,15 @@ func findCommand(word string) (command, bool) {
 		return command{}, false
 	}
 	return all[i], true
+}
+
+// commandWords are the words that are commands, and other words for them.
+func commandWords() []string {
+	var words []string
+	for _, cmd := range commands() {
+		words = append(words, cmd.name)
+	}
+	return append(words, slices.Sorted(maps.Keys(aliases))...)
 }
 
 // dispatch takes args apart at the first word that is a command or a script, and runs it.
@@ -151,6 +176,7 @@ func (c *cli) dispatch(args []string) error {
 	case !expression && len(rest) == 0:
 		return c.nothing(before)
 	case !expression:
+		rest = unalias(rest)
 		if cmd, ok := findCommand(rest[0]); ok {
 			return c.command(cmd, before, rest[1:])
 		}
@@ -169,11 +195,7 @@ func (c *cli) neither(word string) error {
 	if _, err := c.host.FS.Stat(word); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	var names []string
-	for _, cmd := range commands() {
-		names = append(names, cmd.name)
-	}
-	hint := cmp.Or(builtins.DidYouMean(word, names), "flowsh --help lists the commands")
+	hint := cmp.Or(builtins.DidYouMean(word, commandWords()), "flowsh --help lists the commands")
 	return usagef("%s is not a command, and no script of this name exists; %s", word, hint)
 }
 

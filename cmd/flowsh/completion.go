@@ -49,10 +49,7 @@ func (c *cli) completion(before, rest []string) error {
 	if len(shells) != 1 || completions[shells[0]] == "" {
 		return usagef("for which shell? flowsh completion %s", strings.Join(known, "|"))
 	}
-	var names []string
-	for _, cmd := range commands() {
-		names = append(names, cmd.name)
-	}
+	names := commandWords()
 	flags := newGrammar(new(explainLine)).names()
 	flags = slices.DeleteFunc(flags, func(name string) bool { return !strings.HasPrefix(name, "--") })
 	return c.print(fmt.Sprintf(completions[shells[0]], strings.Join(names, " "), strings.Join(flags, " ")))

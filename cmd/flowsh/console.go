@@ -58,11 +58,12 @@ func isTerminal(w io.Writer) bool {
 
 // Escape sequences of a terminal.
 const (
-	eraseLine = "\r\x1b[K"
-	red       = "\x1b[31m"
-	yellow    = "\x1b[33m"
-	dim       = "\x1b[2m"
-	plain     = "\x1b[0m"
+	eraseLine   = "\r\x1b[K"
+	clearScreen = "\x1b[H\x1b[J"
+	red         = "\x1b[31m"
+	yellow      = "\x1b[33m"
+	dim         = "\x1b[2m"
+	plain       = "\x1b[0m"
 )
 
 // say writes a message, in color if there are colors. Nothing can be done about an error of stderr.

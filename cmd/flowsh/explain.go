@@ -3,9 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 
 	"github.com/flowsh/flowsh/engine"
@@ -16,6 +19,9 @@ import (
 // --analyze also what a run of it measured.
 func (c *cli) explain(before, rest []string) error {
 	flags, before, rest := c.takeExplainFlags(before, rest)
+	if len(rest) == 1 && c.isJob(rest[0]) {
+		return c.plan(flags.words(before), rest)
+	}
 	job, line, err := c.load(before, rest)
 	if err != nil {
 		return err
@@ -37,18 +43,43 @@ func (c *cli) explain(before, rest []string) error {
 		defer limitCores(options.Cores)()
 		measured, err = c.analyze(job.Program, options, plan)
 	}
-	text := plan.Text()
+	text, wrong := flags.text(plan, line.JSON && !flags.Analyze)
+	return cmp.Or(wrong, c.print(text+measured), err)
+}
+
+// text is a plan in the form that flags ask for.
+func (f planFlags) text(plan *engine.Explanation, asJSON bool) (string, error) {
 	switch {
-	case flags.Dot:
-		text = plan.Dot()
-	case flags.Mermaid:
-		text = plan.Mermaid()
-	case line.JSON && !flags.Analyze:
-		if text, err = plan.JSON(); err != nil {
-			return err
-		}
+	case f.Dot:
+		return plan.Dot(), nil
+	case f.Mermaid:
+		return plan.Mermaid(), nil
+	case asJSON:
+		return plan.JSON()
 	}
-	return cmp.Or(c.print(text+measured), err)
+	return plan.Text(), nil
+}
+
+// words are flags that have these values, behind others.
+func (f planFlags) words(others []string) []string {
+	if f.Dot {
+		others = append(others, "--dot")
+	}
+	if f.Mermaid {
+		others = append(others, "--mermaid")
+	}
+	return others
+}
+
+var clusterJob = regexp.MustCompile(`^job-[0-9]+$`)
+
+// isJob says that a word is the name of a job of a cluster, and of no script.
+func (c *cli) isJob(word string) bool {
+	if !clusterJob.MatchString(word) {
+		return false
+	}
+	_, err := c.host.FS.Stat(word)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // analyze runs a job, discards what would go to stdout, and adds what was measured to its plan. A job that fails is

@@ -63,7 +63,7 @@ func shortNames() []string {
 }
 
 func explainWord(word string) (string, bool) {
-	if text, ok := commandHelp[word]; ok {
+	if text, ok := commandHelp[unalias([]string{word})[0]]; ok {
 		return text, true
 	}
 	return builtins.Reference(word)
@@ -86,7 +86,7 @@ Examples:
 Commands:
   run JOB              the same as flowsh JOB; flowsh run - reads the script from stdin
   check JOB...         find mistakes without running
-  explain [--analyze] JOB  stages, where records meet, what is compiled and what it costs
+  explain [--analyze] JOB  stages, where records meet, what is compiled and what it costs; of a job of a cluster, too
   fmt [--check] FILE...  format scripts
   test [PATH...]       run the tests in files named *_test.star
   new NAME             make a folder with a job, its test and its data
@@ -97,11 +97,12 @@ Commands:
   nodes                list the members of a cluster
   attach [HOST:PORT]   a prompt whose flows run on a cluster
   drain NAME           have a worker finish and leave
-  jobs [JOB...]        list the jobs of a cluster
+  jobs [JOB...]        list the jobs of a cluster; steps is the same
   top                  show how far the jobs of a cluster are
-  result JOB           print what a job puts out, and end as it does
-  receipts JOB         print what became of each chunk of a job
-  logs [-f] JOB        print what a job has said: print(), warnings, how it ended
+  result JOB           print what a job puts out, and end as it does; results is the same
+  receipts [open|of NODE|of CHUNK] [JOB]  print what became of each chunk of a job
+  trace CHUNK [JOB]    print what became of a chunk
+  logs [-f] JOB        print what a job has said: print(), warnings, how it ended; tail JOB follows it
   cancel JOB           end a job
   pause                let no more jobs begin
   resume               let jobs begin again
@@ -258,33 +259,41 @@ itself; where they cannot be reached it comes through the master. ` + nodeSettin
 ` + nodeSession,
 
 	"jobs": `flowsh jobs [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] [JOB ...]
+flowsh steps ...
 
 Lists the jobs of a cluster in the order in which they were submitted: queued, running, complete, complete_with_retries
 (it was begun more than once, because the master was), failed, cancelled. The last 1000 that have ended are remembered.`,
 
-	"top": `flowsh top [--master HOST:PORT] [--keys DIR] [--wait DURATION]
+	"top": `flowsh top [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json]
 
 Shows the workers of a cluster, and how many of their tasks its jobs are through with: first those that run and wait, then
-those that ended last. On a terminal it looks again every second, until Ctrl-C.`,
+those that ended last. On a terminal it looks again every second, until Ctrl-C. --json prints an object for each look.`,
 
 	"result": `flowsh result [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
+flowsh results ...
 
 Prints what a job that was submitted with --detach puts out, from its beginning, waits for its end, and ends with its
 exit status. Ctrl-C ends this process, and not the job. The master keeps at most 1 GiB of output of a job: write more
 to files.`,
 
-	"receipts": `flowsh receipts [--open] [--of NODE|CHUNK] [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] JOB
+	"receipts": `flowsh receipts [open] [of NODE|CHUNK] [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] [JOB]
 
-Prints what became of each chunk of a job so far, in the order in which it happened: distributed, sent to a worker,
+Prints what became of each chunk of a job so far, by default of the job that was submitted last, in the order in which it happened: distributed, sent to a worker,
 processed there, returned (it counts, and what it gave is fetched), received whole, aggregated (the job has read it);
 retried, failed, lost, duplicate and dead say what went wrong, and recalled that an earlier run of the job had it done.
-A chunk is named STEP.STAGE.TASK. --open leaves out chunks that were aggregated, --of those of other nodes or chunks;
---json prints an object for each. Receipts are kept as long as the job is listed, and those of its last run only.`,
+A chunk is named STEP.STAGE.TASK. open leaves out chunks that were aggregated, of those of other nodes or chunks; --open
+and --of are the same. --json prints an object for each. Receipts are kept as long as the job is listed, and those of its
+last run only.`,
+
+	"trace": `flowsh trace [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] CHUNK [JOB]
+
+Prints the receipts of one chunk, STEP.STAGE.TASK: those of flowsh receipts of CHUNK.`,
 
 	"logs": `flowsh logs [-f] [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] JOB
+flowsh tail ...
 
 Prints on stdout what a job has said so far: what its functions print, warnings, and how it ended. -f waits for more until
-it ends. Logs are kept as long as the job is listed, and those of its last run only.`,
+it ends; so does tail. Logs are kept as long as the job is listed, and those of its last run only.`,
 
 	"pause": `flowsh pause [--master HOST:PORT] [--keys DIR] [--wait DURATION]
 
@@ -299,7 +308,8 @@ Lets jobs of the queue begin again, after flowsh pause.`,
 
 Ends a job that waits or runs.`,
 
-	"plan": `flowsh plan [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
+	"plan": `flowsh plan [--dot|--mermaid|--json] [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB
+flowsh explain JOB
 
 Prints the plan of a job of a cluster, as flowsh explain does of a script: its stages, and how each function runs. The job is
 read as it was submitted, with its arguments.`,

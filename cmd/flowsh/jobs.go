@@ -53,10 +53,15 @@ func (c *cli) jobs(before, rest []string) error {
 		if err != nil {
 			return err
 		}
-		if len(words) > 0 {
-			jobs = slices.DeleteFunc(jobs, func(j cluster.JobInfo) bool { return !slices.Contains(words, j.ID) })
+		if len(words) == 0 {
+			return c.listJobs(jobs)
 		}
-		return c.listJobs(jobs)
+		for _, id := range words {
+			if !slices.ContainsFunc(jobs, func(j cluster.JobInfo) bool { return j.ID == id }) {
+				return usagef("there is no job %s; flowsh jobs lists them", id)
+			}
+		}
+		return c.listJobs(slices.DeleteFunc(jobs, func(j cluster.JobInfo) bool { return !slices.Contains(words, j.ID) }))
 	})
 }
 
@@ -187,10 +192,25 @@ func (c *cli) retry(before, rest []string) error {
 	})
 }
 
+// planLine are the flags of plan.
+type planLine struct {
+	clientLine `embed:""`
+	planFlags  `embed:""`
+}
+
 // plan prints the plan of a job.
 func (c *cli) plan(before, rest []string) error {
-	return c.oneJob("plan", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
-		data, end, err := client.Bundle(ctx, id)
+	line := new(planLine)
+	g := newGrammar(line)
+	flags, words := g.interspersed(before, rest)
+	if err := g.parse(flags); err != nil {
+		return err
+	}
+	if len(words) != 1 {
+		return usagef("which job? flowsh plan JOB; flowsh jobs lists them")
+	}
+	return c.toMaster(&line.clientLine, func(ctx context.Context, client *cluster.Client) error {
+		data, end, err := client.Bundle(ctx, words[0])
 		if err != nil || end.Status != 0 {
 			return c.failed(end, err)
 		}
@@ -206,7 +226,11 @@ func (c *cli) plan(before, rest []string) error {
 		if err != nil {
 			return err
 		}
-		return c.print(own.console.masked(plan.Text()))
+		text, err := line.text(plan, line.JSON)
+		if err != nil {
+			return err
+		}
+		return c.print(own.console.masked(text))
 	})
 }
 

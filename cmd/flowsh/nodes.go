@@ -332,23 +332,19 @@ const drainTime = 10 * time.Second
 
 // drain has a worker leave its cluster.
 func (c *cli) drain(before, rest []string) error {
-	line := new(clientLine)
-	g := newGrammar(line)
-	more, rest := g.split(rest)
-	if err := g.parse(slices.Concat(before, more)); err != nil {
-		return err
-	}
-	if len(rest) != 1 {
-		return usagef("write flowsh drain NAME, the name of a worker; flowsh nodes lists them")
-	}
-	ctx, stop := interruptible(c.host.Clock, os.Exit)
-	defer stop()
-	client, err := c.connect(ctx, line)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return client.Drain(rest[0])
+	return c.asClient(before, rest, func(_ context.Context, client *cluster.Client, words []string) error {
+		if len(words) != 1 {
+			return usagef("write flowsh drain NAME, the name of a worker; flowsh nodes lists them")
+		}
+		nodes, err := client.Nodes()
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(nodes, func(n cluster.Node) bool { return n.Name == words[0] && n.Role == string(transport.Worker) }) {
+			return usagef("no worker is called %s; flowsh nodes lists them", words[0])
+		}
+		return client.Drain(words[0])
+	})
 }
 
 // clusterName keeps clusters of other programs apart that share a network.

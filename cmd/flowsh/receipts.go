@@ -26,24 +26,77 @@ func (c *cli) receipts(before, rest []string) error {
 	if err := g.parse(flags); err != nil {
 		return err
 	}
-	if len(words) != 1 {
+	for len(words) > 0 && !clusterJob.MatchString(words[0]) {
+		switch {
+		case words[0] == "open":
+			line.Open, words = true, words[1:]
+			continue
+		case words[0] == "of" && len(words) > 1:
+			line.Of, words = words[1], words[2:]
+			continue
+		}
+		break
+	}
+	return c.printReceipts(line, words)
+}
+
+// traceChunk prints what became of one chunk.
+func (c *cli) traceChunk(before, rest []string) error {
+	line := new(receiptsLine)
+	g := newGrammar(&line.clientLine)
+	flags, words := g.interspersed(before, rest)
+	if err := g.parse(flags); err != nil {
+		return err
+	}
+	if len(words) == 0 {
+		return usagef("which chunk? flowsh trace CHUNK [JOB]; flowsh receipts lists them")
+	}
+	line.Of = words[0]
+	return c.printReceipts(line, words[1:])
+}
+
+// printReceipts prints receipts of a job, by default of the last one.
+func (c *cli) printReceipts(line *receiptsLine, jobs []string) error {
+	if len(jobs) > 1 {
 		return usagef("of which job? flowsh receipts JOB; flowsh jobs lists them")
 	}
 	return c.toMaster(&line.clientLine, func(ctx context.Context, client *cluster.Client) error {
+		id, err := oneOrLast(client, jobs)
+		if err != nil {
+			return err
+		}
 		out := bufio.NewWriter(c.host.Stdout)
 		p := &receiptPrinter{out: out, json: line.JSON, of: line.Of}
 		if line.Open {
 			p.open = &openChunks{}
-			if end, err := client.Receipts(ctx, words[0], p.open.note); err != nil || end.Status != statusDone {
+			if end, err := client.Receipts(ctx, id, p.open.note); err != nil || end.Status != statusDone {
 				return c.failed(end, err)
 			}
 		}
-		end, err := client.Receipts(ctx, words[0], p.print)
+		end, err := client.Receipts(ctx, id, p.print)
 		if err == nil {
 			err = outputError(out.Flush())
 		}
+		if err == nil && end.Status == statusDone && !p.began && !line.JSON && !line.Quiet {
+			c.console.say(dim, message{Event: "none", Text: "flowsh: " + id + " has no " + p.what()})
+		}
 		return c.failed(end, err)
 	})
+}
+
+// oneOrLast is the job that a command names, or the one that was submitted last.
+func oneOrLast(client *cluster.Client, named []string) (string, error) {
+	if len(named) > 0 {
+		return named[0], nil
+	}
+	jobs, err := client.Jobs()
+	if err != nil {
+		return "", err
+	}
+	if len(jobs) == 0 {
+		return "", usagef("there are no jobs; flowsh submit adds one")
+	}
+	return jobs[len(jobs)-1].ID, nil
 }
 
 // failed is the error of an answer.
@@ -95,6 +148,18 @@ type receiptPrinter struct {
 	of    string      // a node or chunk; "": all
 	open  *openChunks // nil: all
 	began bool
+}
+
+// what is the kind of receipts that are printed.
+func (p *receiptPrinter) what() string {
+	text := "receipts"
+	if p.open != nil {
+		text = "open chunks"
+	}
+	if p.of != "" {
+		text += " of " + p.of
+	}
+	return text
 }
 
 func (p *receiptPrinter) print(r cluster.Receipt) error {

@@ -32,7 +32,6 @@ type repl struct {
 	cluster  *clientLine // nil: flows run here
 	files    []string    // that :load has read
 	packed   *bundle     // what the part at hand has read of files and the environment
-	jobs     []string    // names of jobs that were seen, for completion
 	throttle engine.Throttle
 	done     bool // :quit was typed
 	prompted bool // a person types

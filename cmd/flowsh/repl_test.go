@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/flowsh/flowsh/engine/host"
 )
 
 // A keyboard types to a flowsh on a terminal of its own, and sees its screen.
@@ -61,15 +63,15 @@ func newKeyboard(t *testing.T, dir string, args ...string) *keyboard {
 	return k
 }
 
-// sees waits for a text on the screen.
-func (k *keyboard) sees(want string) {
+// sees waits for a text on the screen, and returns what stands before it.
+func (k *keyboard) sees(want string) string {
 	k.Helper()
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		k.mu.Lock()
-		if _, after, ok := strings.Cut(k.seen, want); ok {
+		if before, after, ok := strings.Cut(k.seen, want); ok {
 			k.seen = after
 			k.mu.Unlock()
-			return
+			return before
 		}
 		seen := k.seen
 		k.mu.Unlock()
@@ -201,6 +203,20 @@ func TestAttach(t *testing.T) {
 	for _, kind := range []string{"distributed", "sent", "processed", "returned", "received", "aggregated"} {
 		k.sees(kind)
 	}
+	complete := &completer{&repl{cli: &cli{host: host.New()}, cluster: &clientLine{Master: c.state.Master}}}
+	for text, want := range map[string]string{":ta": "tail", ":tail jo": "job-4", ":receipts o": "open", ":receipts of ": "worker-1", ":drain w": "worker-2"} {
+		if _, all := complete.candidates(text); !slices.Contains(all, want) {
+			t.Errorf("%s is completed to %q", text, all)
+		}
+	}
+	k.types(":drain worker-2\n")
+	c.until("worker-2", false)
+	k.types(":top\n")
+	if before := k.sees("1 worker, "); strings.Contains(before, "x1b") {
+		t.Errorf("top shows %q", before)
+	}
+	k.types("\x03")
+	k.sees("flowsh> ")
 	if text := c.flowsh("receipts", "--open", "job-4"); text != "" {
 		t.Errorf("open are %q", text)
 	}

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
@@ -37,12 +39,12 @@ func replCommands() []replCommand {
 func clusterCommands() []replCommand {
 	return []replCommand{
 		{"submit", "", "have the cluster run that job, and do not wait for it", (*repl).detach},
-		{"jobs", "[JOB]", "list the jobs; :steps is the same", shellCommand("jobs")},
+		{"jobs", "[JOB...]", "list the jobs; :steps is the same", shellCommand("jobs")},
 		{"top", "", "show how far the jobs are", shellCommand("top")},
 		{"nodes", "", "list the nodes", shellCommand("nodes")},
 		{"result", "JOB", "print what a job puts out, and wait for its end", shellCommand("result")},
-		{"receipts", "[open|of NODE|of CHUNK] [JOB]", "print what became of each chunk of a job, by default the last one", receiptsOf},
-		{"trace", "CHUNK JOB", "print what became of a chunk", traceChunk},
+		{"receipts", "[open|of NODE|of CHUNK] [JOB]", "print what became of each chunk of a job, by default the last one", shellCommand("receipts")},
+		{"trace", "CHUNK [JOB]", "print what became of a chunk", shellCommand("trace")},
 		{"logs", "JOB", "print what a job has said; -f follows it, and so does :tail JOB", shellCommand("logs")},
 		{"pause", "", "let no more jobs begin", shellCommand("pause")},
 		{"resume", "", "let jobs begin again", shellCommand("resume")},
@@ -62,76 +64,37 @@ func (r *repl) commands() []replCommand {
 	return slices.Concat(replCommands(), clusterCommands())
 }
 
-// replAliases are other words for commands.
-var replAliases = map[string][]string{"steps": {"jobs"}, "results": {"result"}, "tail": {"logs", "-f"}, "exit": {"quit"}, "q": {"quit"}}
-
-// receiptsOf is receipts with words in place of flags.
-func receiptsOf(r *repl, words []string) error {
-	var flags []string
-	for len(words) > 0 {
-		switch {
-		case words[0] == "open":
-			flags, words = append(flags, "--open"), words[1:]
-			continue
-		case words[0] == "of" && len(words) > 1:
-			flags, words = append(flags, "--of", words[1]), words[2:]
-			continue
-		}
-		break
+// commandNames are the words of commands, and other words for them.
+func (r *repl) commandNames() []string {
+	var names []string
+	for _, c := range r.commands() {
+		names = append(names, c.name)
 	}
-	if !slices.ContainsFunc(words, func(w string) bool { return !strings.HasPrefix(w, "-") }) {
-		last, err := r.lastJob()
-		if err != nil {
-			return err
-		}
-		words = append(words, last)
+	if r.cluster != nil {
+		names = slices.AppendSeq(names, maps.Keys(aliases))
 	}
-	return shellCommand("receipts")(r, append(flags, words...))
+	slices.Sort(names)
+	return names
 }
 
-// lastJob is the job that was submitted last.
-func (r *repl) lastJob() (string, error) {
-	ctx, stop := r.interruptible()
-	defer stop()
-	client, err := r.connect(ctx, r.cluster)
-	if err != nil {
-		return "", err
-	}
-	defer client.Close()
-	jobs, err := client.Jobs()
-	if err != nil {
-		return "", err
-	}
-	if len(jobs) == 0 {
-		return "", usagef("there are no jobs; :submit adds one")
-	}
-	return jobs[len(jobs)-1].ID, nil
-}
-
-// traceChunk is receipts of one chunk.
-func traceChunk(r *repl, words []string) error {
-	if len(words) != 2 {
-		return usagef("which chunk of which job? :trace CHUNK JOB")
-	}
-	return shellCommand("receipts")(r, []string{"--of", words[0], words[1]})
-}
+// replAliases are other words for commands, besides those of the shell.
+var replAliases = map[string]string{"exit": "quit", "q": "quit"}
 
 // command runs a command.
 func (r *repl) command(words []string) error {
 	if len(words) == 0 {
 		words = []string{"help"}
 	}
-	if alias := replAliases[words[0]]; alias != nil {
-		words = slices.Concat(alias, words[1:])
+	words = unalias(words)
+	if alias, ok := replAliases[words[0]]; ok {
+		words = append([]string{alias}, words[1:]...)
 	}
-	var names []string
 	for _, c := range r.commands() {
 		if c.name == words[0] {
 			return c.run(r, words[1:])
 		}
-		names = append(names, c.name)
 	}
-	hint := cmp.Or(builtins.DidYouMean(words[0], names), ":help lists the commands")
+	hint := cmp.Or(builtins.DidYouMean(words[0], r.commandNames()), ":help lists the commands")
 	if r.cluster == nil && slices.ContainsFunc(clusterCommands(), func(c replCommand) bool { return c.name == words[0] }) {
 		hint = "flowsh attach HOST:PORT opens the prompt of a cluster"
 	}
@@ -154,9 +117,11 @@ func (r *repl) helpCommand([]string) error {
 	var b strings.Builder
 	b.WriteString("What is typed becomes a script. A flow that stands alone shows its first records; flow.show(n), flow.collect(),\n" +
 		"flow.run() and flow.explain() run it, take(n) shows n. _ is the last value. help(lines) explains a word.\n\n")
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, c := range r.commands() {
-		fmt.Fprintf(&b, "  %-14s %s\n", ":"+strings.TrimSpace(c.name+" "+c.args), c.help)
+		fmt.Fprintf(w, "  %s\t%s\n", ":"+strings.TrimSpace(c.name+" "+c.args), c.help)
 	}
+	_ = w.Flush() // a Builder takes everything
 	return r.cli.print(b.String())
 }
 
@@ -304,7 +269,6 @@ func (r *repl) detach([]string) error {
 	if job.ID == "" {
 		return r.ended(end)
 	}
-	r.jobs = append(r.jobs, job.ID)
 	return r.cli.print(job.ID)
 }
 

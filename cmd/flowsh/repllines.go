@@ -2,15 +2,18 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chzyer/readline"
 	"github.com/flowsh/flowsh/builtins"
+	"github.com/flowsh/flowsh/engine/transport"
 )
 
 // newLines reads from the terminal, with history and completion, or from anything else as it is.
@@ -115,16 +118,10 @@ func (c *completer) candidates(text string) (word string, candidates []string) {
 	if trimmed := strings.TrimLeft(text, " "); strings.HasPrefix(trimmed, ":") {
 		command, argument, spaced := strings.Cut(trimmed[1:], " ")
 		if !spaced {
-			for _, cmd := range c.commands() {
-				candidates = append(candidates, cmd.name)
-			}
-			return command, candidates
+			return command, c.commandNames()
 		}
-		argument = argument[strings.LastIndexByte(argument, ' ')+1:]
-		if command == "load" || command == "save" {
-			return argument, paths(argument)
-		}
-		return argument, c.jobs
+		word = argument[strings.LastIndexByte(argument, ' ')+1:]
+		return word, c.arguments(unalias([]string{command})[0], word)
 	}
 	if quoted, ok := openString(text); ok {
 		return quoted, paths(quoted)
@@ -140,6 +137,56 @@ func (c *completer) candidates(text string) (word string, candidates []string) {
 		return word, builtins.Members(lastName(text[:start-1]), c.session)
 	}
 	return word, c.names()
+}
+
+// arguments are what may stand behind a command: files, or what the cluster has.
+func (c *completer) arguments(command, begun string) []string {
+	switch command {
+	case "load", "save":
+		return paths(begun)
+	case "drain":
+		_, nodes := c.ofCluster()
+		return nodes
+	case "receipts":
+		jobs, nodes := c.ofCluster()
+		return slices.Concat([]string{"open", "of"}, jobs, nodes)
+	case "set":
+		jobs, _ := c.ofCluster()
+		return append(jobs, "rate")
+	case "jobs", "result", "trace", "logs", "cancel", "plan", "explain", "retry", "forget":
+		jobs, _ := c.ofCluster()
+		return jobs
+	}
+	return nil
+}
+
+// completesWithin is how long the master has to answer whoever completes a word.
+const completesWithin = time.Second
+
+// ofCluster are the names of the jobs and of the workers that the cluster has; none if it does not answer.
+func (c *completer) ofCluster() (jobs, workers []string) {
+	if c.cluster == nil {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), completesWithin)
+	defer cancel()
+	client, err := c.connect(ctx, &clientLine{Master: c.cluster.Master, Keys: c.cluster.Keys})
+	if err != nil {
+		return nil, nil
+	}
+	defer client.Close()
+	defer context.AfterFunc(ctx, func() { _ = client.Close() })() // it waits no longer
+	infos, _ := client.Jobs()
+	for _, j := range infos {
+		jobs = append(jobs, j.ID)
+	}
+	nodes, _ := client.Nodes()
+	for _, n := range nodes {
+		if n.Role == string(transport.Worker) {
+			workers = append(workers, n.Name)
+		}
+	}
+	return jobs, workers
 }
 
 // lastName is the name that a text ends with, "" if it ends with something else.

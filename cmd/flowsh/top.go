@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -31,11 +34,7 @@ func (c *cli) top(before, rest []string) error {
 			if err != nil {
 				return err
 			}
-			screen := topScreen(jobs, nodes, c.host.Clock.Now())
-			if !isTerminal(c.host.Stdout) {
-				return c.print(screen)
-			}
-			if err := c.print("\x1b[H\x1b[J" + screen); err != nil {
+			if err := c.showTop(jobs, nodes); err != nil || !isTerminal(c.host.Stdout) {
 				return err
 			}
 			select {
@@ -47,36 +46,69 @@ func (c *cli) top(before, rest []string) error {
 	})
 }
 
-// topScreen is what top shows: the cluster in a line, the jobs that are not over, and then those that ended last.
-func topScreen(jobs []cluster.JobInfo, nodes []cluster.Node, now time.Time) string {
-	workers, slots, states := 0, 0, map[cluster.JobState]int{}
+// A topView is what top shows under --json.
+type topView struct {
+	At      time.Time                `json:"at"`
+	Workers int                      `json:"workers"`
+	Slots   int                      `json:"slots"` // tasks at a time
+	States  map[cluster.JobState]int `json:"states"`
+	Jobs    []cluster.JobInfo        `json:"jobs"` // those that are not over, and then those that ended last
+}
+
+// showTop prints the cluster as it is now; on a terminal in the place of what was there.
+func (c *cli) showTop(jobs []cluster.JobInfo, nodes []cluster.Node) error {
+	view := newTopView(jobs, nodes, c.host.Clock.Now())
+	if c.console.flags.JSON {
+		text, err := json.Marshal(view)
+		if err != nil {
+			return err
+		}
+		return c.print(string(text))
+	}
+	if isTerminal(c.host.Stdout) {
+		if _, err := io.WriteString(c.host.Stdout, clearScreen); err != nil {
+			return outputError(err)
+		}
+	}
+	return c.print(view.screen())
+}
+
+func newTopView(jobs []cluster.JobInfo, nodes []cluster.Node, now time.Time) *topView {
+	v := &topView{At: now, States: map[cluster.JobState]int{}}
 	for _, n := range nodes {
 		if n.Cores > 0 {
-			workers++
-			slots += n.Cores
+			v.Workers++
+			v.Slots += n.Cores
 		}
 	}
-	var open, over []cluster.JobInfo
+	var over []cluster.JobInfo
 	for _, j := range jobs {
-		states[j.State]++
+		v.States[j.State]++
 		if j.State.Over() {
-			over = append([]cluster.JobInfo{j}, over...)
+			over = append(over, j)
 		} else {
-			open = append(open, j)
+			v.Jobs = append(v.Jobs, j)
 		}
 	}
+	slices.Reverse(over)
+	v.Jobs = append(v.Jobs, over...)
+	v.Jobs = v.Jobs[:min(len(v.Jobs), mostTop)]
+	return v
+}
+
+// screen is the cluster in a line, and its jobs.
+func (v *topView) screen() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s, %s at a time  jobs: %d running, %d queued, %d failed\n\n", now.Format(time.TimeOnly),
-		counted(workers, "worker"), counted(slots, "task"), states[cluster.Running], states[cluster.Queued], states[cluster.Failed])
+	fmt.Fprintf(&b, "%s  %s, %s at a time  jobs: %d running, %d queued, %d failed\n\n", v.At.Format(time.TimeOnly),
+		counted(v.Workers, "worker"), counted(v.Slots, "task"), v.States[cluster.Running], v.States[cluster.Queued], v.States[cluster.Failed])
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tSTATE\tTASKS\tTOOK\tSCRIPT")
-	all := append(open, over...)
-	for _, j := range all[:min(len(all), mostTop)] {
+	for _, j := range v.Jobs {
 		tasks := ""
 		if j.Tasks > 0 {
 			tasks = fmt.Sprintf("%d/%d", j.Done, j.Tasks)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", j.ID, j.State, tasks, took(j, now), j.Name)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", j.ID, j.State, tasks, took(j, v.At), j.Name)
 	}
 	_ = w.Flush() // a Builder takes everything
 	return b.String()

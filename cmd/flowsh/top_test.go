@@ -24,7 +24,7 @@ job-4  queued                 d.star
 job-2  failed                 b.star
 job-1  complete  3/3    59s   a.star
 `
-	if got := topScreen(jobs, nodes, now); got != want {
+	if got := newTopView(jobs, nodes, now).screen(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

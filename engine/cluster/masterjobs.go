@@ -283,9 +283,12 @@ func (m *Master) claim(e *entry, client io.Reader, out *frames) error {
 		e.back = nil
 	}
 	m.schedule()
-	waits := e.info.State == Queued
+	waits, paused := e.info.State == Queued, m.queue.paused
 	m.mu.Unlock()
-	if waits {
+	switch {
+	case waits && paused:
+		out.event(engine.Warning{Text: "the job waits until the queue goes on: it is paused, and flowsh resume lets jobs begin again"})
+	case waits:
 		out.event(engine.Warning{Text: "the job waits until others have ended: flowsh jobs lists them"})
 	}
 	leaves := make(chan bool, 1)
