@@ -8,7 +8,9 @@ import (
 	"slices"
 
 	"github.com/bazelbuild/buildtools/build"
+	"github.com/flowsh/flowsh/builtins"
 	"github.com/google/renameio/v2"
+	"go.starlark.net/syntax"
 )
 
 // errUnformatted is what fmt --check ends with when files would change; their names are printed before.
@@ -69,6 +71,12 @@ func (c *cli) formatted(path string) (text, formatted []byte, err error) {
 		return nil, nil, err
 	}
 	file, err := build.ParseDefault(path, text)
+	var broken build.ParseError
+	if errors.As(err, &broken) {
+		return nil, nil, &builtins.LoadError{
+			Message: broken.Message, Pos: syntax.MakePosition(&path, int32(broken.Pos.Line), int32(broken.Pos.LineRune)),
+		}
+	}
 	if err != nil {
 		return nil, nil, usagef("%v", err)
 	}

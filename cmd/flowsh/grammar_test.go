@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -114,6 +115,19 @@ func TestCommandsHaveHelp(t *testing.T) {
 	}
 	if len(commandHelp) != len(commands()) {
 		t.Error("help for a command that is not there")
+	}
+}
+
+// TestHelpNamesFlags looks for flags that a command's help names and that the command does not have.
+func TestHelpNamesFlags(t *testing.T) {
+	flag := regexp.MustCompile(`--[a-z][a-z-]*`)
+	for _, c := range commands() {
+		usage, _, _ := strings.Cut(commandHelp[c.name], "\n\n")
+		for _, name := range flag.FindAllString(usage, -1) {
+			if !slices.Contains(longFlags(c.line), name) {
+				t.Errorf("flowsh %s does not know %s", c.name, name)
+			}
+		}
 	}
 }
 

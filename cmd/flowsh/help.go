@@ -207,7 +207,7 @@ Exit status 1 if a test fails.`,
 	"new": `flowsh new NAME
 
 Makes the folder NAME with a job that runs, NAME.star, its test and its data, to begin with. NAME may be a path whose last
-part is the name. A folder that exists is left alone.`,
+part is the name; the folders before it are made. A folder that exists is left alone.`,
 
 	"submit": `flowsh submit [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--ship] [--detach] [--after JOB,...] [--anyway] [--on-failure stop] [--distribute WAY] [flags] JOB.star [job flags] [FILE ...]
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"embed"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -34,8 +35,14 @@ func (c *cli) create(before, rest []string) error {
 	if !jobName.MatchString(name) {
 		return usagef("%q is no name for a job: begin with a letter, then letters, digits, _ and -", name)
 	}
-	if err := os.Mkdir(dir, 0o777); err != nil {
-		return usagef("%v; give the job another name", err)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+		return err
+	}
+	switch err := os.Mkdir(dir, 0o777); {
+	case errors.Is(err, fs.ErrExist):
+		return usagef("%s is there already; give the job another name", dir)
+	case err != nil:
+		return err
 	}
 	err := fs.WalkDir(newJob, "newjob", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
