@@ -160,9 +160,10 @@ Of a script that loads it also prints what its author should look at; these do n
 
     unused            a function that nothing uses
     no-input          an input file that is not there
-    frozen-global     a function of records changes a global, which fails
+    frozen-global     a function of records, or one that it calls, changes a global, which fails
+    float-sum         a reducer adds floats one by one, where .sum(...) would be exact and use all cores
     float-merge       merge= adds floats, whose sum depends on the parts
-    nondeterministic  a window or trigger that goes by the clock
+    nondeterministic  a window or trigger that goes by the clock, or a function that calls time.now()
 
 --json prints an object for each script.`,
 
