@@ -119,6 +119,12 @@ const lastWord = "flowsh executor: "
 // ending words the end of a job for whoever submitted it.
 func (c *cli) ending(summary *engine.Summary, err error, messages ...message) cluster.End {
 	end := cluster.End{Status: exitStatus(err)}
+	if summary != nil {
+		for _, counter := range summary.Counted {
+			counter.Name = c.console.masked(counter.Name)
+			end.Counted = append(end.Counted, counter)
+		}
+	}
 	switch {
 	case err == nil:
 		messages = append(messages, message{Event: "summary", Text: summary.Audit()})

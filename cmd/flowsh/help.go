@@ -130,7 +130,7 @@ Run flags (before the script; after it too, unless the job has a flag of that na
       --chunk SIZE         how much is one task, on a cluster and with --resume: 16MiB of a file, 1000records, or of a
                            pipe what comes in 50ms (default: by the size of the input)
       --compress HOW       s2 (default), zstd, none: of what spills or travels; what does not become smaller stays as it is
-      --intercept WHAT     watch the job: log, jsonl:FILE, webhook:URL, or a script with functions such as on_error(event)
+      --intercept WHAT     watch the job: log, progress, jsonl:FILE, webhook:URL, or a script with functions such as on_error(event)
       --trace FILE         write what each core did when, for chrome://tracing or ui.perfetto.dev
 Only before the script:
   -e, --expr FLOW          the job is this expression
@@ -222,6 +222,8 @@ Jobs begin in their order; --after names jobs that end before this one begins, w
 unless --anyway is given. With --detach the name of the job is printed, and it goes on without this process: flowsh jobs
 lists it, flowsh result prints what it puts out. With --on-failure stop no job begins after this one has failed, until
 flowsh resume. A master that is killed goes on with its jobs when it is back.
+
+--trace FILE shows when each worker had which task, and when the head of the job fetched what it gave.
 
 --distribute says which worker gets a task: the one with most free slots (least_open, the default), one after another, as
 many each (round_robin), or the same in every run (hash).`,
@@ -377,7 +379,8 @@ man page: flowsh help --man > flowsh.1`,
 const nodeSettings = `Flags can also stand in the environment, --allow-read as FLOWSH_ALLOW_READ, and in the file of
 --config or FLOWSH_CONFIG: TOML whose keys are their names, for one role in the table [master] or [worker]. The command
 line counts before the environment, and that before the file. --admin serves metrics, in Prometheus' form, at /metrics and
-profiles at /debug/pprof/, to this machine alone. A whole cluster:`
+profiles at /debug/pprof/, to this machine alone; what functions of jobs count is flowsh_counted_total at the master. A
+whole cluster:`
 
 // nodeSession is a session on several machines.
 const nodeSession = `  flowsh keygen keys                                          once; then copy the files that each node needs

@@ -74,6 +74,8 @@ func newInterceptors(all []interceptor, fs host.FS, emit func(host.Event), mask 
 			i.fs = fs
 		case scripted:
 			i.Print = func(text string) { emit(engine.Printed{Text: text}) }
+		case *logged:
+			i.emit = emit
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -239,13 +241,13 @@ func (h scripted) call(ctx context.Context, i interception) error {
 }
 
 // logged says what happens.
-type logged struct{ console *console }
+type logged struct{ emit func(host.Event) }
 
-func (l logged) wants(string) bool { return true }
-func (l logged) close() error      { return nil }
-func (l logged) call(_ context.Context, i interception) error {
+func (l *logged) wants(string) bool { return true }
+func (l *logged) close() error      { return nil }
+func (l *logged) call(_ context.Context, i interception) error {
 	text, err := i.json()
-	l.console.say(dim, message{Event: i.name, Text: "flowsh: " + string(text)})
+	l.emit(cluster.Intercepted{Name: i.name, Text: string(text)})
 	return err
 }
 
@@ -261,9 +263,23 @@ func (i interception) json() ([]byte, error) {
 		case starlark.Int:
 			n, _ := v.Int64()
 			fields[name] = n
+		case *starlark.Dict:
+			fields[name] = counters(v)
 		}
 	}
 	return json.Marshal(fields)
+}
+
+// counters are a dict of ints by name.
+func counters(d *starlark.Dict) map[string]int64 {
+	all := make(map[string]int64, d.Len())
+	for _, item := range d.Items() {
+		name, _ := starlark.AsString(item[0])
+		if n, ok := item[1].(starlark.Int); ok {
+			all[name], _ = n.Int64()
+		}
+	}
+	return all
 }
 
 // written writes what happens to a file, as a JSON object on each line.
@@ -340,7 +356,7 @@ func (c *cli) loadHooks(line *runLine, job *builtins.Job, o builtins.Options) ([
 		kind, value, _ := strings.Cut(what, ":")
 		switch {
 		case what == "log":
-			all = append(all, logged{c.console})
+			all = append(all, new(logged))
 		case what == "progress": // is shown anyhow
 		case kind == "jsonl" && value != "":
 			all = append(all, &written{path: value})
@@ -361,7 +377,7 @@ func (c *cli) loadHooks(line *runLine, job *builtins.Job, o builtins.Options) ([
 			}
 			all = append(all, scripted{hooks})
 		default:
-			return nil, usagef("--intercept %s: want a script (hooks.star), log, jsonl:FILE or webhook:URL", what)
+			return nil, usagef("--intercept %s: want a script (hooks.star), log, progress, jsonl:FILE or webhook:URL", what)
 		}
 	}
 	return all, nil

@@ -3,12 +3,16 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/flowsh/flowsh/builtins"
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/host"
 	"go.starlark.net/starlark"
 )
@@ -17,17 +21,38 @@ import (
 type slowWatcher struct {
 	takes time.Duration
 	calls int
+	names map[string]bool // of hooks that were called; nil: they are not noted
 }
 
 func (w *slowWatcher) wants(string) bool { return true }
 func (w *slowWatcher) close() error      { return nil }
-func (w *slowWatcher) call(ctx context.Context, _ interception) error {
+func (w *slowWatcher) call(ctx context.Context, i interception) error {
 	w.calls++
+	if w.names != nil {
+		w.names[i.name] = true
+		return nil
+	}
 	select {
 	case <-time.After(w.takes):
 		return errors.New("slow")
 	case <-ctx.Done():
 		return nil
+	}
+}
+
+// TestEveryHook tests that there is something for each hook to be called for.
+func TestEveryHook(t *testing.T) {
+	w := &slowWatcher{names: map[string]bool{}}
+	s := newInterceptors([]interceptor{w}, nil, nil, strings.Clone, host.New().Clock)
+	s.tell("on_step_start", starlark.StringDict{})
+	for kind := range hooksOf {
+		s.event(cluster.Receipt{Kind: kind})
+	}
+	s.event(cluster.NodeJoined{Name: "w1"})
+	s.event(cluster.NodeLeft{Name: "w1"})
+	s.finish(&engine.Summary{}, nil)
+	if want := slices.Sorted(slices.Values(builtins.HookNames)); !slices.Equal(slices.Sorted(maps.Keys(w.names)), want) {
+		t.Errorf("called are %v", w.names)
 	}
 }
 

@@ -39,6 +39,7 @@ type packing struct {
 	Messages messageFlags
 	Secrets  []string
 	Output   string
+	Trace    string
 	Bundle   []byte
 }
 
@@ -85,7 +86,7 @@ func (c *cli) packing(words []string) error {
 	if err != nil {
 		return err
 	}
-	p := packing{Help: job.Help, Messages: run.messageFlags, Secrets: job.Secrets, Output: string(run.Output)}
+	p := packing{Help: job.Help, Messages: run.messageFlags, Secrets: job.Secrets, Output: string(run.Output), Trace: run.Trace}
 	if !job.Help {
 		if err := b.load(c.host, job.Program.Graph, o.Ship); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/host"
 )
 
@@ -96,6 +97,8 @@ func (p *progress) event(e host.Event) {
 		p.done(e)
 	case engine.Printed:
 		p.console.printed(e.Text)
+	case cluster.Intercepted:
+		p.console.say(dim, message{Event: e.Name, Text: "flowsh: " + e.Text})
 	case engine.Warning:
 		p.console.warn(e.Text)
 	case engine.Stalled:

@@ -39,6 +39,9 @@ func (c *cli) submit(before, rest []string) error {
 		return err
 	}
 	defer out.drop()
+	if packed.Trace != "" && own.Detach {
+		return usagef("--trace is written when the job has ended, and with --detach nobody waits for that")
+	}
 	ctx, stop := interruptible(c.host.Clock, os.Exit)
 	defer stop()
 	client, err := c.connect(ctx, &clientLine{Master: own.Master, Keys: own.Keys, Wait: own.Wait})
@@ -46,11 +49,18 @@ func (c *cli) submit(before, rest []string) error {
 		return err
 	}
 	defer client.Close()
+	var tasks *taskTrace
+	if packed.Trace != "" {
+		if tasks, err = newTaskTrace(packed.Trace, c.host.Clock.Now()); err != nil {
+			return err
+		}
+	}
 	progress := startProgress(c.console, c.host.Clock)
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	job, end, err := client.Submit(ctx, own.job(packed.Bundle, rest), out, c.awaitWorkers(progress, time.Duration(own.Wait), giveUp))
 	progress.finish()
+	tasks.finish(ctx, c.console, client, job.ID)
 	if waited := context.Cause(ctx); isA[*waitedError](waited) {
 		return waited
 	}

@@ -55,10 +55,7 @@ func (t *trace) event(next func(host.Event)) func(host.Event) {
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if !t.stages[w.Stage] {
-			t.write(traceEvent{Name: "process_name", Phase: "M", Process: w.Stage, Args: map[string]any{"name": w.Name}})
-			t.stages[w.Stage] = true
-		}
+		t.name(w.Stage, w.Name)
 		span := traceEvent{
 			Name: w.What, Phase: "X", Begin: microseconds(w.Began.Sub(t.start)), Duration: microseconds(w.Took),
 			Process: w.Stage, Thread: w.Worker,
@@ -67,6 +64,14 @@ func (t *trace) event(next func(host.Event)) func(host.Event) {
 			span.Args = map[string]any{"records": w.Records}
 		}
 		t.write(span)
+	}
+}
+
+// name says once what a process is.
+func (t *trace) name(process int, name string) {
+	if !t.stages[process] {
+		t.write(traceEvent{Name: "process_name", Phase: "M", Process: process, Args: map[string]any{"name": name}})
+		t.stages[process] = true
 	}
 }
 

@@ -331,6 +331,8 @@ func eventOf(data []byte) host.Event {
 		return decoded[engine.Warning](w.Data)
 	case WaitsForWorkers{}.Event():
 		return decoded[WaitsForWorkers](w.Data)
+	case Intercepted{}.Event():
+		return decoded[Intercepted](w.Data)
 	case TasksKept{}.Event():
 		return decoded[TasksKept](w.Data)
 	}

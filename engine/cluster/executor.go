@@ -27,6 +27,8 @@ type Loader func(bundle []byte, out io.Writer) (*engine.Program, engine.Options,
 type End struct {
 	Status   int               `json:"status"`
 	Messages []json.RawMessage `json:"messages,omitempty"`
+	// Counted is what functions of the script have counted.
+	Counted []engine.Counter `json:"counted,omitempty"`
 }
 
 // cause is the first line of the error that the job ended with.
@@ -153,7 +155,10 @@ func (x *Executor) work(ctx context.Context, s *transport.Session, data dataList
 	defer func() { _ = store.Close() }() // the agent removes what is left
 	runner := NewRunner(executor, store, x.Die)
 	defer data.serve(ctx, x.Host.Clock, runner)()
-	return serveWorker(ctx, s, runner)
+	if err := serveWorker(ctx, s, runner); !errors.Is(err, transport.ErrClosed) {
+		return err
+	}
+	return nil // the head is done with it
 }
 
 // head runs a job; its tasks are done by workers that the agent names.

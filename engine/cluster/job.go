@@ -333,6 +333,15 @@ type TasksKept struct {
 // Event implements host.Event.
 func (TasksKept) Event() string { return "tasks_kept" }
 
+// Intercepted is an event that an interceptor of a job has to tell to people.
+type Intercepted struct {
+	Name string `json:"name"` // of the hook
+	Text string `json:"text"`
+}
+
+// Event implements host.Event.
+func (Intercepted) Event() string { return "intercepted" }
+
 // fetch fetches what the tasks give, one task after another, each from one attempt, but for those whose pieces are here.
 func (g *taskGroup) fetch(ctx context.Context, pieces map[int][]string) {
 	for i := range g.tasks {

@@ -418,6 +418,7 @@ func (m *Master) attempt(ctx context.Context, e *entry) {
 		}
 	}
 	end, err := m.run(ctx, e, out)
+	m.tally.counted(end.Counted)
 	state, reason := Cancelled, ""
 	m.mu.Lock()
 	if m.ctx.Err() != nil {
@@ -617,7 +618,7 @@ func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Close
 // said reports whether an event is something that the job says to people, and not how far it has come.
 func said(event []byte) bool {
 	switch eventOf(event).(type) {
-	case engine.Printed, engine.Warning, engine.Stalled, WaitsForWorkers, TasksKept:
+	case engine.Printed, engine.Warning, engine.Stalled, WaitsForWorkers, TasksKept, Intercepted:
 		return true
 	}
 	return false

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+
+	"github.com/flowsh/flowsh/engine"
 )
 
 // A Metric is a number for those who watch a node.
@@ -18,6 +21,8 @@ type Metric struct {
 type tally struct {
 	mu     sync.Mutex
 	counts map[string]uint64
+	// scripts are the counters of scripts by name, of all jobs together.
+	scripts map[string]uint64
 }
 
 func (t *tally) add(name string, n uint64) {
@@ -35,6 +40,9 @@ func (t *tally) metrics() (all []Metric) {
 	for _, name := range slices.Sorted(maps.Keys(t.counts)) {
 		all = append(all, Metric{name, t.counts[name], true})
 	}
+	for _, name := range slices.Sorted(maps.Keys(t.scripts)) {
+		all = append(all, Metric{`flowsh_counted_total{counter="` + labels.Replace(name) + `"}`, t.scripts[name], true})
+	}
 	return all
 }
 
@@ -46,7 +54,33 @@ func (t *tally) receipt(r *Receipt) {
 	}
 }
 
-// Metrics are the master's: jobs by state, workers and their cores, and what became of chunks.
+// mostCounted is how many names of counters of scripts are told apart; those that come later share one.
+const (
+	mostCounted   = 1000
+	othersCounted = "(others)"
+)
+
+// counted adds what the functions of a job have counted.
+func (t *tally) counted(counters []engine.Counter) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.scripts == nil {
+		t.scripts = map[string]uint64{}
+	}
+	for _, c := range counters {
+		name := c.Name
+		if _, known := t.scripts[name]; !known && len(t.scripts) >= mostCounted {
+			name = othersCounted
+		}
+		t.scripts[name] += uint64(max(0, c.Value))
+	}
+}
+
+// labels writes the value of a label in Prometheus' form.
+var labels = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+
+// Metrics are the master's: jobs by state, workers and their cores, what became of chunks, and what scripts have
+// counted.
 func (m *Master) Metrics() []Metric {
 	states := map[JobState]uint64{}
 	var workers, cores uint64

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -213,7 +214,7 @@ func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, key ex
 	w.tally.add("flowsh_executors_total", 1)
 	pump(head, conn)
 	x.death = deathOf(conn)
-	w.tally.add(fmt.Sprintf("flowsh_executor_ends_total{cause=%q}", x.death.Cause), 1)
+	w.tally.add(fmt.Sprintf("flowsh_executor_ends_total{cause=%q}", cmp.Or(x.death.Cause, "ended")), 1)
 	if x.death.Cause == Ended { // the head was done with it
 		w.mu.Lock()
 		delete(w.executions, key)
