@@ -38,12 +38,12 @@ func inTest(f testFunction) function {
 	}
 }
 
-// job is test.run(path, input = None, args = {}, now = None): the records that a job puts out.
+// job is test.run(path, input = None, args = {}, now = None, failing = {}): the records that a job puts out.
 func (r *testRun) job(_ *starlark.Thread, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	var path string
 	var input, now starlark.Value
-	words := new(starlark.Dict)
-	if err := starlark.UnpackArgs(name, args, kwargs, "path", &path, "input?", &input, "args?", &words, "now?", &now); err != nil {
+	words, failing := new(starlark.Dict), new(starlark.Dict)
+	if err := starlark.UnpackArgs(name, args, kwargs, "path", &path, "input?", &input, "args?", &words, "now?", &now, "failing?", &failing); err != nil {
 		return nil, err
 	}
 	o := r.file.options.Options
@@ -65,6 +65,9 @@ func (r *testRun) job(_ *starlark.Thread, name string, args starlark.Tuple, kwar
 		return nil, mistake("", "%s: the job does not load: %v", name, err)
 	}
 	if err := replaceInput(job.Program, input); err != nil {
+		return nil, err
+	}
+	if err := letFail(job.Program, failing); err != nil {
 		return nil, err
 	}
 	return r.records(name, job, o.Host)
