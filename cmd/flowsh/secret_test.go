@@ -55,7 +55,7 @@ func TestSecrets(t *testing.T) {
 			{"--trace", "trace.json", "--intercept", "jsonl:events.jsonl"},
 			{"--json"},
 			{"--on-error", "drop"},
-			{"submit", "--intercept", "jsonl:events.jsonl"},
+			{"submit", "--intercept", "jsonl:events.jsonl", "--intercept", "log", "--trace", "tasks.json"},
 			{"submit", "--json"},
 		} {
 			if text := said(append(flags, "leaky.star", "--how", how, "in.txt")...); !strings.Contains(text, "the token is ***") {
@@ -64,7 +64,7 @@ func TestSecrets(t *testing.T) {
 		}
 		id := strings.TrimSpace(said("submit", "--detach", "leaky.star", "--how", how, "in.txt"))
 		id = id[strings.LastIndexByte(id, '\n')+1:]
-		for _, args := range [][]string{{"result", id}, {"result", "--json", id}, {"logs", id}, {"receipts", id}, {"receipts", "--json", id}} {
+		for _, args := range [][]string{{"result", id}, {"result", "--json", id}, {"logs", id}, {"receipts", id}, {"receipts", "--json", id}, {"trace", "0.0.0", id}, {"plan", "--json", id}, {"explain", "--dot", id}} {
 			said(args...)
 		}
 	}
