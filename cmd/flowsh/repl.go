@@ -383,7 +383,7 @@ func (r *repl) submitBundle(ctx context.Context, b *bundle, out io.Writer, audit
 	emit := bounded(func(e host.Event) { r.clusterEvent(progress, e) })
 	_, end, err := client.Submit(ctx, cluster.Submit{Bundle: data, Name: sessionName}, out, emit)
 	progress.finish()
-	if cause := context.Cause(ctx); err != nil && cause != nil {
+	if cause := context.Cause(ctx); cause != nil && (err != nil || end.Status != statusDone) {
 		return cause
 	}
 	if err != nil {

@@ -188,6 +188,14 @@ func TestAttach(t *testing.T) {
 	k.sees("interrupted by SIGINT")
 	k.gives("1 + 1", "2")
 	c.untilIn("jobs", "cancelled", true)
+	k.gives(":pause", "")
+	k.types("words.count()\n")
+	k.sees("it is paused, and flowsh resume lets jobs begin again")
+	k.types("\x03")
+	if before := k.sees("interrupted by SIGINT"); strings.Contains(before, "whoever") {
+		t.Errorf("the interruption is said twice: %q", before)
+	}
+	k.gives(":resume", "")
 	if err := k.cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func (c *cli) submit(before, rest []string) error {
 	if err == nil && own.Detach && job.ID != "" {
 		return c.print(job.ID)
 	}
-	if interrupted := context.Cause(ctx); err != nil && interrupted != nil {
+	if interrupted := context.Cause(ctx); interrupted != nil && (err != nil || end.Status != statusDone) {
 		return interrupted
 	}
 	if err == nil && end.Status == statusDone {

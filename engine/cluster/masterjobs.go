@@ -46,6 +46,7 @@ const (
 var (
 	errJobCancelled = errors.New("the job was cancelled")
 	errClientGone   = errors.New("whoever submitted the job has gone")
+	errClientLeft   = errors.New("whoever submitted the job was interrupted, or ended it")
 	errClientAway   = errors.New("the connection to whoever submitted the job is broken")
 )
 
@@ -308,7 +309,7 @@ func (m *Master) claim(e *entry, client io.Reader, out *frames) error {
 	case m.ctx.Err() != nil: // a master that ends closes its sessions
 		return context.Cause(m.ctx)
 	case left:
-		m.cancel(e, errClientGone)
+		m.cancel(e, errClientLeft)
 	default:
 		m.away(e, out)
 	}
