@@ -112,7 +112,7 @@ func TestClientComesBack(t *testing.T) {
 			own := &brittle{Network: c.network}
 			job, end, err := c.waiting(ctx, own, n+1, func() { own.tear(false) })
 			if err != nil || end.Status != 0 || !strings.HasPrefix(string(job.State), string(cluster.Complete)) || c.stdout.String() != want {
-				t.Errorf("%v, status %d, %s, %q", err, end.Status, job.State, c.stdout.String())
+				t.Errorf("%v, status %d, %s, %s, %q", err, end.Status, job.State, job.Reason, c.stdout.String())
 			}
 		})
 	}
