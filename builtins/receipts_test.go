@@ -30,7 +30,7 @@ func TestReceipts(t *testing.T) {
 	if _, err := w.run(script, engine.Options{Cores: 2, SplitSize: 50, BlockSize: 20, Tasks: &inMemory{workers: 3, dies: 3}}); err != nil {
 		t.Fatal(err)
 	}
-	kinds := map[string]int{}
+	kinds, records := map[string]int{}, int64(0)
 	for _, chunk := range slices.Sorted(maps.Keys(way)) {
 		var names []string
 		var returned, received string
@@ -41,6 +41,7 @@ func TestReceipts(t *testing.T) {
 			case cluster.ReceiptReturned:
 				returned = fmt.Sprint(r.Attempt, r.Node, r.Pieces, r.Bytes, r.Hash)
 			case cluster.ReceiptReceived:
+				records += r.Records
 				received = fmt.Sprint(r.Attempt, r.Node, r.Pieces, r.Bytes, r.Hash)
 			}
 		}
@@ -49,6 +50,9 @@ func TestReceipts(t *testing.T) {
 			strings.Count(all, cluster.ReceiptDistributed)+strings.Count(all, cluster.ReceiptAggregated) != 2 || returned != received || returned == "" {
 			t.Errorf("chunk %s: %s; returned %s, received %s", chunk, all, returned, received)
 		}
+	}
+	if want := int64(strings.Count(manyWords(), "\n")); records != want {
+		t.Errorf("%d records were read, not %d", records, want)
 	}
 	if len(way) < 10 || kinds[cluster.ReceiptRetried] == 0 {
 		t.Errorf("%d chunks, %v", len(way), kinds)

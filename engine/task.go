@@ -41,20 +41,20 @@ func NewExecutor(p *Program, o Options) (*Executor, error) {
 func (e *Executor) Close() { e.close() }
 
 // Run does a task and hands on its pieces, in order, for the run that asked for the task; put does not keep what it
-// gets. failed is how many records did: dead letters, and the one that ends the task. A record that fails is part of what a task gives: the pieces end with it, and Run returns nil. Any other
+// gets. A record that fails is part of what a task gives: the pieces end with it, and Run returns nil. Any other
 // error, that of put or ctx too, is the machine's: the pieces so far are worth nothing, and the task can be done
 // again, here or elsewhere. Run is called by one goroutine at a time.
-func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error) (failed int64, err error) {
+func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error) (TaskCounts, error) {
 	e.env = e.newEnv() // that of an earlier task may have been stopped
 	if t.Care != nil {
 		defer e.careful(t.Care)()
 	}
 	s, err := e.stage(t)
 	if err != nil {
-		return 0, err
+		return TaskCounts{}, err
 	}
 	if err := s.openTask(t); err != nil {
-		return 0, err
+		return TaskCounts{}, err
 	}
 	s.task = &taskEnd{stage: s, put: put, compression: s.run.options.Compression}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -71,13 +71,16 @@ func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error
 		why = s.work(ctx)
 	}()
 	if err := s.run.wait(ctx, cancel, done); err != nil {
-		return 0, &StuckError{err}
+		return TaskCounts{}, &StuckError{err}
 	}
 	if why = s.run.blamed(why); errors.Is(why, kernel.ErrLimit) {
 		why = s.task.last(s.task.added(), why)
 	}
-	return s.task.failed, why
+	return s.task.counts, why
 }
+
+// TaskCounts are how many records a task has read, and how many of them have failed: dead letters, and the one that ended it.
+type TaskCounts struct{ Read, Failed int64 }
 
 // A StuckError says that a function of the script goes on although it was told to stop. The process that runs it must
 // end.
@@ -152,7 +155,7 @@ type taskEnd struct {
 	groups *groupEnd // not nil: it combines
 	put    func(piece []byte) error
 	buf    []byte
-	failed int64 // records
+	counts TaskCounts
 
 	compression chunk.Compression
 }
@@ -220,6 +223,7 @@ func ofRecord(err error) bool {
 func (e *taskEnd) unit(u *unit) error {
 	failed := u.err
 	u.err = nil
+	e.counts.Read += u.read
 	p := pieceOf(u)
 	if err := e.dead(p, u); err != nil {
 		return err
@@ -236,7 +240,7 @@ func (e *taskEnd) dead(p *piece, u *unit) error {
 	if len(u.dead) == 0 {
 		return nil
 	}
-	e.failed += int64(len(u.dead))
+	e.counts.Failed += int64(len(u.dead))
 	var records chunk.Column
 	for _, d := range u.dead {
 		records.Append(d.Record)
@@ -271,7 +275,7 @@ func (e *taskEnd) more(p *piece) *piece {
 
 func (e *taskEnd) last(p *piece, failed error) error {
 	if failed != nil {
-		e.failed++
+		e.counts.Failed++
 	}
 	p.head.Error = failureOf(failed)
 	return e.send(p)

@@ -281,12 +281,13 @@ to files.`,
 
 	"receipts": `flowsh receipts [open] [of NODE|CHUNK] [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] [JOB]
 
-Prints what became of each chunk of a job so far, by default of the job that was submitted last, in the order in which it happened: distributed, sent to a worker,
-processed there, returned (it counts, and what it gave is fetched), received whole, aggregated (the job has read it);
-retried, failed, lost, duplicate and dead say what went wrong, and recalled that an earlier run of the job had it done.
-A chunk is named STEP.STAGE.TASK. open leaves out chunks that were aggregated, of those of other nodes or chunks; --open
-and --of are the same. --json prints an object for each. Receipts are kept as long as the job is listed, and those of its
-last run only.`,
+Prints what became of each chunk of a job so far, by default of the job that was submitted last, in the order in which it
+happened: distributed, sent to a worker, processed there, returned (it counts, and what it gave is fetched), received
+whole, aggregated (the job has read it); retried, failed, lost, duplicate and dead say what went wrong, and recalled that
+an earlier run of the job had it done. What came back has the number of records that the task has read, and of bytes that
+it gave. A chunk is named STEP.STAGE.TASK. open leaves out chunks that were aggregated, of those of other nodes or chunks;
+--open and --of are the same. --json prints an object for each. Receipts are kept as long as the job is listed, and those
+of its last run only.`,
 
 	"trace": `flowsh trace [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] CHUNK [JOB]
 

@@ -219,7 +219,7 @@ func (s *interceptors) event(e host.Event) {
 			s.tell(name, starlark.StringDict{
 				"at": starlark.String(e.At.Format(time.RFC3339Nano)), "kind": starlark.String(e.Kind), "chunk": starlark.String(e.Chunk),
 				"attempt": starlark.MakeInt(e.Attempt), "node": starlark.String(e.Node), "pieces": starlark.MakeInt(e.Pieces),
-				"bytes": starlark.MakeInt64(e.Bytes), "hash": starlark.String(e.Hash), "reason": starlark.String(e.Reason),
+				"records": starlark.MakeInt64(e.Records), "failed": starlark.MakeInt64(e.Failed), "bytes": starlark.MakeInt64(e.Bytes), "hash": starlark.String(e.Hash), "reason": starlark.String(e.Reason),
 			})
 		}
 	case cluster.NodeJoined:

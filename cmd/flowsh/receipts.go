@@ -174,20 +174,20 @@ func (p *receiptPrinter) print(r cluster.Receipt) error {
 		_, err = p.out.Write(append(text, '\n'))
 		return outputError(err)
 	}
-	const row = "%-12s  %-11s  %-10s  %7s  %-12s  %10s  %-16s  %s"
+	const row = "%-12s  %-11s  %-10s  %7s  %-12s  %10s  %10s  %-16s  %s"
 	if !p.began {
 		p.began = true
-		if _, err := fmt.Fprintf(p.out, row+"\n", "TIME", "EVENT", "CHUNK", "ATTEMPT", "NODE", "BYTES", "HASH", "REASON"); err != nil {
+		if _, err := fmt.Fprintf(p.out, row+"\n", "TIME", "EVENT", "CHUNK", "ATTEMPT", "NODE", "RECORDS", "BYTES", "HASH", "REASON"); err != nil {
 			return outputError(err)
 		}
 	}
-	attempt, size := "", ""
+	attempt, records, size := "", "", ""
 	if r.Attempt > 0 {
 		attempt = fmt.Sprint(r.Attempt)
 	}
 	if r.Hash != "" {
-		size = fmt.Sprint(r.Bytes)
+		records, size = fmt.Sprint(r.Records), fmt.Sprint(r.Bytes)
 	}
-	_, err := fmt.Fprintf(p.out, row+"\n", r.At.Format("15:04:05.000"), r.Kind, r.Chunk, attempt, r.Node, size, r.Hash, r.Reason)
+	_, err := fmt.Fprintf(p.out, row+"\n", r.At.Format("15:04:05.000"), r.Kind, r.Chunk, attempt, r.Node, records, size, r.Hash, r.Reason)
 	return outputError(err)
 }

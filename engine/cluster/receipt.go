@@ -16,8 +16,9 @@ type Receipt struct {
 	Node    string    `json:"node,omitempty"`
 	Pieces  int       `json:"pieces,omitempty"`
 	Bytes   int64     `json:"bytes,omitempty"`
-	Hash    string    `json:"hash,omitempty"`   // XXH3 of what it gave
-	Failed  int64     `json:"failed,omitempty"` // records
+	Hash    string    `json:"hash,omitempty"`    // XXH3 of what it gave
+	Records int64     `json:"records,omitempty"` // that the task has read
+	Failed  int64     `json:"failed,omitempty"`  // of them
 	Reason  string    `json:"reason,omitempty"`
 
 	Task TaskKey `json:"-"`
@@ -63,6 +64,6 @@ func (j *Job) note(r Receipt) {
 func (j *Job) noteOutput(kind string, task TaskKey, a *acceptedAttempt) {
 	j.note(Receipt{
 		Kind: kind, Task: task, Attempt: a.number, Node: a.worker,
-		Pieces: a.output.Pieces, Bytes: a.output.Bytes, Hash: fmt.Sprintf("%016x", a.output.Hash), Failed: a.output.Failed,
+		Pieces: a.output.Pieces, Bytes: a.output.Bytes, Hash: fmt.Sprintf("%016x", a.output.Hash), Records: a.output.Read, Failed: a.output.Failed,
 	})
 }

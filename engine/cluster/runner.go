@@ -22,7 +22,8 @@ type Output struct {
 	Pieces int    `json:"pieces"`
 	Bytes  int64  `json:"bytes"`
 	Hash   uint64 `json:"hash"`             // XXH3 of the pieces, one after another
-	Failed int64  `json:"failed,omitempty"` // records that failed
+	Read   int64  `json:"read,omitempty"`   // records
+	Failed int64  `json:"failed,omitempty"` // records
 }
 
 // A Worker does tasks of one job and keeps what they give until it is released. Its methods may be called
@@ -66,7 +67,7 @@ func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, erro
 	}
 	var out Output
 	hash := xxh3.New()
-	failed, err := r.executor.Run(ctx, t, func(piece []byte) error {
+	counts, err := r.executor.Run(ctx, t, func(piece []byte) error {
 		if err := r.store.Put(a.piece(out.Pieces), piece); err != nil {
 			return err
 		}
@@ -85,7 +86,7 @@ func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, erro
 		r.Release(a)
 		return Output{}, err
 	}
-	out.Hash, out.Failed = hash.Sum64(), failed
+	out.Hash, out.Read, out.Failed = hash.Sum64(), counts.Read, counts.Failed
 	return out, nil
 }
 
