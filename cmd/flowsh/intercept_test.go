@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,4 +94,44 @@ func slowInterceptor(t *testing.T, job, last time.Duration, calls int) {
 			t.Errorf("%d calls, %q", w.calls, warnings)
 		}
 	})
+}
+
+// A patientClock waits for ever.
+type patientClock struct{ host.Clock }
+
+func (patientClock) After(time.Duration) <-chan time.Time { return nil }
+
+// TestWebhook tests that a server gets an object for each event, and that one which refuses is named.
+func TestWebhook(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	clock := patientClock{host.New().Clock}
+	status := http.StatusNoContent
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		text, _ := io.ReadAll(r.Body) // what is missing is seen
+		got = append(got, r.Method+" "+r.Header.Get("Content-Type")+" "+string(text))
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	s := newInterceptors([]interceptor{webhook{server.URL}}, nil, nil, strings.Clone, clock)
+	s.tell("on_step_start", starlark.StringDict{"job": starlark.String("a")})
+	if warnings := s.finish(&engine.Summary{Read: 2}, nil); warnings != nil {
+		t.Errorf("%q", warnings)
+	}
+	want := []string{
+		`POST application/json {"event":"step_start","job":"a"}`,
+		`POST application/json {"bytes":0,"counted":{},"dead":0,"event":"step_complete","late":0,"ok":true,"read":2,"written":0}`,
+	}
+	mu.Lock()
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	status = http.StatusInternalServerError
+	mu.Unlock()
+	s = newInterceptors([]interceptor{webhook{server.URL}}, nil, nil, strings.Clone, clock)
+	if warnings := s.finish(nil, nil); len(warnings) != 1 || !strings.Contains(warnings[0], server.URL+" answers 500") {
+		t.Errorf("%q", warnings)
+	}
 }
