@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/kernel"
@@ -26,6 +28,8 @@ const (
 	// See LimitMemory.
 	mostUntouched  = 28 << 20
 	untouchedShare = 64
+	mostRoom       = 1 << 30
+	roomShare      = 16
 	gcPercent      = 50
 	leastCollected = 64 << 20 // a limit below what any process takes would keep the collector busy and help nobody
 	maxStack       = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
@@ -187,7 +191,7 @@ func LimitMemory(budget int64) (restore func()) {
 	untouched.Lock()
 	defer untouched.Unlock()
 	if n := min(mostUntouched, budget/untouchedShare); n > int64(len(untouched.bytes)) {
-		untouched.bytes = make([]byte, n)
+		growInHugePages(min(mostRoom, budget/roomShare), func() { untouched.bytes = make([]byte, n) })
 		untouched.size.Store(n)
 	}
 	limit, stack := debug.SetMemoryLimit(max(budget, leastCollected)+untouched.size.Load()), debug.SetMaxStack(maxStack)
@@ -197,4 +201,14 @@ func LimitMemory(budget int64) (restore func()) {
 		debug.SetMemoryLimit(limit)
 		debug.SetMaxStack(stack)
 	}
+}
+
+// growInHugePages has the heap grow by so many bytes of huge pages, which it takes before any others once it needs them:
+// the first touch of memory can cost more than all that is done with it. What then allocates is placed behind them.
+func growInHugePages(bytes int64, then func()) {
+	room := make([]byte, bytes)
+	host.HugePages(unsafe.Pointer(unsafe.SliceData(room)), uintptr(len(room)))
+	then()
+	runtime.KeepAlive(room)
+	runtime.GC()
 }

@@ -3,6 +3,8 @@ package operator
 import (
 	"slices"
 	"unsafe"
+
+	"github.com/flowsh/flowsh/engine/host"
 )
 
 // State that grows with the groups doubles when it is full. append grows large slices by a quarter, so that each
@@ -21,13 +23,13 @@ func reserve[T any](s []T, n int) []T {
 }
 
 // leastHuge is how many bytes an array has that huge pages are asked for.
-const leastHuge = 4 << 20
+const leastHuge = 256 << 10
 
 // large makes an array that is looked up all over, or that grows large.
 func large[T any](n int) []T {
 	s := make([]T, n)
 	if bytes := uintptr(n) * unsafe.Sizeof(*new(T)); bytes >= leastHuge {
-		hugePages(unsafe.Pointer(unsafe.SliceData(s)), bytes)
+		host.HugePages(unsafe.Pointer(unsafe.SliceData(s)), bytes)
 	}
 	return s
 }

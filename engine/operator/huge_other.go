@@ -1,7 +1,0 @@
-//go:build !linux
-
-package operator
-
-import "unsafe"
-
-func hugePages(unsafe.Pointer, uintptr) {}
