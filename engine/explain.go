@@ -141,13 +141,13 @@ func (e *Explanation) end(s *Stage) string {
 	case InOrder:
 		return op.Name() + functions + ", in order"
 	case Build:
-		return "the right side of " + op.Name() + e.functions(op, joinKey(s.End, op))
+		return "the right side of " + op.Name() + op.cuts() + e.functions(op, joinKey(s.End, op), "window.time")
 	case Join:
 		how := joinInMemory + " or " + joinSorted
 		if t := e.totals[s.ID]; t != nil && t.Chosen != "" {
 			how = t.Chosen
 		}
-		return op.Name() + e.functions(op, joinKey(s.End, op)) + ", " + how
+		return op.Name() + op.cuts() + e.functions(op, joinKey(s.End, op), "window.time") + ", " + how
 	case Collect:
 		return "collected for using="
 	case Keep:

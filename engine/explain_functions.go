@@ -61,9 +61,12 @@ func (f *foresight) stage(s *Stage) {
 	}
 	if s.End == Build || s.End == Join {
 		op := &f.program.Graph.Ops[s.Op]
-		param := joinKey(s.End, op)
-		refs = append(refs, Ref{op.ID, param})
-		chain.Columns = append(chain.Columns, f.step(op, kernel.Map, param))
+		for _, param := range []string{joinKey(s.End, op), "window.time"} {
+			if ref := (Ref{op.ID, param}); f.program.Funcs[ref] != nil {
+				refs = append(refs, ref)
+				chain.Columns = append(chain.Columns, f.step(op, kernel.Map, param))
+			}
+		}
 	}
 	var folds []string
 	if op := f.ending(s); op != nil {
