@@ -35,7 +35,9 @@ func (u *unit) concat(at syntax.Position, name string, flows []starlark.Value) (
 		}
 	}
 	if len(d.in) == 0 {
-		return nil, d.mistake("%s needs at least one flow", name)
+		e := d.mistake("%s needs at least one flow", name)
+		e.Hint = "from_enumerable([]) is a flow without records"
+		return nil, e
 	}
 	if len(d.in) == 1 {
 		return d.in[0], nil

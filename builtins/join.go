@@ -1,6 +1,8 @@
 package builtins
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/flowsh/flowsh/engine"
@@ -12,8 +14,28 @@ import (
 func join(name string) *operator {
 	return &operator{name: name, kind: engine.OpJoin, finish: meetOther, params: []param{
 		right(), required(record("on")), record("other_on"),
-		optionChoice("how", "inner", "left", "right", "full", "semi", "anti"), pairFunction("f"), window(), onError(),
+		how(), pairFunction("f"), window(), onError(),
 	}}
+}
+
+// outerJoins are what other systems call ways of a join.
+var outerJoins = map[starlark.String]string{
+	"outer": "full", "full_outer": "full", "left_outer": "left", "right_outer": "right",
+}
+
+// how is which records without a match come out, or that only left records do.
+func how() param {
+	p := optionChoice("how", "inner", "left", "right", "full", "semi", "anti")
+	set := p.set
+	p.set = func(d *draft, v starlark.Value) error {
+		err := set(d, v)
+		var e *LoadError
+		if s, ok := v.(starlark.String); ok && errors.As(err, &e) && outerJoins[s] != "" {
+			e.Hint = fmt.Sprintf("write how = %q", outerJoins[s])
+		}
+		return err
+	}
+	return p
 }
 
 // pairFunction is a function whose two arguments are a left record and a right one.

@@ -62,6 +62,13 @@ func (o *operator) build(u *unit, at syntax.Position, in *Flow, given []starlark
 	return d.Flow, nil
 }
 
+// neededHints say what to write for parameters that cannot be left out.
+var neededHints = map[string]string{
+	"merge": "write merge = lambda acc, record: ..., which returns the next acc",
+	"on":    `write on = "id", the field or function that gives the key of a record`,
+	"w":     `write windows.fixed("1h", time = "ts") or the like`,
+}
+
 func (d *draft) fill() error {
 	for i, p := range d.operator.params {
 		v := d.given[i]
@@ -69,7 +76,9 @@ func (d *draft) fill() error {
 			v = nil
 		}
 		if v == nil && p.required {
-			return d.mistake("%s needs %s", d.operator.name, p.name)
+			e := d.mistake("%s needs %s", d.operator.name, p.name)
+			e.Hint = neededHints[p.name]
+			return e
 		}
 		if v == nil {
 			continue

@@ -83,7 +83,34 @@ func (s *stageRun) column(op *Op, param string, whole bool) {
 		}
 		fn = kernel.Whole()
 	}
-	s.chain.Columns = append(s.chain.Columns, kernel.Step{Kind: kernel.Map, Op: op.ID, Name: string(op.Kind), At: op.At, Fn: fn})
+	s.chain.Columns = append(s.chain.Columns, kernel.Step{Kind: kernel.Map, Op: op.ID, Name: s.columnName(op, param), At: op.At, Fn: fn})
+}
+
+// columnName is what messages call an op's function of records: the op, and what the function is to it where several
+// may be meant.
+func (s *stageRun) columnName(op *Op, param string) string {
+	name := string(op.Kind)
+	if side := s.joinSideName(); side != "" {
+		name += ": " + side
+	}
+	switch {
+	case param == "window.time":
+		name += ": time"
+	case s.End == Build && param == "on":
+		name += ", by on, as there is no other_on"
+	}
+	return name
+}
+
+// joinSideName is the side of a join that the stage ends in; "" if it ends in none.
+func (s *stageRun) joinSideName() string {
+	switch s.End {
+	case Build:
+		return "right side"
+	case Join:
+		return "left side"
+	}
+	return ""
 }
 
 // makeEnd makes the end, after the columns that it needs.

@@ -92,10 +92,11 @@ func (s *stageRun) keyError(op *Op, u *unit, n int, err error) error {
 	if !errors.As(err, &key) {
 		return err
 	}
+	message := s.joinSideName() + ": " + err.Error()
 	if u.out.N == 0 { // the records themselves were not wanted
-		return s.complain(op, nil, 0, err.Error())
+		return s.complain(op, nil, 0, message)
 	}
-	err = s.complain(op, u.out, n, err.Error())
+	err = s.complain(op, u.out, n, message)
 	var e *kernel.ScriptError
 	if errors.As(err, &e) {
 		s.showWhole(e, chunk.Ordinal{Position: u.out.Base + uint64(u.out.RelativeAt(n))})
