@@ -66,9 +66,11 @@ func (f *Flow) uncut() error {
 	if f.cut.empty() {
 		return nil
 	}
-	name := f.cut.name()
-	return mistakeAt(f.at, name+"(...) stands directly before reduce, scan, count, sum, min, max, mean, summarize, group_by, uniq, take or take_sort",
-		"%s is set, but nothing is computed in it", name)
+	name, before := f.cut.name(), "reduce or scan"
+	if f.cut.trigger == nil {
+		before = "reduce, scan, count, sum, min, max, mean, summarize, group_by, uniq, take or take_sort"
+	}
+	return mistakeAt(f.at, name+"(...) stands directly before "+before, "%s is set, but nothing is computed in it", name)
 }
 
 // useCut gives the operator the windows and triggers before it.

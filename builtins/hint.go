@@ -50,22 +50,28 @@ var runtimeLessons = []lesson{
 
 // unknownNames are names that people of other languages use.
 var unknownNames = map[string]string{
-	"map":        "map is a method of flows; in plain code write [f(x) for x in list]",
-	"filter":     "filter is a method of flows; in plain code write [x for x in list if f(x)]",
-	"reduce":     "reduce is a method of flows; in plain code write a for loop in a def",
-	"open":       `files are read by sources: lines("path"), csv("path"), jsonl("path"), text("path")`,
-	"input":      "standard input is read by a source without a path: lines()",
-	"args":       `arguments are declared one by one: arg("name", default = ..., help = "...")`,
-	"env":        `the environment is read through an argument: arg("dsn", env = "PG_DSN")`,
-	"isinstance": `write type(x) == "string"`,
-	"fixed":      `write sprintf("%.2f", x) for text, windows.fixed("1h") for a window`,
-	"merge":      "join flows end to end by a.concat(b); merge = is how a reducer combines two states",
-	"window":     "windows are windows.fixed(...), windows.sliding(...), windows.session(...)",
-	"fsum":       "write sum(list): it adds floats exactly, as flow.sum() does",
-	"format":     `write sprintf("%.2f", x)`,
-	"exit":       `write fail("message")`,
-	"test":       "the module test exists only in files named *_test.star, which flowsh test runs",
-	"true":       "write True", "false": "write False", "null": "write None", "nil": "write None",
+	"map":          "map is a method of flows; in plain code write [f(x) for x in list]",
+	"filter":       "filter is a method of flows; in plain code write [x for x in list if f(x)]",
+	"reduce":       "reduce is a method of flows; in plain code write a for loop in a def",
+	"open":         `files are read by sources: lines("path"), csv("path"), jsonl("path"), text("path")`,
+	"input":        "standard input is read by a source without a path: lines()",
+	"args":         `arguments are declared one by one: arg("name", default = ..., help = "...")`,
+	"env":          `the environment is read through an argument: arg("dsn", env = "PG_DSN")`,
+	"isinstance":   `write type(x) == "string"`,
+	"fixed":        `write sprintf("%.2f", x) for text, windows.fixed("1h") for a window`,
+	"merge":        "join flows end to end by a.concat(b); merge = is how a reducer combines two states",
+	"window":       "windows are windows.fixed(...), windows.sliding(...), windows.session(...)",
+	"partition":    "partition is a method of flows: flow.partition(key)",
+	"join":         "join is a method of flows: left.join(right, on)",
+	"bounded_join": "join is a method of flows: left.join(right, on)",
+	"window_join":  "join is a method of flows: left.join(right, on, window = windows.fixed(...))",
+	"from_stages":  "a flow begins at a source: lines(path), csv(path), jsonl(path), from_enumerable(list)",
+	"from_specs":   "a flow begins at a source: lines(path), csv(path), jsonl(path), from_enumerable(list)",
+	"fsum":         "write sum(list): it adds floats exactly, as flow.sum() does",
+	"format":       `write sprintf("%.2f", x)`,
+	"exit":         `write fail("message")`,
+	"test":         "the module test exists only in files named *_test.star, which flowsh test runs",
+	"true":         "write True", "false": "write False", "null": "write None", "nil": "write None",
 }
 
 // connectors are outside systems that a script may name although this build cannot reach them: true for those
@@ -75,7 +81,7 @@ var connectors = map[string]bool{
 	"postgres": false, "s3": false, "parquet": false,
 }
 
-const noConnectors = "this build has no connectors: it reads lines, csv, tsv, jsonl, text and lists, and writes text, tsv, csv and jsonl"
+const noConnectors = "this build has no connectors: it reads lines, csv, tsv, jsonl, text and lists, and writes text, tsv, csv, jsonl and parquet"
 
 func syntaxHint(message string) string  { return find(syntaxLessons, message) }
 func runtimeHint(message string) string { return find(runtimeLessons, message) }

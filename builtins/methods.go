@@ -111,7 +111,17 @@ var retired = map[string]string{
 	"rate_limit":    "rate_limit belongs to continuous jobs, which this build does not run",
 	"iterate":       "a loop of known length is a for loop in a def: for _ in range(n): flow = f(flow)",
 
-	"emit_and_reduce": "write scan(initial, f)",
+	"emit_and_reduce":      "write scan(initial, f)",
+	"trigger_every":        "write trigger(every = n)",
+	"trigger_periodically": `write trigger(period = "5s", nondeterministic = True)`,
+	"allowed_lateness":     `write windows.fixed(size, time, lateness = "5m", late = "late.jsonl")`,
+	"on_init":              "an initial with two parameters gets the lane and how many there are",
+	"through_stages":       "write through(f), where f takes a list of records",
+	"through_specs":        "write through(f), where f takes a list of records",
+	"into_stages":          "end a flow by write(...)",
+	"into_specs":           "end a flow by write(...)",
+	"filter_map":           "write map(f) and filter(f), or flat_map(f) that returns [] for none",
+	"cogroup":              "write join(right, on, how = \"full\")",
 }
 
 // retiredParams are parameters that people try, with what to write.

@@ -113,6 +113,8 @@ func (w *windowing) check(size string) error {
 		return nil
 	case *w.lateness < 0:
 		return fmt.Errorf("lateness must not be negative, and is %v", *w.lateness)
+	case w.late == "drop" || w.late == "fail":
+		return fmt.Errorf(`late=%q: late records are never lost: write late="include", or a file for them: late="late.jsonl"`, w.late)
 	case w.late == "":
 		return errors.New(`with lateness= say what becomes of records that come later still: late="include", or late="late.jsonl"`)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -239,10 +240,18 @@ func (e *windowEmitter) send(ctx context.Context) error {
 	return e.stage.emit(ctx, b)
 }
 
+// mostFilled is how many windows without records are filled in between two that have some: one record with a wrong time
+// is to be an error, not a job that never ends.
+const mostFilled = 1 << 27
+
 // fill emits the windows without records before a window.
 func (e *windowEmitter) fill(ctx context.Context, window int64) error {
 	if !e.windows.Fill || !e.any {
 		return nil
+	}
+	if n := (window - e.last) / e.windows.step(); n > mostFilled {
+		return e.stage.complain(e.op, nil, 0, fmt.Sprintf("fill = True would make %d windows without records, more than %d, between two that have some: "+
+			"make the windows larger, or leave fill out", n-1, mostFilled))
 	}
 	for w := e.last + e.windows.step(); w < window; w += e.windows.step() {
 		nothing, err := e.nothing()

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"fmt"
-	"math"
+	"strconv"
 	"time"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -32,7 +32,7 @@ func instantOf(times *chunk.Column, i int) (int64, error) {
 	case starlark.Int:
 		n, ok := v.Int64()
 		if !ok {
-			n = math.MaxInt64
+			return 0, intOutOfRange(value.Cut(v, 60))
 		}
 		return instantOfInt(n)
 	case starlark.String:
@@ -46,9 +46,13 @@ func instantOf(times *chunk.Column, i int) (int64, error) {
 
 func instantOfInt(n int64) (int64, error) {
 	if n < leastTime/perMilli || n > mostTime/perMilli {
-		return 0, fmt.Errorf("the time %d is out of range: an int is milliseconds since 1970, from the year 1700 to 2249", n)
+		return 0, intOutOfRange(strconv.FormatInt(n, 10))
 	}
 	return n * perMilli, nil
+}
+
+func intOutOfRange(n string) error {
+	return fmt.Errorf("the time %s is out of range: an int is milliseconds since 1970, from the year 1700 to 2249", n)
 }
 
 func instantOfText(s string) (int64, error) {

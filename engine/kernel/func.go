@@ -70,7 +70,11 @@ func Bind(v starlark.Value, sig Signature) (*Func, error) {
 			return f, nil
 		}
 		if n := positional(v); n <= own {
-			return nil, fmt.Errorf("%s: %s takes %d parameters, but is called with %s", sig.Op, name(v), n, sig.arguments())
+			plural := "s"
+			if n == 1 {
+				plural = ""
+			}
+			return nil, fmt.Errorf("%s: %s takes %d parameter%s, but is called with %s", sig.Op, name(v), n, plural, sig.arguments())
 		}
 		if n := required - own; n > 1 {
 			f.Spread = n
