@@ -21,7 +21,7 @@ const (
 	boxedAny             // anything, as a starlark.Value
 )
 
-var kindName = [...]string{"unknown", "None", "bool", "int", "float", "str", "bytes", "tuple", "list", "optional", "record", "any"}
+var kindName = [...]string{"unknown", "None", "bool", "int", "float", "str", "bytes", "tuple", "list", "dict", "optional", "record", "any"}
 
 // A Type is what compiled code knows of a value. Types are immutable but for the element types of lists,
 // which grow while a program is compiled.
