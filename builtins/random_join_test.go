@@ -1,6 +1,10 @@
 package builtins_test
 
-import "go.starlark.net/starlark"
+import (
+	"slices"
+
+	"go.starlark.net/starlark"
+)
 
 // joinKeys are pairs of keys that can be equal.
 var joinKeys = [][2]string{
@@ -12,7 +16,13 @@ var joinKeys = [][2]string{
 }
 
 // pairings are functions of pairs.
-var pairings = []string{"", "lambda l, r: (r, l)", "lambda l, r: [l] if r == None else l"}
+var pairings = []string{"", "lambda l, r: (r, l)", "lambda l, r: [l] if r == None else l", `lambda l, r: (l, "one") if not (l and r) else "both"`}
+
+// pairingsOf are functions of pairs that look into right records of a kind.
+var pairingsOf = map[kind][]string{
+	ofPairs: {"lambda l, r: r[1] if r else l", "lambda l, r: (r[0] if r != None else -1, l)"},
+	ofRows:  {`lambda l, r: r["n"] if r else l`, `lambda l, r: (r.get("k", 0) if r != None else "none", r == None)`},
+}
 
 // matched joins a flow with another one, or with itself.
 func (g *generator) matched(f randomFlow) randomFlow {
@@ -32,7 +42,7 @@ func (g *generator) matched(f randomFlow) randomFlow {
 		on = g.plain.function("lambda x: tuple([x[i] for i in " + members + "])")
 		otherOn = on
 	}
-	pairing := g.pick(pairings)
+	pairing := g.pick(slices.Concat(pairings, pairingsOf[other.kind]))
 	if how == "semi" || how == "anti" {
 		pairing = ""
 	}

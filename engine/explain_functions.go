@@ -294,6 +294,8 @@ func (f *foresight) joined(s *Stage, left chunk.Column) chunk.Column {
 	switch c := joinConfig(&f.program.Graph.Ops[s.Op]); {
 	case !c.Pairs:
 		return left
+	case c.LoneLeft && c.Typed && right.Kind != chunk.Empty && right.Kind != chunk.Null && right.Kind != chunk.Any:
+		return pairOf(left, chunk.Column{Kind: chunk.Maybe, Fields: []chunk.Column{right}})
 	case c.LoneLeft:
 		return pairOf(left, chunk.Column{Kind: chunk.Any})
 	default:

@@ -47,6 +47,7 @@ func joinConfig(op *Op) operator.JoinConfig {
 		Pairs:     how != semiJoin && how != antiJoin,
 		LoneLeft:  how == leftJoin || how == fullJoin || how == antiJoin,
 		LoneRight: how == rightJoin || how == fullJoin,
+		Typed:     op.Funcs["f"] != "", // nothing but the function sees the pairs
 	}
 }
 

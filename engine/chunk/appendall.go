@@ -21,7 +21,8 @@ func (c *Column) AppendAll(from *Column) {
 		c.Strings = append(c.Strings[:0], from.Strings[:from.N]...)
 	case Any:
 		c.Values = append(c.Values[:0], from.Values[:from.N]...)
-	case Tuple, Record:
+	case Tuple, Record, Maybe:
+		c.Bools = append(c.Bools[:0], from.Bools...)
 		c.setFields(len(from.Fields))
 		for f := range c.Fields {
 			c.Fields[f].AppendAll(&from.Fields[f])

@@ -22,9 +22,10 @@ const (
 	Tuple
 	Record // frozen dicts with the string keys Names, in that order
 	Any
+	Maybe // None where Bools says false, else the value of the one column in Fields; chunks hold it as Any
 )
 
-var kindNames = [...]string{"empty", "null", "bool", "int", "float", "string", "bytes", "tuple", "record", "any"}
+var kindNames = [...]string{"empty", "null", "bool", "int", "float", "string", "bytes", "tuple", "record", "any", "maybe"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -46,7 +47,7 @@ type Column struct {
 	Ints    []int64
 	Floats  []float64
 	Strings []string
-	Fields  []Column // Tuple, Record: one column per element or key, all of length N
+	Fields  []Column // Tuple, Record: one column per element or key, all of length N; Maybe: one, whose value is any where there is None
 	Names   []string // Record: the keys; read-only, shared by the batches of a source
 	Values  []starlark.Value
 
@@ -246,6 +247,11 @@ func (c *Column) At(i int) starlark.Value {
 		return d
 	case Any:
 		return c.Values[i]
+	case Maybe:
+		if !c.Bools[i] {
+			return starlark.None
+		}
+		return c.Fields[0].At(i)
 	}
 	panic(fmt.Sprintf("chunk: At(%d) on an empty column", i))
 }
@@ -269,6 +275,8 @@ func (c *Column) Slice(lo, hi int) Column {
 		}
 	case Any:
 		s.Values = c.Values[lo:hi:hi]
+	case Maybe:
+		s.Bools, s.Fields = c.Bools[lo:hi:hi], []Column{c.Fields[0].Slice(lo, hi)}
 	}
 	return s
 }
@@ -290,6 +298,9 @@ func (c *Column) Truncate(n int) {
 		}
 	case Any:
 		c.Values = c.Values[:n]
+	case Maybe:
+		c.Bools = c.Bools[:n]
+		c.Fields[0].Truncate(n)
 	}
 	c.N = n
 }

@@ -1,6 +1,7 @@
 package chunk
 
 import (
+	"strings"
 	"testing"
 
 	"go.starlark.net/starlark"
@@ -103,6 +104,42 @@ func TestAppendFromDoesNotAllocate(t *testing.T) {
 		to.AppendFrom(&from, 0)
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestMaybe takes a column of values and Nones apart and through a chunk.
+func TestMaybe(t *testing.T) {
+	inner := Column{Kind: Record, N: 4, Names: []string{"a"}, Fields: []Column{{Kind: Int, N: 4, Ints: []int64{1, 2, 3, 4}}}}
+	c := Column{Kind: Maybe, N: 4, Bools: []bool{true, false, true, true}, Fields: []Column{inner}}
+	const want = `{"a": 1} None {"a": 3} {"a": 4}`
+	same := func(what string, c *Column, want string) {
+		var texts []string
+		for i := range c.N {
+			texts = append(texts, c.At(i).String())
+		}
+		if got := strings.Join(texts, " "); got != want {
+			t.Errorf("%s: %s, want %s", what, got, want)
+		}
+	}
+	same("At", &c, want)
+	slice := c.Slice(1, 3)
+	same("Slice", &slice, `None {"a": 3}`)
+	var all, each Column
+	all.AppendAll(&c)
+	same("AppendAll", &all, want)
+	for i := range c.N {
+		each.AppendFrom(&c, i)
+	}
+	same("AppendFrom", &each, want)
+	all.Truncate(2)
+	same("Truncate", &all, `{"a": 1} None`)
+	all.Reset()
+	all.Append(starlark.String("x"))
+	same("Reset", &all, `"x"`)
+	for _, f := range []Format{Rows, Columnar} {
+		b := &Batch{Column: Column{Kind: Tuple, N: 4, Fields: []Column{{Kind: Int, N: 4, Ints: []int64{5, 6, 7, 8}}, c}}}
+		decoded := mustDecode(t, mustAppend(t, b, f))
+		same("a chunk", &decoded.Column, `(5, {"a": 1}) (6, None) (7, {"a": 3}) (8, {"a": 4})`)
 	}
 }
 

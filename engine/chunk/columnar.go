@@ -43,6 +43,9 @@ func (e *encoder) column(c *Column, depth int) error {
 	if e.cells += c.N; e.cells > maxCells || len(e.dst) > MaxRaw {
 		return ErrTooLarge
 	}
+	if c.Kind == Maybe {
+		c = boxedCopy(c)
+	}
 	e.dst = append(e.dst, byte(c.Kind))
 	switch c.Kind {
 	case Bool:

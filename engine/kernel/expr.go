@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math/big"
+	"slices"
 
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
@@ -319,6 +320,12 @@ func (c *compiler) truthOf(o operand) func(*frame) bool {
 			return f.slots[held.at&slotMask].n != 0 && there(f)
 		}
 	case row:
+		// A record that has a member is true.
+		if i := slices.IndexFunc(o.typ.row.elems, func(e *Type) bool { return e.kind != boxedAny }); i >= 0 {
+			o.typ.row.used[i] = true
+			g := o.int
+			return func(f *frame) bool { g(f); return true }
+		}
 		return c.truthOf(c.box(o, c.line))
 	}
 	is := o.typ.kind == tuple && len(o.typ.elems) > 0

@@ -35,6 +35,13 @@ func typeOf(c *chunk.Column, path []int, loose bool) *Type {
 		}
 		return anyType
 	}
+	if c.Kind == chunk.Maybe {
+		inner := typeOf(&c.Fields[0], append(slices.Clone(path), 0), loose)
+		if inner.kind == boxedAny {
+			return anyType
+		}
+		return optionalOf(inner)
+	}
 	if loose {
 		return anyType
 	}
@@ -71,6 +78,8 @@ func fits(c *chunk.Column, t *Type) bool {
 			}
 		}
 		return true
+	case optional:
+		return c.Kind == chunk.Maybe && fits(&c.Fields[0], t.elems[0])
 	}
 	return kindType[c.Kind] == t
 }

@@ -79,6 +79,16 @@ func (c *compiler) fromColumn(t *Type, path []int, g func(*frame) int64, line in
 		}
 	case row:
 		o.int = g
+	case optional:
+		put := store(c.fromColumn(t.elems[0], append(slices.Clone(path), 0), g, line))
+		o.into = func(f *frame, to slot) {
+			if !f.columns[from].Bools[g(f)] {
+				f.slots[to&slotMask].n = 0
+				return
+			}
+			put(f, to+1)
+			f.slots[to&slotMask].n = 1
+		}
 	case tuple:
 		offset := slot(0)
 		stores := make([]func(*frame, slot), len(t.elems))

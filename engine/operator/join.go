@@ -16,10 +16,12 @@ type JoinConfig struct {
 	// LoneLeft says that left records without a match come out: with None beside them where there are pairs,
 	// otherwise in place of those with one.
 	LoneLeft  bool
-	LoneRight bool   // right records without a match come out behind all others, with None before them
-	Memory    Memory // of the right side
-	Left      Memory // of what the left side takes where the right one was spilled
-	Moved     func() // called now and then while both sides are merged; may be nil
+	LoneRight bool // right records without a match come out behind all others, with None before them
+	// Typed says that right records beside lone left ones come out in columns of kind Maybe where their types allow it.
+	Typed  bool
+	Memory Memory // of the right side
+	Left   Memory // of what the left side takes where the right one was spilled
+	Moved  func() // called now and then while both sides are merged; may be nil
 }
 
 // A Join matches records of two sides by key. First the right side is added, by one goroutine, and Seal called; then

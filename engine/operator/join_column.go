@@ -98,3 +98,18 @@ func (j *joinColumn) gatherFound(to *chunk.Column, order []int32) {
 		at++
 	}
 }
+
+// typed says that a column has values, all of one type that is not None.
+func typed(c *chunk.Column) bool {
+	return c.Kind != chunk.Empty && c.Kind != chunk.Null && c.Kind != chunk.Any
+}
+
+// gatherMaybe is gather into a column of kind Maybe, with None where the order says -1.
+func (j *joinColumn) gatherMaybe(to *chunk.Column, order []int32) {
+	there, values := make([]bool, len(order)), make([]int32, len(order))
+	for at, i := range order {
+		there[at], values[at] = i >= 0, max(i, 0)
+	}
+	*to = chunk.Column{Kind: chunk.Maybe, N: len(order), Bools: there, Fields: make([]chunk.Column, 1)}
+	j.gather(&to.Fields[0], values)
+}

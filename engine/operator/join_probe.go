@@ -122,7 +122,12 @@ func (m *Matches) Next(limit int) *chunk.Column {
 		return out
 	}
 	fields := []chunk.Column{*out, {}}
-	m.prober.join.sealed.gatherFound(&fields[1], right)
+	j := m.prober.join
+	if j.Typed && j.LoneLeft && typed(j.sealed.Column) {
+		j.sealed.gatherMaybe(&fields[1], right)
+	} else {
+		j.sealed.gatherFound(&fields[1], right)
+	}
 	return &chunk.Column{Kind: chunk.Tuple, N: len(left), Fields: fields}
 }
 
