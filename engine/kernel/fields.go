@@ -216,7 +216,7 @@ func (b *bodyUse) visit(n syntax.Node) bool {
 	case *syntax.IndexExpr:
 		return !b.reads(n)
 	case *syntax.BinaryExpr:
-		return !b.tests(n)
+		return !b.tests(n) && !b.isNone(n)
 	case *syntax.CallExpr:
 		return !b.reads(n) && !b.passes(n)
 	case *syntax.LambdaExpr, *syntax.DefStmt:
@@ -309,6 +309,29 @@ func (b *bodyUse) tests(e *syntax.BinaryExpr) bool {
 	b.tested = append(b.tested, path)
 	b.walk(rest)
 	return true
+}
+
+// isNone takes a comparison with None of the record, of which no member matters to that.
+func (b *bodyUse) isNone(e *syntax.BinaryExpr) bool {
+	if e.Op != syntax.EQL && e.Op != syntax.NEQ || len(b.path) > 0 || b.text != nil {
+		return false
+	}
+	x, y := unparen(e.X), unparen(e.Y)
+	if saysNone(x) {
+		x, y = y, x
+	}
+	id, ok := x.(*syntax.Ident)
+	return ok && b.is(id) && saysNone(y)
+}
+
+// saysNone reports that an expression is None itself.
+func saysNone(e syntax.Expr) bool {
+	id, ok := e.(*syntax.Ident)
+	if !ok || id.Name != "None" {
+		return false
+	}
+	binding := bindingOf(id)
+	return binding != nil && binding.Scope == resolve.Universal
 }
 
 // passes takes a call of a function of the script with the record, or something in it, as an argument.
