@@ -193,7 +193,7 @@ type EncodedPart struct {
 type Shape struct {
 	Record  int // index in the batch of the run's first record
 	Columns []string
-	Text    string // the first record, at most 1 KiB; empty for the first shape of a part
+	Text    string // the first record, at most 1 KiB; empty for the first shape of a part of a key
 
 	at int // index in the part of the run's first record
 }

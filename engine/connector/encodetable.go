@@ -252,16 +252,20 @@ func (w *tableWriter) separator() byte {
 }
 
 // begin makes a record the first of its part.
-func (p *EncodedPart) begin(columns []string, record int) {
+func (p *EncodedPart) begin(columns []string, record int, d *datum) {
 	p.Columns = columns
-	p.Shapes = append(p.Shapes, Shape{Record: record, Columns: columns})
+	shape := Shape{Record: record, Columns: columns}
+	if p.Name == "" { // among the files of keys there may be a part for nearly every record
+		shape.Text = value.Cut(d.box(), value.CutLimit)
+	}
+	p.Shapes = append(p.Shapes, shape)
 }
 
 // accepts reports whether a record with these columns, in any order, can stand in the part: it is the first, or
 // is like the first. If it cannot, it begins a new shape.
 func (p *EncodedPart) accepts(columns []string, record int, d *datum) bool {
 	if len(p.Shapes) == 0 {
-		p.begin(columns, record)
+		p.begin(columns, record, d)
 		return true
 	}
 	if sameSet(p.Columns, columns) {

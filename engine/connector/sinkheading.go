@@ -70,7 +70,7 @@ func (h *heading) text(columns []string) []byte {
 func (h *heading) refuse(part *EncodedPart, shape int, err error) error {
 	s := part.Shapes[shape]
 	text := s.Text
-	if shape == 0 {
+	if text == "" {
 		line, _, _ := bytes.Cut(part.Data[:min(len(part.Data), 1<<10)], []byte{'\n'})
 		text = string(line)
 	}

@@ -74,7 +74,7 @@ func TestRecordsWithOtherColumns(t *testing.T) {
 			SinkSpec{Format: "csv"},
 			[]string{`[{"a": 1}, {"a": 2}]`, `[{"b": 3}]`},
 			0,
-			[]string{"number 3 of its file", `say columns=["a", "b"]`},
+			[]string{`the record {"b": 3}: it is number 3 of its file`, `say columns=["a", "b"]`},
 		},
 		{
 			SinkSpec{Format: "tsv"},
@@ -82,8 +82,8 @@ func TestRecordsWithOtherColumns(t *testing.T) {
 			1,
 			[]string{"number 2", "the first one has no named columns"},
 		},
-		{SinkSpec{Format: "table"}, []string{`[{"a": 1}]`, `["x"]`}, 0, []string{"number 2", "it has no named columns"}},
-		{SinkSpec{Format: "csv", Header: &yes}, []string{`[("x", 1)]`}, 0, []string{"header=True needs names: say columns=[...]"}},
+		{SinkSpec{Format: "table"}, []string{`[{"a": 1}]`, `["x"]`}, 0, []string{`the record "x": it is number 2`, "it has no named columns"}},
+		{SinkSpec{Format: "csv", Header: &yes}, []string{`[("x", 1)]`}, 0, []string{`the record ("x", 1)`, "header=True needs names: say columns=[...]"}},
 	} {
 		batches := make([][]starlark.Value, len(c.batches))
 		for i, batch := range c.batches {
