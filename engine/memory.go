@@ -80,15 +80,23 @@ func located(s kernel.Inside, err error) error {
 	}
 }
 
-// atWork names the stages that have records in hand.
+// atWork names the stages that have records in hand; where one of their workers waits for input in all of them, those
+// that have not finished.
 func (r *stepRun) atWork() string {
-	var names []string
+	var inHand, unfinished []string
 	for _, s := range r.stages {
-		if s.phase.Load() != finished && !s.reading.Load() {
-			names = append(names, s.name)
+		if s.phase.Load() == finished {
+			continue
+		}
+		unfinished = append(unfinished, s.name)
+		if !s.reading.Load() {
+			inHand = append(inHand, s.name)
 		}
 	}
-	return strings.Join(names, ", ")
+	if len(inHand) == 0 {
+		inHand = unfinished
+	}
+	return strings.Join(inHand, ", ")
 }
 
 // blamed says which record was worked on when memory ran out, if that is why the step failed.
