@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 
+	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
@@ -91,7 +92,7 @@ func (s *floatSum) add(v starlark.Value) error {
 	case starlark.Float:
 		s.addFloat(float64(v))
 	default:
-		return fmt.Errorf("cannot add a %s to a number", v.Type())
+		return fmt.Errorf("cannot add %s to a number", value.Article(v.Type()))
 	}
 	return nil
 }

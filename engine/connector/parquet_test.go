@@ -200,8 +200,8 @@ func TestParquetErrors(t *testing.T) {
 		columns []string
 		want    string
 	}{
-		{records(t, `[{"a": 1}, {"a": "x"}]`), nil, `{"a": "x"}: field ["a"]: it is number 2 of its file: it is a str, and before it came a int: a column has one type`},
-		{records(t, `[{"a": [1, {"b": 1}]}]`), nil, `field ["a"][1]: it is number 1 of its file: it is a dict, and before it came a int`},
+		{records(t, `[{"a": 1}, {"a": "x"}]`), nil, `{"a": "x"}: field ["a"]: it is number 2 of its file: it is a str, and before it came an int: a column has one type`},
+		{records(t, `[{"a": [1, {"b": 1}]}]`), nil, `field ["a"][1]: it is number 1 of its file: it is a dict, and before it came an int`},
 		{records(t, `[1 << 64]`), nil, `an int of more than 64 bits`},
 		{&chunk.Column{Kind: chunk.String, N: 1, Strings: []string{"\xff"}}, nil, `write bytes(x)`},
 		{records(t, `[{1: 2}]`), nil, `the key 1 is of type int`},

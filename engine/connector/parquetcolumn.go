@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
 	"github.com/parquet-go/parquet-go"
 	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
@@ -100,7 +101,7 @@ func (c *parquetColumn) see(v starlark.Value) error {
 		c.kind = floatColumn
 	case c.kind == floatColumn && kind == intColumn:
 	case c.kind != kind:
-		return fmt.Errorf("it is a %s, and before it came a %s: a column has one type", columnKindNames[kind], columnKindNames[c.kind])
+		return fmt.Errorf("it is %s, and before it came %s: a column has one type", value.Article(columnKindNames[kind]), value.Article(columnKindNames[c.kind]))
 	}
 	switch kind {
 	case listColumn:
@@ -278,7 +279,7 @@ func (c *parquetColumn) value(v starlark.Value, kind columnKind) (parquet.Value,
 			return nanoseconds(time.Time(v))
 		}
 	}
-	return parquet.Value{}, fmt.Errorf("it is a %s, and the column is one of %s, as the first records say", columnKindNames[kind], columnKindNames[c.kind])
+	return parquet.Value{}, fmt.Errorf("it is %s, and the column is one of %s, as the first records say", value.Article(columnKindNames[kind]), columnKindNames[c.kind])
 }
 
 // nanoseconds is a time since 1970 in UTC.

@@ -194,7 +194,7 @@ func (f *Func) width(v starlark.Value) error {
 			names = append(names, name)
 		}
 	}
-	has := "a " + v.Type()
+	has := value.Article(v.Type())
 	if t, ok := v.(starlark.Tuple); ok {
 		has = fmt.Sprintf("a tuple of %d", len(t))
 	}

@@ -41,15 +41,7 @@ func (s *Selector) field(record starlark.Value) (starlark.Value, error) {
 			return v, nil
 		}
 	}
-	return nil, fmt.Errorf("field %q of %s: only dicts have fields (this record is %s)", s.Field, a(record.Type()), value.Cut(record, 60))
-}
-
-// a is a type's name with its article.
-func a(typ string) string {
-	if strings.IndexByte("aeiou", typ[0]) >= 0 {
-		return "an " + typ
-	}
-	return "a " + typ
+	return nil, fmt.Errorf("field %q of %s: only dicts have fields (this record is %s)", s.Field, value.Article(record.Type()), value.Cut(record, 60))
 }
 
 func known(d *starlark.Dict) string {
@@ -68,7 +60,7 @@ func known(d *starlark.Dict) string {
 func (s *Selector) element(record starlark.Value) (starlark.Value, error) {
 	seq, ok := record.(starlark.Indexable)
 	if _, text := record.(starlark.String); !ok || text {
-		return nil, fmt.Errorf("index %d of %s: only tuples and lists have elements (this record is %s)", s.Index, a(record.Type()), value.Cut(record, 60))
+		return nil, fmt.Errorf("index %d of %s: only tuples and lists have elements (this record is %s)", s.Index, value.Article(record.Type()), value.Cut(record, 60))
 	}
 	i := s.Index
 	if i < 0 {
