@@ -117,7 +117,7 @@ func (u *unit) explain(err error) error {
 	case errors.As(err, &names):
 		return u.explainNames(names)
 	case errors.As(err, &failed):
-		e := mistake(runtimeHint(failed.Msg), "%s", failed.Msg)
+		e := mistake(u.runtimeHint(failed.Msg), "%s", failed.Msg)
 		e.Err = err
 		e.locate(failed)
 		return u.limited(e)

@@ -83,8 +83,14 @@ var connectors = map[string]bool{
 
 const noConnectors = "this build has no connectors: it reads lines, csv, tsv, jsonl, text and lists, and writes text, tsv, csv, jsonl and parquet"
 
-func syntaxHint(message string) string  { return find(syntaxLessons, message) }
-func runtimeHint(message string) string { return find(runtimeLessons, message) }
+func syntaxHint(message string) string { return find(syntaxLessons, message) }
+
+func (u *unit) runtimeHint(message string) string {
+	if f := unbound.FindStringSubmatch(message); f != nil {
+		return u.unboundHint(f[1], f[2])
+	}
+	return find(runtimeLessons, message)
+}
 
 func find(lessons []lesson, message string) string {
 	for _, l := range lessons {
@@ -97,6 +103,7 @@ func find(lessons []lesson, message string) string {
 
 var (
 	undefinedName = regexp.MustCompile(`^undefined: (\w+)(?: \(did you mean (\w+)\?\))?$`)
+	unbound       = regexp.MustCompile(`^(global|local) variable (\w+) referenced before assignment$`)
 	reassigned    = regexp.MustCompile(`^cannot reassign (?:global|top-level|local) (\w+)(?: declared at .*?(\d+:\d+))?$`)
 )
 
@@ -125,6 +132,15 @@ func (u *unit) undefinedHint(name, similar string) string {
 		return "did you mean " + similar + "?"
 	}
 	return didYouMean(name, u.names())
+}
+
+// unboundHint is about a name that has no value yet, often because the script gives it a meaning of its own.
+func (u *unit) unboundHint(scope, name string) string {
+	place := map[string]string{"global": "the whole file", "local": "the whole function"}[scope]
+	if slices.Contains(u.names(), name) {
+		return name + " = ... hides the predeclared " + name + " in " + place + ": use another name"
+	}
+	return unknownNames[name]
 }
 
 func connectorHint(name string, continuous bool) string {

@@ -49,7 +49,7 @@ func timeParse(_ *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kwa
 		return nil, err
 	}
 	if strings.Contains(layout, "%") {
-		return nil, fmt.Errorf("%s: layouts show the time 2006-01-02 15:04:05: write %q, not %q", b.Name(), goLayout(layout), layout)
+		return nil, layoutError(b.Name(), layout)
 	}
 	zone, err := time.LoadLocation(location)
 	if err != nil {
@@ -71,4 +71,6 @@ var strftime = strings.NewReplacer(
 	"%c", "Mon Jan _2 15:04:05 2006", "%%", "%",
 )
 
-func goLayout(layout string) string { return strftime.Replace(layout) }
+func layoutError(function, layout string) error {
+	return fmt.Errorf("%s: layouts show the time 2006-01-02 15:04:05: write %q, not %q", function, strftime.Replace(layout), layout)
+}

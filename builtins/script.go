@@ -43,6 +43,7 @@ func (u *unit) parse(source []byte) (*script, error) {
 		}
 		u.flags(tree)
 	}
+	u.layouts(tree)
 	u.define(tree, source)
 	if s.tree != nil {
 		s.program, err = starlark.FileProgram(s.tree, u.predeclared.Has)

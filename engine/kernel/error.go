@@ -83,6 +83,9 @@ func teach(message string) string {
 	if strings.Contains(message, "frozen list") {
 		return message + ": records and globals do not change; l + [x] is a changed copy"
 	}
+	if strings.HasPrefix(message, "local variable") && strings.HasSuffix(message, "referenced before assignment") {
+		return message + ": a name to which a function assigns is its own in all of it; use another name"
+	}
 	return message
 }
 
