@@ -20,9 +20,11 @@ var errStopped = errors.New("stopped by the consumer")
 type edge struct {
 	mu       sync.Mutex
 	changed  sync.Cond
-	queue    []*chunk.Batch
-	bytes    int64     // of the queue, counted only if there is an overflow
+	queue    []waiting
+	bytes    int64     // of the queue
+	taken    int64     // bytes of the batch that next gave last
 	capacity int       // batches; 0: unbounded, overflow takes what exceeds its limit
+	limit    int64     // bytes of the queue, if there are several batches; 0: any number
 	overflow *overflow // nil for bounded edges
 	closed   bool      // no more will be pushed
 	stopped  bool      // no more will be read
@@ -33,6 +35,12 @@ type edge struct {
 	accepted, consumed int64 // records
 }
 
+// waiting is a batch that was not read yet.
+type waiting struct {
+	batch *chunk.Batch
+	bytes int64
+}
+
 func newEdge(capacity int, o *overflow) *edge {
 	e := &edge{capacity: capacity, overflow: o}
 	e.changed.L = &e.mu
@@ -41,9 +49,10 @@ func newEdge(capacity int, o *overflow) *edge {
 
 // push hands on a batch, which must not change afterwards. It returns errStopped if nobody reads the edge.
 func (e *edge) push(ctx context.Context, b *chunk.Batch) error {
+	bytes := b.Bytes()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for e.capacity > 0 && len(e.queue) >= e.capacity && !e.stopped && ctx.Err() == nil {
+	for e.full(bytes) && !e.stopped && ctx.Err() == nil {
 		e.changed.Wait()
 	}
 	switch {
@@ -54,16 +63,17 @@ func (e *edge) push(ctx context.Context, b *chunk.Batch) error {
 	}
 	e.accepted += int64(b.N)
 	e.changed.Broadcast()
-	if e.overflow == nil {
-		e.queue = append(e.queue, b)
-		return nil
+	if e.overflow != nil && e.overflow.takes(e.bytes+bytes) {
+		return e.overflow.push(b)
 	}
-	if bytes := b.Bytes(); !e.overflow.takes(e.bytes + bytes) {
-		e.bytes += bytes
-		e.queue = append(e.queue, b)
-		return nil
-	}
-	return e.overflow.push(b)
+	e.bytes += bytes
+	e.queue = append(e.queue, waiting{b, bytes})
+	return nil
+}
+
+// full says that a batch of so many bytes has to wait.
+func (e *edge) full(bytes int64) bool {
+	return e.capacity > 0 && (len(e.queue) >= e.capacity || len(e.queue) > 0 && e.limit > 0 && e.bytes+bytes > e.limit)
 }
 
 // mark sets a mark behind m.at more records than the edge has accepted. A later one of the same stage in the same
@@ -157,18 +167,21 @@ func (e *edge) next(ctx context.Context) (*chunk.Batch, []mark, error) {
 // take is the first batch that waits, or nil.
 func (e *edge) take() (*chunk.Batch, error) {
 	if len(e.queue) > 0 {
-		b := e.queue[0]
-		e.queue[0] = nil
+		w := e.queue[0]
+		e.queue[0] = waiting{}
 		e.queue = e.queue[1:]
-		if e.overflow != nil {
-			e.bytes -= b.Bytes()
-		}
-		return b, nil
+		e.bytes -= w.bytes
+		e.taken = w.bytes
+		return w.batch, nil
 	}
-	if e.overflow != nil {
-		return e.overflow.pop()
+	if e.overflow == nil {
+		return nil, nil
 	}
-	return nil, nil
+	b, err := e.overflow.pop()
+	if b != nil {
+		e.taken = b.Bytes()
+	}
+	return b, err
 }
 
 // wake lets waiters look at their context again.

@@ -125,3 +125,31 @@ func TestStoppedEdgeTellsOnce(t *testing.T) {
 		t.Error("not told of an edge that had stopped before")
 	}
 }
+
+// TestBoundedEdgeLimitsBytes pushes batches of 8 bytes over an edge on which no more are to wait.
+func TestBoundedEdgeLimitsBytes(t *testing.T) {
+	e := newEdge(100, nil)
+	e.limit = 8
+	go func() {
+		for i := range int64(50) {
+			if err := e.push(context.Background(), numbers(i, i+1)); err != nil {
+				t.Error(err)
+			}
+		}
+		e.close(nil)
+	}()
+	for {
+		e.mu.Lock()
+		if len(e.queue) > 1 || e.bytes != 8*int64(len(e.queue)) {
+			t.Errorf("%d batches of %d bytes wait", len(e.queue), e.bytes)
+		}
+		e.mu.Unlock()
+		_, _, err := e.next(context.Background())
+		if err == io.EOF {
+			return
+		}
+		if err != nil || e.taken != 8 {
+			t.Fatal(e.taken, err)
+		}
+	}
+}

@@ -70,6 +70,7 @@ type groupWorker struct {
 // routed is a unit's records by bucket; it is used again when all buckets are through with it.
 type routed struct {
 	operator.Routed
+	bytes   int64 // of the input that it is a view of
 	failed  error // of the first record that has no key
 	pending int   // buckets that are not; of its foldQueue
 }
@@ -332,13 +333,14 @@ func (g *groupEnd) deliver(u *unit) error {
 			return g.located(g.groups.FirstError(err))
 		}
 	case *routed:
-		return g.dispatch(ready)
+		return g.dispatch(ready, u.held)
 	}
 	return nil
 }
 
-// dispatch passes routed records on to the folding goroutines.
-func (g *groupEnd) dispatch(r *routed) error {
+// dispatch passes routed records, which are views of so many bytes of input, on to the folding goroutines.
+func (g *groupEnd) dispatch(r *routed, bytes int64) error {
+	r.bytes = bytes
 	failed := r.failed // it is used again once the folders are through with it
 	if err := g.folders.dispatch(r); err != nil {
 		return err
@@ -364,6 +366,7 @@ func (g *groupEnd) settle() error {
 func (g *groupEnd) startFolding() {
 	g.failures = make([]error, operator.Buckets)
 	g.folders = newFoldQueue(g, g.stage.run.cores)
+	g.folders.limit = g.stage.run.options.Memory / inputShare
 }
 
 // fold adds n records to a bucket that has not failed. A failure in another may be about a later record.

@@ -71,7 +71,7 @@ func (f *edgeFeed) next(ctx context.Context, u *unit) error {
 		if err != nil {
 			return err
 		}
-		u.batch = renumbered(b, f.base, f.laned)
+		u.batch, u.held = renumbered(b, f.base, f.laned), f.edges[0].taken
 		f.base += uint64(b.N)
 		return nil
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"sync"
 
 	"github.com/flowsh/flowsh/engine/operator"
@@ -18,12 +19,14 @@ type foldQueue struct {
 	free   func(*routed) // takes back a unit that was folded
 	sheds  bool          // what waits for a slow lane may go to disk
 	most   int           // units that wait
+	limit  int64         // bytes of input that they take at most, if there are several
 
 	mu      sync.Mutex
 	changed sync.Cond
 	buckets [operator.Buckets]foldBucket
 	ready   []int // buckets with records that nobody is at
 	units   int   // that wait, or are folded
+	bytes   int64 // of their input
 	idle    int   // goroutines without work
 	ended   bool  // no more units come
 	dropped bool  // what waits is not wanted any more
@@ -42,7 +45,7 @@ func newFoldQueue(g *groupEnd, cores int) *foldQueue {
 	const unitsPerCore = 2
 	q := &foldQueue{
 		groups: g.groups, fold: g.fold, free: func(r *routed) { g.pool.Put(r) },
-		sheds: g.lanes > 0 || g.perLane, most: unitsPerCore * cores,
+		sheds: g.lanes > 0 || g.perLane, most: unitsPerCore * cores, limit: math.MaxInt64,
 	}
 	q.changed.L = &q.mu
 	for range cores {
@@ -51,11 +54,16 @@ func newFoldQueue(g *groupEnd, cores int) *foldQueue {
 	return q
 }
 
+// full says that a unit of so much input cannot be taken yet: there are too many, or too much that they are views of.
+func (q *foldQueue) full(bytes int64) bool {
+	return q.units >= q.most || q.units > 0 && q.bytes+bytes > q.limit
+}
+
 // dispatch takes a unit over.
 func (q *foldQueue) dispatch(r *routed) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.units >= q.most && q.err == nil {
+	for q.full(r.bytes) && q.err == nil {
 		if q.sheds && q.idle > 0 && len(q.ready) == 0 && q.others(r) {
 			q.err = q.shed()
 			continue
@@ -71,6 +79,7 @@ func (q *foldQueue) dispatch(r *routed) error {
 		q.free(r)
 	} else {
 		q.units++
+		q.bytes += r.bytes
 	}
 	q.changed.Broadcast()
 	return q.err
@@ -126,6 +135,7 @@ func (q *foldQueue) shed() error {
 func (q *foldQueue) done(r *routed) {
 	if r.pending--; r.pending == 0 {
 		q.units--
+		q.bytes -= r.bytes
 		q.free(r)
 		q.changed.Broadcast()
 	}

@@ -114,3 +114,34 @@ func TestOneLaneIsNotShed(t *testing.T) {
 	}
 	q.end(true)
 }
+
+// TestFoldQueueLimitsInput has units of more input than may wait: one waits at a time.
+func TestFoldQueueLimitsInput(t *testing.T) {
+	groups := operator.NewGroups(operator.GroupsConfig{
+		New: func() (operator.Aggregate, error) { return operator.NewList(), nil }, Ordered: true,
+		Memory: operator.Memory{Share: 1 << 20, Store: spill.NewMem(), Host: host.NewMemory(), ID: "test"},
+	})
+	q := newFoldQueue(&groupEnd{groups: groups}, 2)
+	q.limit = 10
+	q.fold = func(_ int, _ int64, add func() error) {
+		q.mu.Lock()
+		if q.units > 1 || q.bytes > 11 {
+			t.Errorf("%d units of %d bytes wait", q.units, q.bytes)
+		}
+		q.mu.Unlock()
+		if err := add(); err != nil {
+			t.Error(err)
+		}
+	}
+	for n := range 50 {
+		r := lanesUnit(t, groups, n, 1)
+		r.bytes = 11
+		if err := q.dispatch(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q.end(true)
+	if q.bytes != 0 {
+		t.Errorf("%d bytes wait at the end", q.bytes)
+	}
+}

@@ -18,7 +18,7 @@ import (
 const (
 	stateShare  = 2  // 1/2 of the budget for state
 	storeShare  = 16 // 1/16 for chunks that wait in memory before they go to disk
-	edgesShare  = 16 // 1/16 for batches that wait between stages that may not wait for each other
+	edgesShare  = 16 // 1/16 for batches that wait between stages that may not wait for each other, and on each other edge
 	blocksShare = 64 // 1/64 is the largest block, divided among cores and stages
 	inputShare  = 8  // 1/8 for the input that a stage has in hand: only records longer than blocks come to it
 )

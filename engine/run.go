@@ -353,6 +353,7 @@ func (s *stageRun) connect(to *stageRun) *edge {
 		e = newEdge(0, s.run.overflow(fmt.Sprintf("edge/%d/%d", s.ID, to.ID)))
 	} else {
 		e = newEdge(2*s.run.cores, nil)
+		e.limit = s.run.options.Memory / edgesShare
 	}
 	s.outs = append(s.outs, e)
 	return e

@@ -3,14 +3,15 @@ package engine
 import "sync"
 
 // A sequence delivers units in the order of their numbers, whichever worker finishes them, one at a time. No
-// more than window units are between their start and their delivery, and no more start while their input takes more
-// than limit bytes.
+// more than window units are between their start and their delivery, and none starts beside others if the input of all of
+// them would take more than limit bytes, were it as long as the last.
 type sequence struct {
 	mu         sync.Mutex
 	changed    sync.Cond
 	window     int64
 	limit      int64
 	held       int64 // bytes of input
+	last       int64 // bytes of the unit that started last
 	next       int64 // the number to deliver next
 	pending    map[int64]*unit
 	delivering bool
@@ -27,7 +28,7 @@ func newSequence(window int, limit int64) *sequence {
 func (s *sequence) admit(n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for (n-s.next >= s.window || s.held > s.limit && n > s.next) && !s.stopped {
+	for (n-s.next >= s.window || s.held+s.last > s.limit && n > s.next) && !s.stopped {
 		s.changed.Wait()
 	}
 	return !s.stopped
@@ -35,13 +36,15 @@ func (s *sequence) admit(n int64) bool {
 
 // hold counts the input of a unit that was admitted, until it is delivered.
 func (s *sequence) hold(u *unit) {
-	u.held = int64(len(u.piece))
-	if u.block != nil {
+	switch {
+	case u.block != nil:
 		u.held = int64(len(u.block.Data))
+	case u.piece != nil:
+		u.held = int64(len(u.piece))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.held += u.held
+	s.held, s.last = s.held+u.held, u.held
 }
 
 // done takes a finished unit and delivers all whose turn has come. After deliver has failed nothing more is

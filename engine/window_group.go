@@ -132,7 +132,7 @@ func (g *groupEnd) deliverInWindows(u *unit, wu *windowedUnit) error {
 		}
 	}
 	for _, r := range wu.parts {
-		if err := g.dispatch(r); err != nil {
+		if err := g.dispatch(r, u.held/int64(len(wu.parts))); err != nil {
 			return err
 		}
 	}

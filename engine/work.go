@@ -17,7 +17,7 @@ import (
 // A unit is one block or batch on its way through a stage.
 type unit struct {
 	number  int64
-	held    int64 // bytes of input, as the sequence counts them
+	held    int64 // bytes of input, as the sequence counts them; of a batch its feed says so
 	block   *connector.Block
 	batch   *chunk.Batch
 	piece   []byte // what a task gave elsewhere
