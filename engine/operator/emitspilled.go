@@ -169,8 +169,46 @@ func (g *Groups) writeSorted(ctx context.Context, w *groupWriter) error {
 	})
 }
 
-// eachInRuns visits the rows of sorted runs in the order of their ordinals.
+// eachInRuns visits the rows of sorted runs in the order of their ordinals. A frame of each is in memory at once; where
+// long rows make that too much, some of the runs are merged into one first, again and again.
 func (g *Groups) eachInRuns(runs [][]frame, visit func(r *groupReader) error) error {
+	for {
+		n := g.fitting(runs)
+		if n == len(runs) {
+			return g.mergeRuns(runs, visit)
+		}
+		w := newGroupWriter(g.scratch, frameStates)
+		err := g.mergeRuns(runs[:n], func(r *groupReader) error {
+			return w.append(bytesOf(r.keys.Strings[r.at]), r.originals.At(r.at), r.ords[r.at], &r.values, r.at)
+		})
+		if err != nil {
+			return err
+		}
+		merged, err := w.finish()
+		if err != nil {
+			return err
+		}
+		runs = append(runs[n:], merged)
+	}
+}
+
+// fitting is how many of the runs, at least two, can be merged at once: their frames take half of the share.
+func (g *Groups) fitting(runs [][]frame) int {
+	bytes := int64(0)
+	for n, frames := range runs {
+		most := int64(0)
+		for _, f := range frames {
+			most = max(most, f.bytes)
+		}
+		if bytes += most; n >= 2 && bytes > g.scratch.Share/2 {
+			return n
+		}
+	}
+	return len(runs)
+}
+
+// mergeRuns visits the rows of sorted runs, of each of which a frame is in memory, in the order of their ordinals.
+func (g *Groups) mergeRuns(runs [][]frame, visit func(r *groupReader) error) error {
 	readers := make([]*groupReader, len(runs))
 	for i, frames := range runs {
 		readers[i] = &groupReader{scratch: g.scratch, frames: frames}

@@ -3,11 +3,14 @@ package operator
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/value"
+	"github.com/flowsh/flowsh/spill"
 	"go.starlark.net/starlark"
 	"pgregory.net/rapid"
 )
@@ -269,5 +272,44 @@ func TestRunsOfResultsAreBounded(t *testing.T) {
 	}
 	if err != nil || total != 3*emitRows || slices.Max(sizes) > emitRows || len(sizes) > 8 {
 		t.Errorf("got %v, %v", sizes, err)
+	}
+}
+
+// TestGroupsOfLongRows spills keys of which a few take the whole share, and looks at what they take when they are merged.
+func TestGroupsOfLongRows(t *testing.T) {
+	const keys = 100
+	g := NewGroups(GroupsConfig{
+		New:    func() (Aggregate, error) { return NewCount(), nil },
+		Memory: Memory{Share: leastShare, Store: spill.NewMem(), Host: host.NewMemory(), ID: "test"},
+	})
+	p := g.NewPartial()
+	for i := range keys {
+		k := &Keyed{Batch: &chunk.Batch{Base: uint64(i)}}
+		k.Keys.Append(starlark.String(strings.Repeat("x", 20<<10) + strconv.Itoa(i)))
+		k.Values.Append(starlark.None)
+		if err := p.Add(k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := g.settle(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := g.fitting(runs); n < 2 || n > 3 || len(runs) <= n {
+		t.Errorf("%d of %d runs are merged at once", n, len(runs))
+	}
+	seen := 0
+	err = g.eachInRuns(runs, func(r *groupReader) error {
+		if want := strconv.Itoa(seen); !strings.HasSuffix(r.keys.Strings[r.at], "x"+want) {
+			t.Errorf("key %d is another one", seen)
+		}
+		seen++
+		return nil
+	})
+	if err != nil || seen != keys {
+		t.Errorf("%d keys, %v", seen, err)
 	}
 }
