@@ -76,7 +76,10 @@
 //
 // Package cluster does tasks on other machines: a Scheduler, which is a state machine, says who does what; a Job
 // follows it; a Master and WorkerAgents bring the head of a job together with executors on the workers, through which
-// bytes go that only the two understand. The head is this engine, unchanged.
+// bytes go that only the two understand. What tasks give does not go that way: every executor listens at a port of its
+// node's range, and the head dials it, over mutual TLS with certificates of an authority that the head makes for the job
+// (cluster/link.go). Where an executor cannot be reached it comes through the agents after all. The head is this engine,
+// unchanged.
 //
 // The master keeps its jobs in a queue (cluster/queue.go), a state machine whose records go through a journal
 // (cluster/journal.go) before they take effect. What was fetched from workers is kept by the name and the hash of its
@@ -105,8 +108,9 @@
 //     the last to be full, and the result must not depend on the size of splits.
 //   - A flow with several readers runs once; its edges spill instead of making readers wait for each other.
 //   - On a cluster the unit of work is a split of a source; what follows the end of a source's stage runs in the head of
-//     the job. Control messages are JSON, whose decoder takes no more memory than it is sent, instead of msgpack; an
-//     executor has no listener of its own, its agent passes its bytes on.
+//     the job. Control messages are JSON, whose decoder takes no more memory than it is sent, instead of msgpack. A data
+//     link is a session like those of control, whose streams have a credit of bytes each; the authority of a job is made
+//     by its head, and not by the master, so that the agents hold nobody's keys but their own.
 //   - A record that ends its executor is found by the note of the last call, in three executors, and not by bisection,
 //     which takes one for each halving.
 //   - max_demand and min_demand bound a stage's units and how many are in flight (demand.go), not single records.

@@ -60,6 +60,9 @@ type Node struct {
 	changed chan struct{}
 	stop    context.CancelFunc
 	running sync.WaitGroup
+
+	mu    sync.Mutex
+	apart error // why a seed is not in the cluster; nil: all are, as far as is known
 }
 
 // Start makes this process a member. A seed that does not answer is no error: it is asked again.
@@ -156,10 +159,7 @@ func (n *Node) drain(ctx context.Context, events <-chan serf.Event) {
 	for {
 		select {
 		case <-events:
-			select {
-			case n.changed <- struct{}{}:
-			default:
-			}
+			n.tell()
 		case <-ctx.Done():
 			return
 		}
@@ -176,16 +176,53 @@ func (n *Node) rejoin(ctx context.Context) {
 				missing = append(missing, seed)
 			}
 		}
-		if len(missing) > 0 {
-			if _, err := n.serf.Join(missing, true); err != nil {
-				n.config.Log.Debug("gossip: seeds do not answer", "reason", err.Error())
-			}
-		}
+		n.join(missing)
 		select {
 		case <-ctx.Done():
 			return
 		case <-n.config.Host.Clock.After(rejoinEvery):
 		}
+	}
+}
+
+// join asks seeds to let this node in.
+func (n *Node) join(seeds []string) {
+	var apart error
+	if len(seeds) > 0 {
+		if _, err := n.serf.Join(seeds, true); err != nil {
+			apart = plain(err)
+			n.config.Log.Debug("gossip: seeds do not answer", "reason", apart.Error())
+		}
+	}
+	n.mu.Lock()
+	n.apart = apart
+	n.mu.Unlock()
+	if apart != nil {
+		n.tell()
+	}
+}
+
+// plain is an error of the library in one line.
+func plain(err error) error {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if _, list, ok := strings.Cut(text, "occurred: * "); ok {
+		text = strings.ReplaceAll(list, " * ", "; ")
+	}
+	return errors.New(text)
+}
+
+// Apart says why a seed did not let this node in when it was asked last; nil if all that were missing did.
+func (n *Node) Apart() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.apart
+}
+
+// tell has Changed give a value.
+func (n *Node) tell() {
+	select {
+	case n.changed <- struct{}{}:
+	default:
 	}
 }
 
@@ -218,7 +255,8 @@ func (n *Node) Members() []Member {
 	return slices.CompactFunc(all, func(a, b Member) bool { return a.Name == b.Name })
 }
 
-// Changed gets a value after members have come, gone or changed: once for several changes.
+// Changed gets a value after members have come, gone or changed, or a seed has not let this node in: once for several
+// changes.
 func (n *Node) Changed() <-chan struct{} { return n.changed }
 
 // Leave tells the others that this member goes, and ends its gossip.

@@ -46,6 +46,22 @@ func sees(t *testing.T, n *Node, names ...string) {
 	}
 }
 
+// hears waits until a node knows why it is apart.
+func hears(t *testing.T, n *Node, want string) {
+	t.Helper()
+	late := time.After(20 * time.Second)
+	for n.Apart() == nil {
+		select {
+		case <-n.Changed():
+		case <-late:
+			t.Fatalf("%s does not know why it is apart", n.config.Name)
+		}
+	}
+	if err := n.Apart(); !strings.Contains(err.Error(), want) {
+		t.Errorf("%s hears %q, want %q", n.config.Name, err, want)
+	}
+}
+
 func TestMembersComeAndGo(t *testing.T) {
 	key := bytes.Repeat([]byte{7}, 32)
 	a := start(t, Config{Name: "a", Cluster: "c", Key: key, Tags: map[string]string{"role": "master"}})
@@ -66,9 +82,15 @@ func TestMembersComeAndGo(t *testing.T) {
 	sees(t, a, "a", "b", "c")
 	sees(t, again, "a", "b", "c")
 
-	start(t, Config{Name: "stranger", Cluster: "c", Key: bytes.Repeat([]byte{8}, 32), Seeds: seeds})
-	start(t, Config{Name: "plain", Cluster: "c", Seeds: seeds})
-	start(t, Config{Name: "other", Cluster: "d", Key: key, Seeds: seeds})
+	stranger := start(t, Config{Name: "stranger", Cluster: "c", Key: bytes.Repeat([]byte{8}, 32), Seeds: seeds})
+	plain := start(t, Config{Name: "plain", Cluster: "c", Seeds: seeds})
+	other := start(t, Config{Name: "other", Cluster: "d", Key: key, Seeds: seeds})
+	hears(t, stranger, "failed to join "+seeds[0]+": ")
+	hears(t, plain, "failed to join "+seeds[0]+": remote state is encrypted")
+	hears(t, other, "failed to join "+seeds[0]+": ")
+	if err := b.Apart(); err != nil {
+		t.Errorf("b is apart: %v", err)
+	}
 	d := start(t, Config{Name: "d", Cluster: "c", Key: key, Seeds: seeds})
 	sees(t, d, "a", "b", "c", "d")
 	sees(t, a, "a", "b", "c", "d")

@@ -9,3 +9,6 @@ func Lock(dir string) (unlock func(), err error) {
 	}
 	return l.unlock, nil
 }
+
+// Locks reports whether Lock keeps processes apart on this system; where it does not, every folder can be locked.
+func Locks() bool { return locks }

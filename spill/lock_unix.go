@@ -9,6 +9,8 @@ import (
 	"syscall"
 )
 
+const locks = true
+
 // A dirLock is held by one store in one process. It goes with the process, however that ends.
 type dirLock struct{ dir *os.File }
 

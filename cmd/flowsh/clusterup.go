@@ -101,10 +101,11 @@ func (c *cli) clusterUp(line *clusterLine) error {
 		return err
 	}
 	state := new(localCluster)
-	flags, err := line.grants()
+	flags, err := c.grants(line)
 	if err != nil {
 		return err
 	}
+	flags = append(flags, "--gossip", "127.0.0.1:0")
 	if line.Keys != "" {
 		if _, err := c.credentials(line.Keys, transport.Master); err != nil {
 			return err
@@ -116,24 +117,28 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	}
 	address := filepath.Join(line.dir, "master.address")
 	_ = os.Remove(address) // of an earlier cluster
-	if err := c.background(line, state, "master", append(slices.Clone(flags), "--listen", "127.0.0.1:0", "--announce", address, "--state", filepath.Join(line.dir, "state"))...); err != nil {
+	master, err := c.background(line, state, "master", append(slices.Clone(flags), "--listen", "127.0.0.1:0", "--announce", address, "--state", filepath.Join(line.dir, "state"))...)
+	if err != nil {
 		return err
 	}
-	text, err := c.appears(address)
+	text, err := c.appears(address, master)
 	if err != nil {
 		_ = state.kill() // it did not come up
-		return fmt.Errorf("the master does not start, %s says why: %w", filepath.Join(line.dir, "master.log"), err)
+		return fmt.Errorf("the master does not start: %w", err)
 	}
 	state.Master, state.Gossip, _ = strings.Cut(string(text), "\n")
+	var workers []*node
 	for i := range line.Workers {
 		name := fmt.Sprintf("worker-%d", i+1)
 		flags := append(slices.Clone(flags), "--join", state.Gossip, fmt.Sprintf("--cores=%d", line.cores()))
 		if memory, err := line.Mem.resolve(machineMemory()); err == nil && (line.Mem != budget{}) {
 			flags = append(flags, fmt.Sprintf("--mem=%d", memory))
 		}
-		if err := c.background(line, state, name, flags...); err != nil {
+		worker, err := c.background(line, state, name, flags...)
+		if err != nil {
 			return errors.Join(err, state.kill())
 		}
+		workers = append(workers, worker)
 	}
 	saved, err := json.Marshal(state)
 	if err == nil {
@@ -142,8 +147,8 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	if err != nil {
 		return errors.Join(err, state.kill())
 	}
-	if err := c.workersJoin(state, line.Workers); err != nil {
-		return fmt.Errorf("the workers do not come up, the logs in %s say why: %w; flowsh cluster down ends them", line.dir, err)
+	if err := c.workersJoin(state, workers); err != nil {
+		return fmt.Errorf("the workers do not come up: %w; flowsh cluster down ends what has", err)
 	}
 	return c.print(fmt.Sprintf("A master and %s run on this machine.\n\n"+
 		"  flowsh submit JOB.star                     run a job on them\n"+
@@ -153,8 +158,8 @@ func (c *cli) clusterUp(line *clusterLine) error {
 		"Elsewhere on this machine: export FLOWSH_MASTER=%s", counted(line.Workers, "worker"), state.Gossip, state.Master))
 }
 
-// workersJoin waits until the master has so many workers.
-func (c *cli) workersJoin(state *localCluster, n int) error {
+// workersJoin waits until the master has all workers.
+func (c *cli) workersJoin(state *localCluster, workers []*node) error {
 	client, err := c.dial(context.Background(), state.Master, state.Keys)
 	if err != nil {
 		return err
@@ -163,12 +168,17 @@ func (c *cli) workersJoin(state *localCluster, n int) error {
 	const step = 10 * time.Millisecond
 	for waited := time.Duration(0); waited < comeUp; waited += step {
 		nodes, err := client.Nodes()
-		if err != nil || len(nodes) > n {
+		if err != nil || len(nodes) > len(workers) {
 			return err
+		}
+		for _, w := range workers {
+			if w.over() {
+				return w.last()
+			}
 		}
 		<-c.host.Clock.After(step)
 	}
-	return errors.New("they have not joined")
+	return &downError{"they have not joined; the logs in " + filepath.Dir(workers[0].log) + " say why"}
 }
 
 // clusterKill ends a process of the cluster as kill -9 does, to see what becomes of its jobs.
@@ -195,51 +205,96 @@ func (l *clusterLine) cores() int {
 
 // grants are the flags that say what jobs may use: all files, unless the command line names folders, for whoever runs
 // jobs here is who has started the nodes.
-func (l *clusterLine) grants() (flags []string, err error) {
+func (c *cli) grants(l *clusterLine) (flags []string, err error) {
 	if len(l.AllowRead)+len(l.AllowWrite) == 0 {
 		return []string{"--allow-read=/", "--allow-write=/"}, nil
 	}
-	for flag, dirs := range map[string][]string{"--allow-read=": l.AllowRead, "--allow-write=": l.AllowWrite} {
+	for flag, dirs := range map[string][]string{"--allow-read": l.AllowRead, "--allow-write": l.AllowWrite} {
 		for _, dir := range dirs {
+			if err := c.isFolder(flag, dir); err != nil {
+				return nil, err
+			}
 			if dir, err = filepath.Abs(dir); err != nil {
 				return nil, err
 			}
-			flags = append(flags, flag+dir)
+			flags = append(flags, flag+"="+dir)
 		}
 	}
 	slices.Sort(flags)
 	return flags, nil
 }
 
-// background starts a node in a session of its own, its messages going to a log file. Its name begins with its role.
-func (c *cli) background(line *clusterLine, state *localCluster, name string, flags ...string) error {
-	self, err := os.Executable()
+// A node is one that runs in the background.
+type node struct {
+	log   string        // file with what it says
+	ended chan struct{} // closed when it has
+}
+
+func (n *node) over() bool {
+	select {
+	case <-n.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// A downError says that a node does not come up, or does not stay.
+type downError struct{ text string }
+
+func (e *downError) Error() string { return e.text }
+
+// last is what a node has said last.
+func (n *node) last() error {
+	text, err := os.ReadFile(n.log)
 	if err != nil {
 		return err
 	}
-	log, err := os.OpenFile(filepath.Join(line.dir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return &downError{strings.TrimPrefix(lines[len(lines)-1], "flowsh: ")}
+}
+
+// background starts a node in a session of its own, its messages going to a log file, and what it writes down to the
+// cluster's folder, which ends with the cluster. Its name begins with its role.
+func (c *cli) background(line *clusterLine, state *localCluster, name string, flags ...string) (*node, error) {
+	self, err := os.Executable()
 	if err != nil {
-		return err
+		return nil, err
+	}
+	n := &node{log: filepath.Join(line.dir, name+".log"), ended: make(chan struct{})}
+	log, err := os.OpenFile(n.log, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
 	}
 	defer log.Close()
 	role, _, _ := strings.Cut(name, "-")
 	cmd := exec.Command(self, append([]string{role, "--name", name}, flags...)...)
-	cmd.Stderr = log
+	cmd.Stderr, cmd.Env = log, append(os.Environ(), "TMPDIR="+line.dir)
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
-		return err
+		return nil, err
 	}
 	state.Names, state.Processes = append(state.Names, name), append(state.Processes, cmd.Process.Pid)
-	return cmd.Process.Release()
+	go func() {
+		defer close(n.ended)
+		_ = cmd.Wait() // its last words say how
+	}()
+	return n, nil
 }
 
-// appears waits for a file.
-func (c *cli) appears(path string) ([]byte, error) {
+// appears waits for a file that a node makes.
+func (c *cli) appears(path string, n *node) ([]byte, error) {
 	const step = 20 * time.Millisecond
 	for waited := time.Duration(0); ; waited += step {
+		over := n.over()
 		text, err := os.ReadFile(path)
-		if err == nil || waited > comeUp {
-			return text, err
+		switch {
+		case err == nil:
+			return text, nil
+		case over:
+			return nil, n.last()
+		case waited > comeUp:
+			return nil, &downError{"it does not say where it listens; " + n.log + " may say why"}
 		}
 		<-c.host.Clock.After(step)
 	}
@@ -268,8 +323,21 @@ func (c *cli) clusterDown(line *clusterLine) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(state.kill(), os.RemoveAll(line.dir))
+	if err := state.kill(); err != nil {
+		return err
+	}
+	for n := 1; ; n++ { // what ends may still write
+		if err := os.RemoveAll(line.dir); err == nil || n == mostRemovals {
+			return err
+		}
+		<-c.host.Clock.After(removeAfter)
+	}
 }
+
+const (
+	mostRemovals = 100
+	removeAfter  = 10 * time.Millisecond
+)
 
 func (c *cli) clusterStatus(line *clusterLine) error {
 	_, err := readState(line.dir)

@@ -65,7 +65,7 @@ func isLimit(err error) bool {
 // isMachine reports whether the machine failed. A file that is not there, or is a folder, is the data's fault. What an
 // executor died of is the machine's if it is no limit: nothing is known that the script has done wrong.
 func isMachine(err error) bool {
-	if errors.Is(err, spill.ErrFull) || errors.Is(err, host.ErrNotGranted) || errors.Is(err, transport.ErrClosed) || errors.Is(err, transport.ErrFrame) || isA[*unreachableError](err) || isA[*waitedError](err) || isA[*otherMasterError](err) ||
+	if errors.Is(err, spill.ErrFull) || errors.Is(err, host.ErrNotGranted) || errors.Is(err, transport.ErrClosed) || errors.Is(err, transport.ErrFrame) || isA[*unreachableError](err) || isA[*waitedError](err) || isA[*otherMasterError](err) || isA[*downError](err) ||
 		isA[*cluster.RefusedError](err) || isA[*cluster.DeathError](err) {
 		return true
 	}

@@ -256,8 +256,8 @@ done again; with -v of all tasks, with --json as JSON lines. ` + nodeSettings + 
 Starts a worker, which does tasks of the jobs that a master runs. --join names where members of the cluster gossip,
 any of them: the worker finds the master through them. It may come and go while jobs run. Jobs read only below the
 folders of --allow-read, which may be given several times. -m is the memory of the node; --jobs at a time (2) share it,
-others wait. What tasks give is fetched from the ports of --data-ports (any), encrypted with keys that each job has for
-itself; where they cannot be reached it comes through the master. ` + nodeSettings + `
+others wait. What tasks give is fetched from the ports of --data-ports (any) at the host of --gossip (all of this machine's),
+encrypted with keys that each job has for itself; where they cannot be reached it comes through the master. ` + nodeSettings + `
 
 ` + nodeSession,
 

@@ -84,9 +84,7 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent clu
 		return agent, nil, usagef("--jobs %d: a node takes at least one job at a time, and each needs 16MiB of its --mem of %d bytes", f.Jobs, memory)
 	}
 	flags := []string{fmt.Sprintf("--cores=%d", f.cores()), fmt.Sprintf("--mem=%d", memory/int64(f.Jobs)), "--data-ports=" + f.DataPorts.String()}
-	if credentials == nil {
-		flags = append(flags, "--data=127.0.0.1") // nothing else without keys
-	}
+	flags = append(flags, "--data="+dataHost(f.Gossip, credentials))
 	for flag, dirs := range map[string][]string{"--allow-read": f.AllowRead, "--allow-write": f.AllowWrite} {
 		for _, dir := range dirs {
 			if err := c.isFolder(flag, dir); err != nil {
@@ -106,12 +104,26 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent clu
 		}
 		name = fmt.Sprintf("%s-%s-%d", role, hostname, os.Getpid())
 	}
-	spawner := &spawner{start: func() (*process, error) { return c.launch(flags...) }}
+	folder, release, err := nodeFolder(c.host.FS.TempDir())
+	if err != nil {
+		return agent, nil, err
+	}
+	spawner := &spawner{start: func() (*process, error) { return c.launch(folder, flags...) }}
 	go spawner.refill()
 	return cluster.Agent{
 		Name: name, Version: versionText(), Host: c.host, Network: transport.TCP{}, Credentials: credentials,
 		Spawn: spawner.spawn, Leases: cluster.NewLeases(f.Jobs), Log: c.nodeLog(m),
-	}, spawner.close, nil
+	}, func() { spawner.close(); release() }, nil
+}
+
+// dataHost is where the executors of a node are dialled by the heads of their jobs: at the interface at which the node
+// gossips, and without keys at none but loopback; "" stands for all.
+func dataHost(gossip string, c *transport.Credentials) string {
+	if c == nil {
+		return "127.0.0.1"
+	}
+	host, _, _ := net.SplitHostPort(gossip) // who gossips tests it
+	return host
 }
 
 // nodeLog is where a node says what happens: with --verbose also what becomes of each task.
@@ -223,7 +235,7 @@ func (c *cli) master(before, rest []string) error {
 // workBeside runs a worker in the process of its master.
 func (c *cli) workBeside(ctx context.Context, line *masterLine, master, address string) (end func(), err error) {
 	flags := line.nodeFlags
-	flags.Name = master + "-worker"
+	flags.Name, flags.Gossip = master+"-worker", cmp.Or(flags.Gossip, sameHost(line.Listen))
 	agent, end, err := c.agent(flags, line.messageFlags, transport.Worker)
 	if err != nil {
 		return nil, err
@@ -248,8 +260,7 @@ func (c *cli) workBeside(ctx context.Context, line *masterLine, master, address 
 // is named.
 func (c *cli) masterState(dir string) (state string, release func(), err error) {
 	if dir == "" {
-		dir, err = os.MkdirTemp(c.host.FS.TempDir(), "flowsh-master-")
-		return dir, func() { _ = os.RemoveAll(dir) }, err // the system empties its folder
+		return nodeFolder(c.host.FS.TempDir())
 	}
 	if err := ownFolder(dir); err != nil {
 		return "", nil, err
@@ -380,6 +391,9 @@ func masterOf(members *gossip.Node) (string, error) {
 			continue
 		}
 		return controlOf(m)
+	}
+	if err := members.Apart(); err != nil {
+		return "", fmt.Errorf("no master is in the cluster: %w", err)
 	}
 	return "", errors.New("no master is in the cluster")
 }

@@ -54,13 +54,14 @@ func (s *spawner) close() {
 	}
 }
 
-// launch starts this program as an executor, in a process group of its own and without this process's environment.
-func (c *cli) launch(flags ...string) (*process, error) {
+// launch starts this program as an executor, in a process group of its own and without this process's environment. Its
+// folder is made in that of the node.
+func (c *cli) launch(node string, flags ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := os.MkdirTemp(c.host.FS.TempDir(), "flowsh-executor-")
+	scratch, err := os.MkdirTemp(node, "executor-")
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -51,8 +53,16 @@ func pump(a, b io.ReadWriteCloser) {
 	both.Wait()
 }
 
-// hello says hello on a new session to a master.
+// greet says hello on a new session to a master.
 func (a *Agent) greet(s *transport.Session, role transport.Role, slots int) error {
+	err := a.hello(s, role, slots)
+	if refused := (*RefusedError)(nil); err != nil && a.Credentials == nil && !errors.As(err, &refused) {
+		return fmt.Errorf("it does not answer in the clear, and may want keys, which --keys names: %w", err)
+	}
+	return err
+}
+
+func (a *Agent) hello(s *transport.Session, role transport.Role, slots int) error {
 	stream, err := s.Open()
 	if err != nil {
 		return err
