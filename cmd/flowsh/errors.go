@@ -66,7 +66,7 @@ func isLimit(err error) bool {
 // executor died of is the machine's if it is no limit: nothing is known that the script has done wrong.
 func isMachine(err error) bool {
 	if errors.Is(err, spill.ErrFull) || errors.Is(err, host.ErrNotGranted) || errors.Is(err, transport.ErrClosed) || errors.Is(err, transport.ErrFrame) || isA[*unreachableError](err) || isA[*waitedError](err) || isA[*otherMasterError](err) || isA[*downError](err) ||
-		isA[*cluster.RefusedError](err) || isA[*cluster.DeathError](err) {
+		isA[*cluster.RefusedError](err) || isA[*cluster.DeathError](err) || isA[*cluster.BundleError](err) {
 		return true
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR) {

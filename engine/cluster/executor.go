@@ -89,7 +89,7 @@ func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 		return err
 	}
 	out := &frames{w: control}
-	program, options, err := x.Load(a.Bundle, out)
+	program, options, err := x.load(a, out)
 	if err != nil && a.Head {
 		return x.refuse(control, err)
 	}
@@ -112,6 +112,21 @@ func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 		return x.head(ctx, session, control, out, a, program, options, graph)
 	}
 	return x.work(ctx, session, dataListener{data, a.Data, a.Job}, program, options)
+}
+
+// load makes the program of a bundle, which must be the one that was submitted.
+func (x *Executor) load(a assignment, out io.Writer) (*engine.Program, engine.Options, error) {
+	if sum := bundleSum(a.Bundle); sum != a.Sum {
+		return nil, engine.Options{}, &BundleError{sum, a.Sum}
+	}
+	return x.Load(a.Bundle, out)
+}
+
+// A BundleError says that what came to an executor is not the bundle of its job: it was changed where it was kept.
+type BundleError struct{ Sum, Want string } // SHA-256
+
+func (e *BundleError) Error() string {
+	return fmt.Sprintf("the script's bundle (%.12s) is not the one that was submitted (%.12s)", e.Sum, e.Want)
 }
 
 // A peeked connection has been looked at.
@@ -197,7 +212,7 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	if err != nil {
 		return err
 	}
-	crew := &crew{session: s, links: links, job: job, rate: o.Throttle, id: a.Job, bundle: a.Bundle, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
+	crew := &crew{session: s, links: links, job: job, rate: o.Throttle, id: a.Job, bundle: a.Bundle, sum: a.Sum, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
 	go func() { cancel(crew.follow(ctx, control)) }()
 	o.Tasks = job
 	summary, err := engine.Run(ctx, p, o)
@@ -296,6 +311,7 @@ type crew struct {
 	rate    *engine.Throttle
 	id      string // of the job
 	bundle  []byte
+	sum     string // of the bundle
 	graph   string
 	clock   host.Clock
 	warn    func(text string)
@@ -424,7 +440,7 @@ func (c *crew) start(worker order, part string) (*transport.Session, *link, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	answer, err := assign(s, assignment{Job: c.id, Bundle: c.bundle, Graph: c.graph, Data: keys})
+	answer, err := assign(s, assignment{Job: c.id, Bundle: c.bundle, Sum: c.sum, Graph: c.graph, Data: keys})
 	if err != nil {
 		_ = s.Close() // the error says why
 		return nil, nil, err

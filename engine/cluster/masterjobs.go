@@ -3,8 +3,6 @@ package cluster
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -211,9 +209,8 @@ func (m *Master) add(s *Submit) (*entry, error) {
 		return nil, err
 	}
 	number := m.queue.number + 1
-	sum := sha256.Sum256(s.Bundle)
 	info := &JobInfo{
-		ID: fmt.Sprint("job-", number), Name: s.Name, State: Queued, Bundle: hex.EncodeToString(sum[:]),
+		ID: fmt.Sprint("job-", number), Name: s.Name, State: Queued, Bundle: bundleSum(s.Bundle),
 		Detached: s.Detached, After: s.After, Anyway: s.Anyway, StopsQueue: s.StopsQueue, Distribute: s.Distribute,
 		Retries: s.Retries, DeadOnly: s.DeadOnly, Submitted: m.Host.Clock.Now().UTC(),
 	}
@@ -487,7 +484,7 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 		return end, err
 	}
 	a := assignment{
-		Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, ID: e.info.ID, Keep: keep, Of: m.source(e.info),
+		Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, Sum: e.info.Bundle, ID: e.info.ID, Keep: keep, Of: m.source(e.info),
 		Distribute: e.info.Distribute, DeadOnly: e.info.DeadOnly, Workers: m.staying(),
 	}
 	// A head may have said its last word, and gone, before this side knows that the assignment was sent: reading tells.

@@ -59,6 +59,7 @@ type assignment struct {
 	Job    string `json:"job"`
 	Head   bool   `json:"head"` // it runs the job and gives tasks to others; otherwise it does tasks
 	Bundle []byte `json:"bundle"`
+	Sum    string `json:"sum"`             // of the bundle, as when it was submitted
 	ID     string `json:"id,omitempty"`    // of the job in the queue
 	Keep   string `json:"keep,omitempty"`  // folder for what outlives a head; "": nothing does
 	Of     string `json:"of,omitempty"`    // whose tasks it may have, for people
@@ -100,6 +101,12 @@ const (
 type wireEvent struct {
 	Name string          `json:"name"`
 	Data json.RawMessage `json:"data"`
+}
+
+// bundleSum is the hash of a bundle: what runs anywhere is what was submitted.
+func bundleSum(bundle []byte) string {
+	sum := sha256.Sum256(bundle)
+	return hex.EncodeToString(sum[:])
 }
 
 // GraphHash is the hash of a graph in its JSON form.
