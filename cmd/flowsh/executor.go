@@ -49,7 +49,7 @@ func (c *cli) executor(flags []string) error {
 	h := *c.host
 	h.Stdin, h.Stdout = noInput{}, io.Discard
 	var job *builtins.Job
-	limitData(memory)
+	limitExecutor(memory)
 	note, err := newSpotNote(line.Scratch)
 	if err != nil {
 		return err

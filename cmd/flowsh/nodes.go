@@ -108,7 +108,7 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent clu
 	if err != nil {
 		return agent, nil, err
 	}
-	spawner := &spawner{start: func() (*process, error) { return c.launch(folder, flags...) }}
+	spawner := &spawner{start: func() (*process, error) { return c.launch(folder, memory/int64(f.Jobs), flags...) }}
 	go spawner.refill()
 	return cluster.Agent{
 		Name: name, Version: versionText(), Host: c.host, Network: transport.TCP{}, Credentials: credentials,

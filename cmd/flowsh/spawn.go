@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/flowsh/flowsh/engine/cluster"
 )
@@ -55,8 +57,8 @@ func (s *spawner) close() {
 }
 
 // launch starts this program as an executor, in a process group of its own and without this process's environment. Its
-// folder is made in that of the node.
-func (c *cli) launch(node string, flags ...string) (*process, error) {
+// folder is made in that of the node. The kernel ends it where it takes far more than memory, which is in bytes.
+func (c *cli) launch(node string, memory int64, flags ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -69,7 +71,7 @@ func (c *cli) launch(node string, flags ...string) (*process, error) {
 	said := &lastWords{to: c.host.Stderr}
 	cmd.Env, cmd.Stderr = []string{}, said
 	setProcessGroup(cmd)
-	p := &process{cmd: cmd, said: said, scratch: scratch}
+	p := &process{cmd: cmd, said: said, scratch: scratch, memory: newMemoryGroup("/", memory+dataHeadroom)}
 	if err := p.start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(scratch))
 	}
@@ -78,12 +80,13 @@ func (c *cli) launch(node string, flags ...string) (*process, error) {
 
 // A process is an executor at the other end of two pipes. Close kills it.
 type process struct {
-	io.Reader
-	io.Writer
-	in      io.Closer
+	out     io.Reader
+	silent  atomic.Bool // out has ended
+	in      io.WriteCloser
 	cmd     *exec.Cmd
 	said    *lastWords
 	scratch string // folder
+	memory  *memoryGroup
 	once    sync.Once
 	death   cluster.Death
 }
@@ -97,8 +100,48 @@ func (p *process) start() error {
 	if err != nil {
 		return err
 	}
-	p.Reader, p.Writer, p.in = out, in, in
-	return p.cmd.Start()
+	p.out, p.in = out, in
+	if err := p.cmd.Start(); err != nil {
+		p.memory.remove()
+		return err
+	}
+	p.memory.add(p.cmd.Process.Pid)
+	return nil
+}
+
+// Read implements io.Reader.
+func (p *process) Read(data []byte) (int, error) {
+	n, err := p.out.Read(data)
+	if err != nil {
+		p.silent.Store(true)
+	}
+	return n, err
+}
+
+// Write implements io.Writer.
+func (p *process) Write(data []byte) (int, error) { return p.in.Write(data) }
+
+// dyingTime is how long a process that says nothing more may take to end by itself.
+const dyingTime = time.Second
+
+// end ends the process; alone says that it did so by itself.
+func (p *process) end() (alone bool) {
+	ended := make(chan struct{})
+	silent := p.silent.Load()
+	go func() {
+		defer close(ended)
+		_ = p.cmd.Wait() // the state says how
+	}()
+	if silent {
+		select {
+		case <-ended:
+			return true
+		case <-time.After(dyingTime):
+		}
+	}
+	_ = killGroup(p.cmd) // it may have ended by itself
+	<-ended
+	return false
 }
 
 // alive reports whether the process has said nothing yet: one that has died says why.
@@ -108,9 +151,12 @@ func (p *process) alive() bool { return p.said.String() == "" }
 func (p *process) Close() error {
 	p.once.Do(func() {
 		_ = p.in.Close()
-		_ = killGroup(p.cmd) // it may have ended by itself
-		_ = p.cmd.Wait()     // the state says how
+		alone := p.end()
 		p.death = describeDeath(p.cmd.ProcessState, p.said.String())
+		if p.death.Cause == cluster.Ended && alone && !p.cmd.ProcessState.Success() {
+			p.death = p.memory.death(p.cmd.ProcessState)
+		}
+		p.memory.remove()
 		p.death.At, p.death.Noted = readSpotNote(p.scratch)
 		_ = os.RemoveAll(p.scratch)
 	})
