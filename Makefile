@@ -50,7 +50,7 @@ race: ## run the tests of what is concurrent under the race detector (needs a C 
 bench: ## run all benchmarks, briefly
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 0.3s ./...
 
-chaos: ## kill workers under jobs, then run the tests three times in random order under the race detector, then each fuzz target for FUZZTIME
+chaos: ## kill workers under jobs and cut networks (as root), then run the tests three times in random order under the race detector, then each fuzz target for FUZZTIME
 	FLOWSH_CHAOS=1 $(GO) test -count=1 -run '^TestChaos' -v -timeout 60m ./cmd/flowsh
 	FLOWSH_SEED=random FLOWSH_RANDOM=1m CGO_ENABLED=1 $(GO) test -race -count=3 -shuffle=on -timeout 60m ./...
 	@for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
