@@ -430,6 +430,14 @@ func (g *groupEnd) flush() error {
 	return nil
 }
 
+// flushRest does so except for the last worker, of which it gives what it has combined: nil, if it combines in order.
+func (g *groupEnd) flushRest() (*operator.Partial, error) {
+	last := &g.workers[len(g.workers)-1].partial
+	rest := *last
+	*last = nil
+	return rest, g.flush()
+}
+
 // balance tests that no record was lost on its way into the groups.
 func (g *groupEnd) balance(came int64) error {
 	if g.windows != nil {

@@ -322,7 +322,8 @@ func (e *taskEnd) finish(ctx context.Context) error {
 	if e.groups == nil {
 		return nil
 	}
-	if err := e.groups.flush(); err != nil {
+	last, err := e.groups.flushRest()
+	if err != nil {
 		return e.late(err)
 	}
 	prints := e.added()
@@ -333,7 +334,7 @@ func (e *taskEnd) finish(ctx context.Context) error {
 	if err := e.send(prints); err != nil {
 		return err
 	}
-	err := e.groups.groups.Drain(ctx, func(data []byte) error {
+	err = e.groups.groups.Drain(ctx, last, func(data []byte) error {
 		p := e.added()
 		p.head.States, p.chunks = true, [][]byte{data}
 		return e.send(p)

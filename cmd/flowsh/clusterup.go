@@ -131,7 +131,7 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	for i := range line.Workers {
 		name := fmt.Sprintf("worker-%d", i+1)
 		flags := append(slices.Clone(flags), "--join", state.Gossip, fmt.Sprintf("--cores=%d", line.cores()))
-		if memory, err := line.Mem.resolve(machineMemory()); err == nil && (line.Mem != budget{}) {
+		if memory, err := line.Mem.resolve(machineMemory); err == nil && (line.Mem != budget{}) {
 			flags = append(flags, fmt.Sprintf("--mem=%d", memory))
 		}
 		worker, err := c.background(line, state, name, flags...)

@@ -41,7 +41,7 @@ func (c *cli) executor(flags []string) error {
 	if err := newGrammar(line).parse(flags); err != nil {
 		return err
 	}
-	memory, err := line.Mem.resolve(machineMemory())
+	memory, err := line.Mem.resolve(machineMemory)
 	if err != nil {
 		return err
 	}

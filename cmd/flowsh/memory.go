@@ -111,20 +111,20 @@ func (b *budget) UnmarshalText(text []byte) error {
 
 // halve leaves half of the budget.
 func (b *budget) halve() error {
-	all, err := b.resolve(machineMemory())
+	all, err := b.resolve(machineMemory)
 	*b = budget{bytes: size(all / 2)}
 	return err
 }
 
-// resolve gives the budget in bytes on a machine with so much memory.
-func (b budget) resolve(machine uint64) (int64, error) {
+// resolve gives the budget in bytes on a machine, which is asked for its memory only where that counts.
+func (b budget) resolve(machine func() uint64) (int64, error) {
 	n := int64(b.bytes)
 	if n == 0 {
 		share := b.share
 		if share == 0 {
 			share = 0.5
 		}
-		n = int64(float64(machine) * share)
+		n = int64(float64(machine()) * share)
 	}
 	if n < minMemory {
 		return 0, usagef("--mem is %d bytes; a job needs at least 16MiB", n)

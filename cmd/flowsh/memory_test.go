@@ -31,11 +31,11 @@ func TestBudget(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got, err := b.resolve(1 << 30); err != nil || got != tt.want {
+		if got, err := b.resolve(gibibyte); err != nil || got != tt.want {
 			t.Errorf("%q is %d, %v; want %d", tt.text, got, err, tt.want)
 		}
 	}
-	if _, err := (budget{bytes: 1 << 20}).resolve(1 << 30); exitStatus(err) != statusUsage {
+	if _, err := (budget{bytes: 1 << 20}).resolve(gibibyte); exitStatus(err) != statusUsage {
 		t.Errorf("a budget of 1 MiB: %v", err)
 	}
 }
@@ -45,3 +45,5 @@ func TestMachineMemoryIsKnown(t *testing.T) {
 		t.Errorf("%d bytes", n)
 	}
 }
+
+func gibibyte() uint64 { return 1 << 30 }

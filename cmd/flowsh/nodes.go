@@ -76,7 +76,7 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent clu
 	if err != nil {
 		return agent, nil, err
 	}
-	memory, err := f.Mem.resolve(machineMemory())
+	memory, err := f.Mem.resolve(machineMemory)
 	if err != nil {
 		return agent, nil, err
 	}

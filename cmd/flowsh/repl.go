@@ -127,7 +127,7 @@ func (c *cli) prompt(line *runLine, on *clientLine) error {
 
 // begin starts a session.
 func (r *repl) begin() error {
-	memory, err := r.line.Mem.resolve(machineMemory())
+	memory, err := r.line.Mem.resolve(machineMemory)
 	if err != nil {
 		return err
 	}

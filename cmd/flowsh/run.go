@@ -139,7 +139,7 @@ func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	memory, err := line.Mem.resolve(machineMemory())
+	memory, err := line.Mem.resolve(machineMemory)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -238,7 +238,7 @@ func unreadable(path string, err error) error {
 // options are the engine's options that the command line and the script's options() ask for; the command line
 // comes first.
 func (c *cli) options(line *runLine, job *builtins.Job) (engine.Options, error) {
-	memory, err := line.Mem.resolve(machineMemory())
+	memory, err := line.Mem.resolve(machineMemory)
 	if err != nil {
 		return engine.Options{}, err
 	}

@@ -67,7 +67,7 @@ func (c *cli) test(before, rest []string) error {
 		return err
 	}
 	c.console = newConsole(c.host, line.messageFlags)
-	memory, err := line.Mem.resolve(machineMemory())
+	memory, err := line.Mem.resolve(machineMemory)
 	if err != nil {
 		return err
 	}

@@ -470,11 +470,12 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	s, err := transport.Client(conn)
+	s, err := transport.Client(ending{conn})
 	if err != nil {
 		return end, err
 	}
 	defer s.Close()
+	defer conn.Close() // first: the session waits for it
 	control, err := s.Open()
 	if err != nil {
 		return end, err
@@ -503,6 +504,12 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	e.done.Store(0)
 	return m.forward(e, out, control, conn)
 }
+
+// An ending connection is closed by others than the session over it: to end a process takes a while, and who reads a stream
+// of a session that waits for that does not rest.
+type ending struct{ io.ReadWriteCloser }
+
+func (ending) Close() error { return nil }
 
 // logReceipt logs what went wrong with a task, and at the level of debugging all that becomes of it.
 func (m *Master) logReceipt(job string, r *Receipt) {

@@ -55,6 +55,9 @@ func (b *bucket) fold(g *Groups, in *Keyed, keys *keyBatch, merge bool) error {
 	if err := b.open(g); err != nil {
 		return err
 	}
+	if merge && b.table.Len() == 0 {
+		b.table.reserve(len(keys.keys))
+	}
 	b.groups = b.table.insert(keys, in, b.groups[:0])
 	if err := b.aggregate(b.groups, in, merge); err != nil {
 		return err
@@ -77,6 +80,9 @@ func (b *bucket) mergeTable(g *Groups, from *Table, which []int32, in *Keyed) er
 	}
 	if b.keys == nil {
 		b.keys = new(keyBatch)
+	}
+	if b.table.Len() == 0 {
+		b.table.reserve(len(which))
 	}
 	b.groups = b.table.merge(b.keys, from, which, in, b.groups[:0])
 	if err := b.agg.Merge(b.groups, in); err != nil {

@@ -11,8 +11,17 @@ import (
 // nothing. The chunks of one Groups must be loaded in the order in which they came. put does not keep what it gets.
 //
 // The groups must have been combined, by Partial or by states: records that wait to be folded in order cannot be
-// drained. Drain is called once, in place of Emit; its errors are those of put and of reading what was spilled.
-func (g *Groups) Drain(ctx context.Context, put func(data []byte) error) error {
+// drained. last is a Partial of the Groups that is not flushed yet: what nothing else has a group of does not go through
+// the buckets; nil: all are flushed. The Groups must not be ordered then. Drain is called once, in place of Emit; its errors
+// are those of put and of reading what was spilled.
+func (g *Groups) Drain(ctx context.Context, last *Partial, put func(data []byte) error) error {
+	var rest [Buckets][]int32
+	if last != nil {
+		if err := last.flushBlocks(); err != nil {
+			return err
+		}
+		rest = last.byBucket()
+	}
 	if err := g.foldWaiting(); err != nil {
 		return err
 	}
@@ -21,11 +30,33 @@ func (g *Groups) Drain(ctx context.Context, put func(data []byte) error) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := g.drainBucket(&g.buckets[i], out); err != nil {
+		if err := g.drainWith(&g.buckets[i], last, rest[i], out); err != nil {
 			return err
 		}
 	}
+	if last != nil {
+		last.reset()
+	}
 	return nil
+}
+
+// drainWith drains a bucket, and the groups of a Partial that belong there.
+func (g *Groups) drainWith(b *bucket, p *Partial, which []int32, out *scratch) error {
+	if len(which) == 0 {
+		return g.drainBucket(b, out)
+	}
+	if b.table == nil && len(b.frames) == 0 && b.log == nil {
+		w := newGroupWriter(out, frameStates)
+		if err := w.appendGroups(&bucket{table: &p.table, agg: p.agg}, which); err != nil {
+			return err
+		}
+		_, err := w.finish()
+		return err
+	}
+	if err := p.flushBucket(b, which); err != nil {
+		return err
+	}
+	return g.drainBucket(b, out)
 }
 
 // drainBucket gives what a bucket has spilled, and then what it holds.

@@ -19,26 +19,66 @@ func TestDrainAndLoad(t *testing.T) {
 	}
 	for _, name := range []string{"count", "sum", "mean", "min", "max", "first"} {
 		for _, share := range []int64{64 << 10, 1 << 30} {
-			whole := NewGroups(config(name, share))
-			for lo := 0; lo < len(all); lo += n {
-				part := NewGroups(config(name, share))
-				p := part.NewPartial()
-				for at := lo; at < lo+n; at += 100 {
-					if err := p.Add(keyed(all[at : at+100]...)); err != nil {
+			for _, flushes := range []int{0, 700, n} { // after so many records
+				whole := NewGroups(config(name, share))
+				for lo := 0; lo < len(all); lo += n {
+					part := NewGroups(config(name, share))
+					p := part.NewPartial()
+					for at := lo; at < lo+n; at += 100 {
+						if err := p.Add(keyed(all[at : at+100]...)); err != nil {
+							t.Fatal(err)
+						}
+						if at+100-lo == flushes {
+							if err := p.Flush(); err != nil {
+								t.Fatal(err)
+							}
+						}
+					}
+					if flushes == n {
+						p = nil
+					}
+					if err := part.Drain(context.Background(), p, whole.Load); err != nil {
 						t.Fatal(err)
 					}
 				}
-				if err := p.Flush(); err != nil {
-					t.Fatal(err)
+				if got := emit(t, whole); got != want(name, all) {
+					t.Errorf("%s with a share of %d, flushed after %d records: wrong result", name, share, flushes)
 				}
-				if err := part.Drain(context.Background(), whole.Load); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if got := emit(t, whole); got != want(name, all) {
-				t.Errorf("%s with a share of %d: wrong result", name, share)
 			}
 		}
+	}
+}
+
+// TestDrainOfWhatIsNotFlushed gives the same chunks as that of buckets, without making these.
+func TestDrainOfWhatIsNotFlushed(t *testing.T) {
+	var chunks [2][]string
+	for i, flush := range []bool{true, false} {
+		g := NewGroups(config("sum", 1<<30))
+		p := g.NewPartial()
+		for n := range 5000 {
+			if err := p.Add(keyed(record{starlark.MakeInt(n * 31 % 1700), starlark.MakeInt(n), at(n)})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		last := p
+		if flush {
+			last = nil
+			if err := p.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.Drain(context.Background(), last, func(data []byte) error {
+			chunks[i] = append(chunks[i], string(data))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if p.table.Len() > 0 {
+			t.Errorf("flushed before: %t: %d groups are left", flush, p.table.Len())
+		}
+	}
+	if !slices.Equal(chunks[0], chunks[1]) {
+		t.Errorf("%d and %d chunks, which differ", len(chunks[0]), len(chunks[1]))
 	}
 }
 
@@ -49,7 +89,7 @@ func TestLoadOfOtherBytes(t *testing.T) {
 	if err := errors.Join(p.Add(keyed(record{starlark.String("k"), starlark.MakeInt(1), at(0)})), p.Flush()); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Drain(context.Background(), func(data []byte) error {
+	if err := g.Drain(context.Background(), nil, func(data []byte) error {
 		chunks = append(chunks, slices.Clone(data))
 		return nil
 	}); err != nil || len(chunks) != 1 {

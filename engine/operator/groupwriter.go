@@ -54,10 +54,13 @@ func (w *groupWriter) appendGroup(b *bucket, group int32) error {
 // statesAtOnce is how many states a writer asks for at a time.
 const statesAtOnce = 256
 
-// appendGroups writes groups of a bucket in an order; nil: as they are numbered.
+// appendGroups writes groups of a bucket, which order names; nil: all, as they are numbered.
 func (w *groupWriter) appendGroups(b *bucket, order []int32) error {
 	_, inPieces := b.agg.(pieces)
 	n := int32(b.table.Len())
+	if order != nil {
+		n = int32(len(order))
+	}
 	for lo := int32(0); lo < n; lo += statesAtOnce {
 		w.which = w.which[:0]
 		for i := lo; i < min(lo+statesAtOnce, n); i++ {

@@ -165,26 +165,37 @@ func (p *Partial) Flush() error {
 		p.account()
 		return nil
 	}
+	for b, which := range p.byBucket() {
+		if len(which) > 0 {
+			if err := p.flushBucket(&p.g.buckets[b], which); err != nil {
+				return err
+			}
+		}
+	}
+	p.reset()
+	return p.g.shrink()
+}
+
+// byBucket is the groups that belong into each bucket.
+func (p *Partial) byBucket() (groups [Buckets][]int32) {
 	if cap(p.order) < p.table.Len() {
 		p.order = make([]int32, p.table.Len())
 	}
 	p.order = p.order[:p.table.Len()]
 	lo := 0
 	for b, hi := range arrangeByBucket(p.order, p.table.entries, p.g.depth) {
-		if lo < hi {
-			if err := p.flushBucket(&p.g.buckets[b], p.order[lo:hi]); err != nil {
-				return err
-			}
-		}
+		groups[b] = p.order[lo:hi]
 		lo = hi
 	}
-	p.reset()
-	return p.g.shrink()
+	return groups
 }
 
 // reset empties the table. After one that did not pay, or grew large, its memory is given back too.
 func (p *Partial) reset() {
 	p.table.Reset()
+	if p.agg == nil {
+		return
+	}
 	p.agg.Reset()
 	if p.direct > 0 || p.table.Size()+p.agg.Size() > 64<<20 {
 		p.table, p.agg = Table{hot: new(hotIndex)}, nil
