@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ type brittle struct {
 	mu    sync.Mutex
 	conns []net.Conn
 	dead  bool
+	late  bool // the other side does not notice until it says something
 }
 
 func (b *brittle) Dial(ctx context.Context, address string) (net.Conn, error) {
@@ -31,8 +33,49 @@ func (b *brittle) Dial(ctx context.Context, address string) (net.Conn, error) {
 		_ = conn.Close() // it says so to whoever listens
 		err = errors.New("the cable is cut")
 	}
+	if err == nil && b.late {
+		conn = &lateConn{Conn: conn}
+	}
 	b.conns = append(b.conns, conn)
 	return conn, err
+}
+
+// A lateConn that is closed is still open to the other side, until that says something.
+type lateConn struct {
+	net.Conn
+	reading sync.Mutex
+	closed  atomic.Bool
+}
+
+func (c *lateConn) Read(p []byte) (int, error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if c.closed.Load() {
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *lateConn) Write(p []byte) (int, error) {
+	if c.closed.Load() {
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *lateConn) Close() error {
+	if c.closed.Swap(true) {
+		return nil
+	}
+	_ = c.SetReadDeadline(time.Now()) // who reads here notices
+	go func() {
+		c.reading.Lock()
+		defer c.reading.Unlock()
+		_ = c.SetReadDeadline(time.Time{})
+		_, _ = c.Conn.Read(make([]byte, 1))
+		_ = c.Conn.Close()
+	}()
+	return nil
 }
 
 func (b *brittle) tear(forever bool) {
@@ -113,6 +156,24 @@ func TestClientComesBack(t *testing.T) {
 			job, end, err := c.waiting(ctx, own, n+1, func() { own.tear(false) })
 			if err != nil || end.Status != 0 || !strings.HasPrefix(string(job.State), string(cluster.Complete)) || c.stdout.String() != want {
 				t.Errorf("%v, status %d, %s, %s, %q", err, end.Status, job.State, job.Reason, c.stdout.String())
+			}
+		})
+	}
+}
+
+// TestClientIsBackFirst breaks the connection of a client, which is back before the master has noticed.
+func TestClientIsBackFirst(t *testing.T) {
+	want := restarted(t, streams, nil).stdout.String()
+	for _, reads := range []int{1, 3, 8} {
+		t.Run(fmt.Sprint(reads), func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			c := newRestartable(ctx, t, streams)
+			defer c.running.Wait()
+			defer cancel()
+			own := &brittle{Network: c.network, late: true}
+			job, end, err := c.waiting(ctx, own, reads, func() { own.tear(false) })
+			if err != nil || end.Status != 0 || !strings.HasPrefix(string(job.State), string(cluster.Complete)) || c.stdout.String() != want {
+				t.Errorf("%v, status %d, %s, %q", err, end.Status, job.State, c.stdout.String())
 			}
 		})
 	}

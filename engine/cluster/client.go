@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -156,9 +157,12 @@ func (c *Client) Attach(ctx context.Context, id string, out io.Writer, emit func
 
 // Submit runs a job on the cluster: its output goes to out as it comes, its events to emit. It returns when the job
 // has ended; ctx ends the job, as does an out that fails. A master that goes away meanwhile is waited for, and the job goes
-// on when it is back.
+// on when it is back; it is submitted again if nobody knows whether it came, and is one job all the same.
 // For a detached job it returns when the master has it. An error is the connection's: nobody knows how the job ended.
 func (c *Client) Submit(ctx context.Context, s Submit, out io.Writer, emit func(host.Event)) (job JobInfo, end End, err error) {
+	var token [16]byte
+	c.agent.Host.Random(token[:])
+	s.Token = hex.EncodeToString(token[:])
 	k := &conversation{client: c, out: out, emit: emit, job: &job, detached: s.Detached}
 	end, err = k.through(ctx, request{Op: "submit", Submit: &s})
 	return job, end, err
@@ -183,13 +187,12 @@ const (
 	redialEvery = time.Second
 )
 
-// through holds a conversation until the job has ended, and dials again if the connection is lost after the master had
-// the job.
+// through holds a conversation until the job has ended, and dials again if the connection is lost.
 func (k *conversation) through(ctx context.Context, r request) (End, error) {
 	for {
 		end, err := k.hold(ctx, r)
 		var broken *brokenError
-		if !errors.As(err, &broken) || k.job.ID == "" {
+		if !errors.As(err, &broken) || k.job.ID == "" && k.client.session.Ping() == nil { // the master is there, and says nothing
 			return end, err
 		}
 		k.emit(engine.Warning{Text: fmt.Sprintf("the master is gone (%v); waiting for it", broken.error)})
@@ -197,7 +200,9 @@ func (k *conversation) through(ctx context.Context, r request) (End, error) {
 			return End{}, err
 		}
 		k.said, k.repeated = 0, 0
-		r = request{Op: "attach", Job: k.job.ID}
+		if k.job.ID != "" {
+			r = request{Op: "attach", Job: k.job.ID}
+		}
 	}
 }
 

@@ -103,7 +103,7 @@ func (m *Master) session(ctx context.Context, s *transport.Session, role transpo
 	case h.Role == string(transport.Worker):
 		m.worker(s, h)
 	default:
-		_ = s.Serve(ctx, m.client) // until the client has gone
+		_ = s.Serve(ctx, func(ctx context.Context, stream transport.Stream) { m.client(ctx, s, stream) }) // until the client has gone
 	}
 }
 
@@ -255,13 +255,13 @@ type Node struct {
 }
 
 // client does what a client asks for.
-func (m *Master) client(ctx context.Context, stream transport.Stream) {
-	if err := m.request(ctx, stream); err != nil {
+func (m *Master) client(ctx context.Context, s *transport.Session, stream transport.Stream) {
+	if err := m.request(ctx, s, stream); err != nil {
 		m.Log.Warn("request failed", "reason", err.Error())
 	}
 }
 
-func (m *Master) request(ctx context.Context, stream transport.Stream) error {
+func (m *Master) request(ctx context.Context, s *transport.Session, stream transport.Stream) error {
 	var r request
 	if err := transport.ReadMessage(stream, &r); err != nil {
 		return err
@@ -280,9 +280,9 @@ func (m *Master) request(ctx context.Context, stream transport.Stream) error {
 		}
 		return transport.WriteMessage(stream, answer)
 	case r.Op == "submit" && r.Submit != nil:
-		return m.submit(stream, r.Submit)
+		return m.submit(s, stream, r.Submit)
 	}
-	return m.jobRequest(ctx, stream, r)
+	return m.jobRequest(ctx, s, stream, r)
 }
 
 // connect brings the head of a job together with an executor of a worker that it asks for.

@@ -29,9 +29,16 @@ type entry struct {
 	failed   bool                    // records failed, as far as this master has heard; as retried
 	out      *frames                 // where what the job says goes; nil: its client is away
 	back     chan struct{}           // closed when the client that is away comes back
+	claim    *claim                  // of the client that waits for the job, or was the last to; nil: none did
 	stop     context.CancelCauseFunc // of the attempt that runs; nil: none does
 	why      error                   // the job is to end, though it runs; nil: it is not
 	over     chan struct{}           // closed when the job is over
+}
+
+// A claim is that of a client to what a job says.
+type claim struct {
+	session *transport.Session
+	gone    chan struct{} // closed when it has ended
 }
 
 // How long a job waits for its client after a restart of the master, and after its connection has broken.
@@ -196,7 +203,17 @@ func (m *Master) logRecord(r *jobRecord) {
 	}
 }
 
-// add adds a job to the queue, claimed by nobody yet unless it is detached.
+// submitted is the job that came with a token; nil: none did. The lock is held.
+func (m *Master) submitted(token string) *entry {
+	for _, j := range m.queue.jobs {
+		if token != "" && j.Token == token {
+			return m.entries[j.ID]
+		}
+	}
+	return nil
+}
+
+// add adds a job to the queue, claimed by nobody yet unless it is detached. One that has come before is not added again.
 func (m *Master) add(s *Submit) (*entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -205,12 +222,15 @@ func (m *Master) add(s *Submit) (*entry, error) {
 			return nil, &UnknownJobError{id}
 		}
 	}
+	if e := m.submitted(s.Token); e != nil {
+		return e, nil
+	}
 	if err := m.retries(s); err != nil {
 		return nil, err
 	}
 	number := m.queue.number + 1
 	info := &JobInfo{
-		ID: fmt.Sprint("job-", number), Name: s.Name, State: Queued, Bundle: bundleSum(s.Bundle),
+		ID: fmt.Sprint("job-", number), Name: s.Name, State: Queued, Bundle: bundleSum(s.Bundle), Token: s.Token,
 		Detached: s.Detached, After: s.After, Anyway: s.Anyway, StopsQueue: s.StopsQueue, Distribute: s.Distribute,
 		Retries: s.Retries, DeadOnly: s.DeadOnly, Submitted: m.Host.Clock.Now().UTC(),
 	}
@@ -243,19 +263,19 @@ func (m *Master) saveBundle(id string, bundle []byte) error {
 }
 
 // submit adds a job, and waits for its end unless it is detached.
-func (m *Master) submit(client transport.Stream, s *Submit) error {
+func (m *Master) submit(session *transport.Session, client transport.Stream, s *Submit) error {
 	e, err := m.add(s)
 	if err != nil {
 		return m.sorry(&frames{w: client}, err)
 	}
 	out := &frames{w: client}
 	m.mu.Lock()
-	info := *e.info
+	info := e.info.public()
 	m.mu.Unlock()
 	if err := out.json(frameJob, info); err != nil && !s.Detached { // it does not know which job to ask for
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.cancel(e, errClientGone)
+		m.awaitClient(m.ctx, e, awayTime)
 		return err
 	}
 	if s.Detached {
@@ -264,18 +284,21 @@ func (m *Master) submit(client transport.Stream, s *Submit) error {
 		m.schedule()
 		return nil
 	}
-	return m.claim(e, client, out)
+	m.release(e)
+	return m.claim(e, session, client, out)
 }
 
 // claim gives what a job says to a client, and waits until the job is over. A client that says that it leaves ends the
 // job; one whose connection breaks may come back.
-func (m *Master) claim(e *entry, client io.Reader, out *frames) error {
+func (m *Master) claim(e *entry, session *transport.Session, client io.Reader, out *frames) error {
+	c := &claim{session, make(chan struct{})}
+	defer close(c.gone)
 	m.mu.Lock()
 	if !e.info.unclaimed {
 		m.mu.Unlock()
 		return m.sorry(out, fmt.Errorf("%s: its output goes to whoever submitted it", e.info.ID))
 	}
-	e.info.unclaimed, e.out = false, out
+	e.info.unclaimed, e.out, e.claim = false, out, c
 	if e.back != nil {
 		close(e.back)
 		e.back = nil
@@ -640,12 +663,12 @@ func (m *Master) sorry(out *frames, err error) error {
 }
 
 // jobRequest does what a client asks for of a job in the queue.
-func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r request) error {
+func (m *Master) jobRequest(ctx context.Context, s *transport.Session, client transport.Stream, r request) error {
 	if r.Op == "jobs" {
 		m.mu.Lock()
 		jobs := make([]JobInfo, len(m.queue.jobs))
 		for i, j := range m.queue.jobs {
-			jobs[i] = *j
+			jobs[i] = j.public()
 			if e := m.entries[j.ID]; e != nil {
 				jobs[i].Tasks, jobs[i].Done = int(e.tasks.Load()), int(e.done.Load())
 			}
@@ -665,7 +688,7 @@ func (m *Master) jobRequest(ctx context.Context, client transport.Stream, r requ
 	}
 	switch r.Op {
 	case "attach":
-		return m.attach(ctx, e, client, out)
+		return m.attach(ctx, e, s, client, out)
 	case "receipts":
 		return m.sendReceipts(ctx, e, out)
 	case "logs", "follow":
@@ -724,13 +747,14 @@ func (m *Master) setRate(e *entry, out *frames, perSecond int64) error {
 }
 
 // attach gives a client what a job has said so far, and what it says until it ends.
-func (m *Master) attach(ctx context.Context, e *entry, client io.Reader, out *frames) error {
+func (m *Master) attach(ctx context.Context, e *entry, s *transport.Session, client io.Reader, out *frames) error {
 	if e.log == nil {
+		m.release(e)
 		m.mu.Lock()
 		state, unclaimed, reason := e.info.State, e.info.unclaimed, e.info.Reason
 		m.mu.Unlock()
 		if unclaimed && !state.Over() {
-			return m.claim(e, client, out)
+			return m.claim(e, s, client, out)
 		}
 		if state == Cancelled {
 			return m.sorry(out, fmt.Errorf("%s: %s", e.info.ID, reason))
@@ -761,6 +785,19 @@ func (m *Master) attach(ctx context.Context, e *entry, client io.Reader, out *fr
 			return nil
 		}
 	}
+}
+
+// release ends the claim of a client that does not answer: one whose connection broke may be back before this side has
+// noticed.
+func (m *Master) release(e *entry) {
+	m.mu.Lock()
+	c := e.claim
+	m.mu.Unlock()
+	if c == nil || c.session.Ping() == nil {
+		return
+	}
+	_ = c.session.Close() // nobody is there
+	<-c.gone
 }
 
 // sentAtOnce is how many bytes of receipts go to a client at once: there may be millions.
@@ -813,7 +850,7 @@ func (m *Master) sendLog(ctx context.Context, e *entry, client io.Reader, out *f
 	}
 	defer func() { _ = r.Close() }() // it was only read
 	m.mu.Lock()
-	info := *e.info
+	info := e.info.public()
 	m.mu.Unlock()
 	if err := out.json(frameJob, info); err != nil {
 		return err

@@ -31,6 +31,7 @@ type JobInfo struct {
 	Name       string       `json:"name"` // of the script
 	State      JobState     `json:"state"`
 	Bundle     string       `json:"bundle"`                // SHA-256 of what was submitted
+	Token      string       `json:"token,omitempty"`       // of the Submit; the master tells it nobody
 	Detached   bool         `json:"detached,omitempty"`    // nobody waits for it: its output is kept
 	After      []string     `json:"after,omitempty"`       // jobs that end before it begins
 	Anyway     bool         `json:"anyway,omitempty"`      // it begins even if they fail
@@ -53,6 +54,13 @@ type JobInfo struct {
 	Ended     time.Time `json:"ended,omitzero"`
 
 	unclaimed bool // it does not begin before its client is there
+}
+
+// public is the job as clients may see it.
+func (j *JobInfo) public() JobInfo {
+	seen := *j
+	seen.Token = ""
+	return seen
 }
 
 // A jobRecord is what the journal says of a job.

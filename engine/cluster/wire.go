@@ -40,6 +40,7 @@ type request struct {
 type Submit struct {
 	Bundle   []byte   `json:"bundle"`
 	Name     string   `json:"name"`               // of the script, for people
+	Token    string   `json:"token,omitempty"`    // who submits again what may have come before names it by the same; Client.Submit makes it
 	Detached bool     `json:"detached,omitempty"` // the client does not wait
 	After    []string `json:"after,omitempty"`    // jobs that end before this one begins
 	Anyway   bool     `json:"anyway,omitempty"`   // even if they fail
