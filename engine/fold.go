@@ -65,8 +65,10 @@ func (q *foldQueue) dispatch(r *routed) error {
 	defer q.mu.Unlock()
 	for q.full(r.bytes) && q.err == nil {
 		if q.sheds && q.idle > 0 && len(q.ready) == 0 && q.others(r) {
-			q.err = q.shed()
-			continue
+			before := q.units
+			if q.err = q.shed(); q.err != nil || q.units < before {
+				continue
+			}
 		}
 		q.changed.Wait()
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/host"
@@ -144,4 +145,45 @@ func TestFoldQueueLimitsInput(t *testing.T) {
 	if q.bytes != 0 {
 		t.Errorf("%d bytes wait at the end", q.bytes)
 	}
+}
+
+// TestFullOfWhatIsFolded has no room for a unit because of one that a slow lane is at, and nothing that could go to disk: the
+// unit waits for that lane, also where others have nothing to do.
+func TestFullOfWhatIsFolded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		groups := operator.NewGroups(operator.GroupsConfig{
+			New: func() (operator.Aggregate, error) { return operator.NewList(), nil }, Ordered: true,
+			Memory: operator.Memory{Share: 1 << 20, Store: spill.NewMem(), Host: host.NewMemory(), ID: "test"},
+		})
+		q := newFoldQueue(&groupEnd{groups: groups, lanes: 5}, 2)
+		q.limit = 10
+		gate := make(chan struct{})
+		q.fold = func(_ int, _ int64, add func() error) {
+			<-gate
+			if err := add(); err != nil {
+				t.Error(err)
+			}
+		}
+		taken := false
+		for n, lanes := range []int{1, 5} {
+			r := lanesUnit(t, groups, n, lanes)
+			r.bytes = 11
+			go func() {
+				if err := q.dispatch(r); err != nil {
+					t.Error(err)
+				}
+				taken = n == 1
+			}()
+			synctest.Wait()
+		}
+		if taken {
+			t.Error("a unit was taken that there is no room for")
+		}
+		close(gate)
+		synctest.Wait()
+		if !taken {
+			t.Error("a unit was not taken though there is room")
+		}
+		q.end(true)
+	})
 }
