@@ -148,10 +148,12 @@ func (q *foldQueue) work() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for {
-		for len(q.ready) == 0 && !q.ended {
+		if len(q.ready) == 0 && !q.ended {
 			q.idle++
-			q.changed.Broadcast() // to dispatch, which may wait for a slow lane
-			q.changed.Wait()
+			q.changed.Broadcast() // to dispatch, which may wait for a slow lane; once, for it wakes the others too
+			for len(q.ready) == 0 && !q.ended {
+				q.changed.Wait()
+			}
 			q.idle--
 		}
 		if len(q.ready) == 0 {
