@@ -28,7 +28,7 @@ func TestWorkersComeAndGo(t *testing.T) {
 	job.gives(t, want)
 	c.until("worker-1", false)
 	c.until("worker-2", false)
-	c.fails(3, "no worker has the name worker-1", "drain", "worker-1")
+	c.fails(2, "no worker is called worker-1", "drain", "worker-1")
 	c.fails(2, "flowsh drain NAME", "drain")
 	c.fails(3, "the master refuses: there is a worker with the name worker-3 already", "worker", "--join", c.state.Gossip, "--name", "worker-3")
 	c.submit(args...).gives(t, want)
