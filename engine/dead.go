@@ -81,6 +81,10 @@ func (r *stepRun) post(l *letter) (*deadLetterBox, error) {
 // show lets effects be seen: the next n posted records of a box, which are not discarded any more, or a printed line.
 func (r *stepRun) show(box *deadLetterBox, n int64, print kernel.Print) {
 	switch {
+	case box == nil && print.Lines != 0:
+		r.leftOut.lines.Add(print.Lines)
+		r.leftOut.bytes.Add(print.Bytes)
+		return
 	case box == nil && print.Add == 0:
 		r.host.Send(Printed{Text: print.Text})
 		return
@@ -92,6 +96,14 @@ func (r *stepRun) show(box *deadLetterBox, n int64, print kernel.Print) {
 	defer r.deadMu.Unlock()
 	box.dead += n
 	r.host.Send(DeadLetters{Op: box.name, Records: n})
+}
+
+// reportLeftOut says how much was printed that was not shown.
+func (r *stepRun) reportLeftOut() {
+	if lines := r.leftOut.lines.Load(); lines > 0 {
+		r.host.Send(Warning{Text: fmt.Sprintf("of what the functions of a stage print, the first %s are shown; lines left out: %d, of %d bytes",
+			mebibytes(kernel.MostPrinted), lines, r.leftOut.bytes.Load())})
+	}
 }
 
 func (b *deadLetterBox) flush() error {

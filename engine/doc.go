@@ -64,7 +64,8 @@
 // Options.Memory is one budget for the process. Half of it is for state, divided among the stages of a step that
 // hold state; over its share a stage spills through spill.Store and merges back. Units in flight are bounded by
 // the window of each stage's sequence, and edges by a number of batches; an edge that may not hold up its producer,
-// because another consumer waits for something else, spills. The collector's limit is the whole budget.
+// because another consumer waits for something else, spills. Of what functions print no more is kept anywhere than the stage
+// can show (kernel/print.go). The collector's limit is the whole budget.
 //
 // # Tasks elsewhere
 //

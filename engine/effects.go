@@ -46,7 +46,7 @@ type heldEffects struct {
 	queue    []heldRun
 }
 
-// A heldRun is a printed line, or a number of records given up that go to one box.
+// A heldRun is something printed, or a number of records given up that go to one box.
 type heldRun struct {
 	box   *deadLetterBox
 	count int64
@@ -217,6 +217,9 @@ func (s *stageRun) print(p kernel.Print) { _ = s.do(effect{print: p}) } // only 
 // do does an effect: at once, or when its turn comes.
 func (s *stageRun) do(e effect) error {
 	var box *deadLetterBox
+	if e.letter == nil {
+		e.print = s.printed.Take(e.print)
+	}
 	if e.letter != nil {
 		var err error
 		if box, err = s.run.post(e.letter); err != nil {

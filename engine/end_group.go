@@ -75,10 +75,12 @@ type routed struct {
 	pending int   // buckets that are not; of its foldQueue
 }
 
-// printLog keeps what reducers print until the stage is done; they run in several goroutines.
+// printLog keeps what reducers print until the stage is done, as far as the stage can show it; they run in several
+// goroutines.
 type printLog struct {
 	mu    sync.Mutex
 	lines []printedAt
+	bytes int64 // of them, as they count against kernel.MostPrinted
 }
 
 type printedAt struct {
@@ -90,12 +92,33 @@ func (p *printLog) add(at chunk.Ordinal, line kernel.Print) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lines = append(p.lines, printedAt{line, at})
+	if p.bytes += line.Size(); p.bytes > 2*kernel.MostPrinted {
+		p.inOrder()
+	}
 }
 
-// inOrder is what was printed so far, in the order of the records.
+// inOrder is what was printed so far, in the order of the records. What is left out stands together, in the place of the
+// first such line: whatever is behind that is left out too.
 func (p *printLog) inOrder() []printedAt {
 	slices.SortStableFunc(p.lines, func(a, b printedAt) int { return a.at.Compare(b.at) })
-	return p.lines
+	var bound kernel.PrintBound
+	kept, left := p.lines[:0], -1
+	p.bytes = 0
+	for _, l := range p.lines {
+		l.Print = bound.Take(l.Print)
+		if l.Lines != 0 {
+			if left >= 0 {
+				kept[left].Join(l.Print)
+				continue
+			}
+			left = len(kept)
+		}
+		p.bytes += l.Size()
+		kept = append(kept, l)
+	}
+	clear(p.lines[len(kept):])
+	p.lines = kept
+	return kept
 }
 
 func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {

@@ -41,8 +41,14 @@ type pieceHead struct {
 }
 
 type printPiece struct {
-	Text []byte `json:"text"` // perhaps no UTF-8
-	Add  int64  `json:"add,omitempty"`
+	Text  []byte `json:"text,omitempty"` // perhaps no UTF-8
+	Add   int64  `json:"add,omitempty"`
+	Lines int64  `json:"lines,omitempty"`
+	Bytes int64  `json:"bytes,omitempty"`
+}
+
+func (p *piece) print(line kernel.Print) {
+	p.head.Prints = append(p.head.Prints, printPiece{[]byte(line.Text), line.Add, line.Lines, line.Bytes})
 }
 
 type deadPiece struct {
@@ -139,7 +145,7 @@ func pieceOf(u *unit) *piece {
 	}
 	p.head.Places = u.places
 	for _, line := range u.prints {
-		p.head.Prints = append(p.head.Prints, printPiece{[]byte(line.Text), line.Add})
+		p.print(line)
 	}
 	for _, e := range u.bad {
 		p.head.Bad = append(p.head.Bad, *failureOf(e))
@@ -156,7 +162,7 @@ func (p *piece) fill(u *unit) error {
 	u.read, u.counts, u.emitted, u.partial = h.Read, h.Counts, h.Emitted, h.Partial
 	u.task, u.bytes = h.Task, h.Bytes
 	for _, line := range h.Prints {
-		u.prints = append(u.prints, kernel.Print{Text: string(line.Text), Add: line.Add})
+		u.prints = append(u.prints, kernel.Print{Text: string(line.Text), Add: line.Add, Lines: line.Lines, Bytes: line.Bytes})
 	}
 	for i := range h.Bad {
 		e, ok := h.Bad[i].err().(*connector.RecordError)

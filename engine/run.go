@@ -113,6 +113,8 @@ type stepRun struct {
 	sinks     []*stepSink
 	targets   []string // of the outputs, as they were written
 
+	leftOut struct{ lines, bytes atomic.Int64 } // of what was printed
+
 	deadMu sync.Mutex
 	dead   map[boxKey]*deadLetterBox
 }
@@ -130,6 +132,7 @@ func (r *jobRun) step(ctx context.Context, i int) error {
 	}
 	defer s.abort()
 	defer s.measured()
+	defer s.reportLeftOut()
 	if err := s.build(ctx); err != nil {
 		return err
 	}

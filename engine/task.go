@@ -156,6 +156,8 @@ type taskEnd struct {
 	put    func(piece []byte) error
 	buf    []byte
 	counts TaskCounts
+	// printed bounds what the task prints: the run that asked for it shows no more of it.
+	printed kernel.PrintBound
 
 	compression chunk.Compression
 }
@@ -224,6 +226,9 @@ func (e *taskEnd) unit(u *unit) error {
 	failed := u.err
 	u.err = nil
 	e.counts.Read += u.read
+	for i := range u.prints {
+		u.prints[i] = e.printed.Take(u.prints[i])
+	}
 	p := pieceOf(u)
 	if err := e.dead(p, u); err != nil {
 		return err
@@ -328,7 +333,7 @@ func (e *taskEnd) finish(ctx context.Context) error {
 	}
 	prints := e.added()
 	for _, line := range e.groups.prints.inOrder() {
-		prints.head.Prints = append(prints.head.Prints, printPiece{[]byte(line.Text), line.Add})
+		prints.print(e.printed.Take(line.Print))
 		prints.head.Places = append(prints.head.Places, kernel.Place{Print: true})
 	}
 	if err := e.send(prints); err != nil {

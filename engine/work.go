@@ -82,6 +82,7 @@ type stageRun struct {
 	cut     bool         // whoever reads it may stop it
 	effects heldEffects  // of a stage that is cut
 	pending []moment     // of the unit that is delivered
+	printed kernel.PrintBound
 	ahead   int          // records of it that wait to be handed on
 	phase   atomic.Int32 // how far the stage has come, for the stall report
 	reading atomic.Bool  // it waits for input

@@ -20,6 +20,7 @@ type caller struct {
 	thread *starlark.Thread
 	random random
 	prints []Print
+	bound  PrintBound
 	say    func(Print) // adds to prints
 	start  uint64      // thread.Steps when the record began
 	begun  uint32      // records
@@ -42,7 +43,12 @@ func newLooseCaller(env *Env) *caller {
 		Print:      func(_ *starlark.Thread, text string) { c.say(Print{Text: text}) },
 		OnMaxSteps: func(*starlark.Thread) { c.check() },
 	}
-	c.say = func(p Print) { c.prints = append(c.prints, p) }
+	c.say = func(p Print) {
+		p = c.bound.Take(p)
+		if last := len(c.prints) - 1; last < 0 || !c.prints[last].Join(p) {
+			c.prints = append(c.prints, p)
+		}
+	}
 	c.thread.SetLocal(RandomLocal, &c.random)
 	c.thread.SetLocal(CounterLocal, func(name string, n int64) { c.say(Print{Text: name, Add: n}) })
 	if c.env.Prepare != nil {

@@ -285,7 +285,8 @@ func (f *Folder) invoke(fn starlark.Callable, args starlark.Tuple) (v starlark.V
 		for _, p := range f.prints {
 			f.r.Prints(f.at, p)
 		}
-		f.prints = f.prints[:0]
+		clear(f.prints)
+		f.prints, f.bound = f.prints[:0], PrintBound{}
 	}
 	return v, err
 }

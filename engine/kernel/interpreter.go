@@ -48,8 +48,10 @@ func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
 		it.args = append(it.args, newArguments(c.Delta.Fn))
 	}
 	it.say = func(p Print) {
-		it.prints = append(it.prints, p)
-		it.place(true)
+		if p = it.bound.Take(p); !it.joins(p) {
+			it.prints = append(it.prints, p)
+			it.place(true)
+		}
 	}
 	env.observe(&it.inside, it.caller)
 	return it
@@ -90,7 +92,7 @@ func (it *interpreter) run(in *chunk.Batch, out *Output) (err error, panicked bo
 
 // open begins a batch.
 func (it *interpreter) open(in *chunk.Batch, out *Output) {
-	it.in, it.out, it.prints = in, out, nil
+	it.in, it.out, it.prints, it.bound = in, out, nil, PrintBound{}
 	it.lanes = len(in.Lanes) > 0 || it.chain.laned()
 }
 
@@ -381,8 +383,16 @@ func (it *interpreter) caught(k int, s *Step, v starlark.Value, err error) error
 }
 
 // place notes where a record failed or printed.
-func (it *interpreter) place(print bool) {
-	it.out.Places = append(it.out.Places, Place{Relative: it.in.RelativeAt(it.row), Before: it.out.Len, Print: print})
+func (it *interpreter) place(print bool) { it.out.Places = append(it.out.Places, it.here(print)) }
+
+func (it *interpreter) here(print bool) Place {
+	return Place{Relative: it.in.RelativeAt(it.row), Before: it.out.Len, Print: print}
+}
+
+// joins adds lines that are left out to those that were left out in the same place just before.
+func (it *interpreter) joins(p Print) bool {
+	last, at := len(it.prints)-1, len(it.out.Places)-1
+	return last >= 0 && at >= 0 && it.out.Places[at] == it.here(true) && it.prints[last].Join(p)
 }
 
 // blame adds to an error what record it struck.

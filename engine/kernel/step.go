@@ -95,12 +95,6 @@ type Dead struct {
 	Error  *ScriptError
 }
 
-// A Print is what a function of the script tells people: a line, or that a counter grows.
-type Print struct {
-	Text string // the line, or the counter's name
-	Add  int64  // 0: it is a line
-}
-
 // CounterLocal is where a thread has a func(name string, n int64) that lets a counter grow by n, which is not 0.
 const CounterLocal = "flowsh.counter"
 

@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/kernel"
+)
+
+// What reducers print is kept as far as it can be shown, in whatever order it comes.
+func TestPrintLogIsBounded(t *testing.T) {
+	text := strings.Repeat("a", 1<<20)
+	var log printLog
+	for i := range 200 {
+		log.add(chunk.Ordinal{Position: uint64(i * 77 % 200)}, kernel.Print{Text: text})
+		if len(log.lines) > 33 {
+			t.Fatalf("%d lines of 1 MiB are kept", len(log.lines))
+		}
+	}
+	log.add(chunk.Ordinal{Position: 3}, kernel.Print{Text: "counted", Add: 1})
+	kept := log.inOrder()
+	if len(kept) != 17 || kept[4].Add != 1 {
+		t.Fatalf("kept %d: %v", len(kept), kept[4].Add)
+	}
+	for i, line := range kept[:4] {
+		if line.at.Position != uint64(i) || line.Text != text {
+			t.Errorf("line %d is that of record %d", i, line.at.Position)
+		}
+	}
+	if last := kept[16]; last.at.Position != 15 || last.Lines != 185 || last.Bytes != 185*(1<<20+1) {
+		t.Errorf("left out: %d lines of %d bytes from record %d on", last.Lines, last.Bytes, last.at.Position)
+	}
+}
