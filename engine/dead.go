@@ -79,14 +79,15 @@ func (r *stepRun) post(l *letter) (*deadLetterBox, error) {
 }
 
 // show lets effects be seen: the next n posted records of a box, which are not discarded any more, or a printed line.
-func (r *stepRun) show(box *deadLetterBox, n int64, print kernel.Print) {
+func (s *stageRun) show(box *deadLetterBox, n int64, e effect) {
+	r, print := s.run, e.print
 	switch {
 	case box == nil && print.Lines != 0:
 		r.leftOut.lines.Add(print.Lines)
 		r.leftOut.bytes.Add(print.Bytes)
 		return
 	case box == nil && print.Add == 0:
-		r.host.Send(Printed{Text: print.Text})
+		r.host.Send(Printed{Text: print.Text, Stage: &s.ID, Chunk: e.chunk, Attempt: e.attempt})
 		return
 	case box == nil:
 		r.counters.add(print.Text, print.Add)

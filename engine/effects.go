@@ -18,8 +18,10 @@ import (
 // between the records that they hand on; when a mark comes to the take among the records that it wants, the effects
 // before it are released. The others are never seen.
 type effect struct {
-	print  kernel.Print
-	letter *letter // not nil: a record is given up
+	print   kernel.Print
+	letter  *letter // not nil: a record is given up
+	chunk   string  // of the task that was done elsewhere; "": none was
+	attempt int     // of it
 }
 
 // A mark stands before a record, and says what the stage that set it had done by then.
@@ -50,17 +52,17 @@ type heldEffects struct {
 type heldRun struct {
 	box   *deadLetterBox
 	count int64
-	print kernel.Print
+	effect
 }
 
-func (h *heldEffects) add(box *deadLetterBox, print kernel.Print) (n int64) {
+func (h *heldEffects) add(box *deadLetterBox, e effect) (n int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.done++
 	if last := len(h.queue) - 1; box != nil && last >= 0 && h.queue[last].box == box {
 		h.queue[last].count++
 	} else {
-		h.queue = append(h.queue, heldRun{box, 1, print})
+		h.queue = append(h.queue, heldRun{box, 1, e})
 	}
 	return h.done
 }
@@ -72,7 +74,7 @@ func (h *heldEffects) release(n int64) {
 	for h.released < n {
 		r := &h.queue[0]
 		k := min(r.count, n-h.released)
-		h.stage.run.show(r.box, k, r.print)
+		h.stage.show(r.box, k, r.effect)
 		h.released += k
 		if r.count -= k; r.count == 0 {
 			h.queue = h.queue[1:]
@@ -130,7 +132,7 @@ func (s *stageRun) moments(u *unit) []moment {
 	}
 	dead, prints := u.dead, u.prints
 	for _, p := range u.places {
-		e := new(effect)
+		e := &effect{chunk: u.chunk, attempt: u.attempt}
 		if p.Print {
 			e.print, prints = prints[0], prints[1:]
 		} else {
@@ -227,9 +229,9 @@ func (s *stageRun) do(e effect) error {
 		}
 	}
 	if s.cut {
-		s.setMark(&s.effects, s.effects.add(box, e.print))
+		s.setMark(&s.effects, s.effects.add(box, e))
 	} else {
-		s.run.show(box, 1, e.print)
+		s.show(box, 1, e)
 	}
 	return nil
 }

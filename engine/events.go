@@ -29,8 +29,14 @@ type Stalled struct {
 	Text string
 }
 
-// Printed is a line that the script printed, in the order of the records.
-type Printed struct{ Text string }
+// Printed is a line that the script printed, in the order of the records. Stage is nil where no stage ran; Chunk and Attempt
+// are those of the task that was done elsewhere, as receipts name them, if it was.
+type Printed struct {
+	Text    string
+	Stage   *int   `json:",omitempty"`
+	Chunk   string `json:",omitempty"` // STEP.STAGE.TASK
+	Attempt int    `json:",omitempty"` // 0: it is not known
+}
 
 // Worked says what a worker of a stage did in a stretch of time, under Options.Trace: it took a unit through the stage's
 // functions, it handed on the units whose turn had come, or it completed the stage.
@@ -75,7 +81,10 @@ func (Worked) Event() string { return "worked" }
 func (Warning) Event() string { return "warning" }
 
 // Masked implements host.Maskable.
-func (e Printed) Masked(mask func(string) string) host.Event { return Printed{mask(e.Text)} }
+func (e Printed) Masked(mask func(string) string) host.Event {
+	e.Text = mask(e.Text)
+	return e
+}
 
 // Masked implements host.Maskable.
 func (e Warning) Masked(mask func(string) string) host.Event { return Warning{mask(e.Text)} }

@@ -23,9 +23,17 @@ type Pieces interface {
 	// Next is the next piece: of the first task all pieces of one attempt in order, then those of the second, and
 	// io.EOF behind the last. Other errors say that a task cannot be done; what was lost on the way has been done
 	// again before. The piece belongs to the caller.
-	Next(ctx context.Context) ([]byte, error)
+	Next(ctx context.Context) (Piece, error)
 	// Close stops the tasks that are not done; nobody wants them any more.
 	Close() error
+}
+
+// A Piece is a part of what a task gives. Chunk names the task, and Attempt says in which attempt it was done, for people; ""
+// and 0: that is not known.
+type Piece struct {
+	Data    []byte
+	Chunk   string
+	Attempt int
 }
 
 // A taskFeed reads what tasks give in other places.
@@ -43,11 +51,11 @@ func (f *taskFeed) next(ctx context.Context, u *unit) error {
 		}
 		f.pieces = p
 	}
-	data, err := f.pieces.Next(ctx)
+	p, err := f.pieces.Next(ctx)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("a task could not be done: %w", err)
 	}
-	u.piece = data
+	u.piece, u.chunk, u.attempt = p.Data, p.Chunk, p.Attempt
 	return err
 }
 

@@ -21,6 +21,8 @@ type unit struct {
 	block   *connector.Block
 	batch   *chunk.Batch
 	piece   []byte // what a task gave elsewhere
+	chunk   string // the name of that task; "": it was done here
+	attempt int    // of it
 	out     *kernel.Output
 	task    int                      // the number of the split it comes from
 	bytes   int64                    // of input

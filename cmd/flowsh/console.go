@@ -9,15 +9,20 @@ import (
 	"sync"
 
 	"github.com/flowsh/flowsh/builtins"
+	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/host"
 	"golang.org/x/term"
 )
 
 // A message is what flowsh says on stderr: a line of text for people, a JSON object under --json.
 type message struct {
-	Event     string `json:"event"` // print, warning, stalled, progress, stage, summary, error
+	Event     string `json:"event"` // print, warning, stalled, progress, stage, summary, error, and in logs what a receipt says
 	Text      string `json:"text"`
+	Job       string `json:"job,omitempty"`
 	Stage     *int   `json:"stage,omitempty"`
+	Chunk     string `json:"chunk,omitempty"` // STEP.STAGE.TASK
+	Attempt   int    `json:"attempt,omitempty"`
+	Node      string `json:"node,omitempty"`
 	Name      string `json:"name,omitempty"`
 	Records   int64  `json:"records,omitempty"`
 	Bytes     int64  `json:"bytes,omitempty"`
@@ -35,6 +40,7 @@ type console struct {
 	terminal bool
 	color    bool
 	secrets  *builtins.Mask
+	job      string // that all messages are about; "": they name none
 
 	mu     sync.Mutex
 	out    io.Writer
@@ -72,6 +78,7 @@ func (c *console) say(color string, m message) {
 	defer c.mu.Unlock()
 	c.erase()
 	m = m.masked(c.secrets)
+	m.Job = c.job
 	if c.terminal {
 		m.Text = visible(m.Text)
 	}
@@ -133,7 +140,9 @@ func (c *console) erase() {
 	}
 }
 
-func (c *console) printed(text string) { c.say("", message{Event: "print", Text: text}) }
+func (c *console) printed(e engine.Printed) {
+	c.say("", message{Event: "print", Text: e.Text, Stage: e.Stage, Chunk: e.Chunk, Attempt: e.Attempt})
+}
 
 func (c *console) warn(text string) {
 	m := message{Event: "warning", Text: text}

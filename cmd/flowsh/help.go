@@ -296,8 +296,10 @@ Prints the receipts of one chunk, STEP.STAGE.TASK: those of flowsh receipts of C
 	"logs": `flowsh logs [-f] [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] JOB
 flowsh tail ...
 
-Prints on stdout what a job has said so far: what its functions print, warnings, and how it ended. -f waits for more until
-it ends; so does tail. Logs are kept as long as the job is listed, and those of its last run only.`,
+Prints on stdout what a job has said so far: what its functions print, warnings, what went wrong with its chunks, and how it
+ended. -f waits for more until it ends; so does tail. Under --json every line has the job, and where it comes of a stage or
+a chunk, those with the attempt, as flowsh receipts has them. Logs are kept as long as the job is listed, and those of its
+last run only.`,
 
 	"pause": `flowsh pause [--master HOST:PORT] [--keys DIR] [--wait DURATION]
 

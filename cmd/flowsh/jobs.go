@@ -121,7 +121,7 @@ func (c *cli) oneJob(command string, before, rest []string, f func(ctx context.C
 func (c *cli) result(before, rest []string) error {
 	return c.oneJob("result", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
 		progress := startProgress(c.console, c.host.Clock)
-		end, err := client.Attach(ctx, id, c.host.Stdout, func(e host.Event) { c.clusterEvent(progress, e) })
+		end, err := client.Attach(ctx, id, c.host.Stdout, progress.clusterEvent)
 		progress.finish()
 		if err != nil {
 			return err
@@ -300,7 +300,8 @@ func (c *cli) logs(before, rest []string) error {
 		console := *c.host
 		console.Stderr = c.host.Stdout
 		p := &progress{console: newConsole(&console, line.messageFlags)}
-		job, end, err := client.Log(ctx, words[0], line.Follow, func(e host.Event) { c.clusterEvent(p, e) })
+		p.console.job = words[0]
+		job, end, err := client.Log(ctx, words[0], line.Follow, p.clusterEvent)
 		if err != nil {
 			return err
 		}

@@ -96,7 +96,7 @@ func (p *progress) event(e host.Event) {
 	case engine.StageDone:
 		p.done(e)
 	case engine.Printed:
-		p.console.printed(e.Text)
+		p.console.printed(e)
 	case cluster.Intercepted:
 		p.console.say(dim, message{Event: e.Name, Text: "flowsh: " + e.Text})
 	case engine.Warning:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/cluster"
 	"github.com/flowsh/flowsh/engine/host"
 )
 
@@ -173,7 +174,7 @@ func TestColor(t *testing.T) {
 func TestSecretsAreMasked(t *testing.T) {
 	c, out := testConsole(messageFlags{})
 	c.mask([]string{"", "hunter2"})
-	c.printed("the password is hunter2")
+	c.printed(engine.Printed{Text: "the password is hunter2"})
 	if out.String() != "the password is ***\n" {
 		t.Errorf("%q", out)
 	}
@@ -195,6 +196,24 @@ func TestVisible(t *testing.T) {
 	} {
 		if got := visible(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestTroubleOfChunks(t *testing.T) {
+	lost := cluster.Receipt{Kind: cluster.ReceiptLost, Chunk: "0.2.7", Attempt: 3, Node: "worker-1", Reason: "it is gone"}
+	for _, c := range []struct {
+		flags messageFlags
+		want  string
+	}{
+		{messageFlags{}, "flowsh: chunk 0.2.7 lost, attempt 3, worker-1: it is gone\n"},
+		{messageFlags{JSON: true}, `{"event":"lost","text":"flowsh: chunk 0.2.7 lost, attempt 3, worker-1: it is gone","job":"job-3","stage":2,"chunk":"0.2.7","attempt":3,"node":"worker-1"}` + "\n"},
+	} {
+		console, out := testConsole(c.flags)
+		console.job = "job-3"
+		(&progress{console: console}).clusterEvent(lost)
+		if out.String() != c.want {
+			t.Errorf("got  %swant %s", out, c.want)
 		}
 	}
 }

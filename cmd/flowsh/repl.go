@@ -380,7 +380,7 @@ func (r *repl) submitBundle(ctx context.Context, b *bundle, out io.Writer, audit
 	}
 	defer client.Close()
 	progress := startProgress(r.console, r.host.Clock)
-	emit := bounded(func(e host.Event) { r.clusterEvent(progress, e) })
+	emit := bounded(progress.clusterEvent)
 	_, end, err := client.Submit(ctx, cluster.Submit{Bundle: data, Name: sessionName}, out, emit)
 	progress.finish()
 	if cause := context.Cause(ctx); cause != nil && (err != nil || end.Status != statusDone) {

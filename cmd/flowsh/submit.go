@@ -142,7 +142,7 @@ func (o *clientOutput) drop() {
 func (c *cli) awaitWorkers(p *progress, limit time.Duration, giveUp func(error)) func(host.Event) {
 	var since time.Time
 	return func(e host.Event) {
-		c.clusterEvent(p, e)
+		p.clusterEvent(e)
 		now := c.host.Clock.Now()
 		if _, waits := e.(cluster.WaitsForWorkers); !waits {
 			since = time.Time{}
@@ -157,19 +157,38 @@ func (c *cli) awaitWorkers(p *progress, limit time.Duration, giveUp func(error))
 	}
 }
 
-func (c *cli) clusterEvent(p *progress, e host.Event) {
+func (p *progress) clusterEvent(e host.Event) {
 	if w, ok := e.(cluster.WaitsForWorkers); ok {
-		c.console.warn(fmt.Sprintf("%d tasks wait, and there is no worker: flowsh worker --join adds one", w.Tasks))
+		p.console.warn(fmt.Sprintf("%d tasks wait, and there is no worker: flowsh worker --join adds one", w.Tasks))
 		return
 	}
 	if k, ok := e.(cluster.TasksKept); ok {
-		if c.console.flags.Quiet {
+		if p.console.flags.Quiet {
 			return
 		}
-		c.console.say(dim, message{Event: k.Event(), Text: "flowsh: " + keptText(k)})
+		p.console.say(dim, message{Event: k.Event(), Text: "flowsh: " + keptText(k)})
+		return
+	}
+	if r, ok := e.(cluster.Receipt); ok {
+		p.console.trouble(&r)
 		return
 	}
 	p.event(e)
+}
+
+// trouble says what went wrong with a chunk.
+func (c *console) trouble(r *cluster.Receipt) {
+	m := message{Event: r.Kind, Chunk: r.Chunk, Attempt: r.Attempt, Node: r.Node, Text: "flowsh: chunk " + r.Chunk + " " + r.Kind}
+	if stage, _, ok := parseChunk(r.Chunk); ok {
+		m.Stage = &stage[1]
+	}
+	if r.Node != "" {
+		m.Text += fmt.Sprintf(", attempt %d, %s", r.Attempt, r.Node)
+	}
+	if r.Reason != "" {
+		m.Text += ": " + r.Reason
+	}
+	c.say(yellow, m)
 }
 
 func keptText(k cluster.TasksKept) string {

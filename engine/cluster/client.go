@@ -135,14 +135,18 @@ func (c *Client) Receipts(ctx context.Context, id string, each func(Receipt) err
 	return k.hold(ctx, request{Op: "receipts", Job: id})
 }
 
-// Log gives emit what a job has said to people so far, or if follow is true, until it ends. The End is the job's, if that
+// Log gives emit what a job has said to people so far, and receipts of what went wrong, or if follow is true, until it ends. The End is the job's, if that
 // has ended, or the master's if it has no such job, which the empty JobInfo shows.
 func (c *Client) Log(ctx context.Context, id string, follow bool, emit func(host.Event)) (job JobInfo, end End, err error) {
 	op := "logs"
 	if follow {
 		op = "follow"
 	}
-	end, err = (&conversation{client: c, out: io.Discard, job: &job, emit: emit}).hold(ctx, request{Op: op, Job: id})
+	receipt := func(r Receipt) error {
+		emit(r)
+		return nil
+	}
+	end, err = (&conversation{client: c, out: io.Discard, job: &job, emit: emit, receipt: receipt}).hold(ctx, request{Op: op, Job: id})
 	return job, end, err
 }
 

@@ -282,9 +282,10 @@ type taskGroup struct {
 
 // A fetchedPiece is in the store, and waits to be consumed.
 type fetchedPiece struct {
-	id   string
-	last bool // of its task
-	task int
+	id      string
+	last    bool // of its task
+	task    int
+	attempt int // of the task; 0: it was done before this run of the job
 }
 
 type acceptedAttempt struct {
@@ -387,7 +388,7 @@ func (g *taskGroup) take(i int, ids []string) {
 		j.changed.Wait()
 	}
 	if !g.over() {
-		g.add(i, ids)
+		g.add(i, 0, ids)
 		j.changed.Broadcast()
 	}
 }
@@ -436,7 +437,7 @@ func (g *taskGroup) took(i int, a *acceptedAttempt, ids []string, err error) boo
 	switch {
 	case err == nil:
 		j.noteOutput(ReceiptReceived, TaskKey{g.number, i}, a)
-		g.add(i, ids)
+		g.add(i, a.number, ids)
 		j.step(Consumed{TaskKey{g.number, i}})
 	case errors.As(err, &own):
 		g.err = own.error
@@ -454,7 +455,7 @@ func (g *taskGroup) took(i int, a *acceptedAttempt, ids []string, err error) boo
 }
 
 // Next implements engine.Pieces.
-func (g *taskGroup) Next(ctx context.Context) ([]byte, error) {
+func (g *taskGroup) Next(ctx context.Context) (engine.Piece, error) {
 	j := g.job
 	stop := context.AfterFunc(ctx, func() {
 		j.mu.Lock()
@@ -462,21 +463,23 @@ func (g *taskGroup) Next(ctx context.Context) ([]byte, error) {
 		j.changed.Broadcast()
 	})
 	defer stop()
-	id, err := g.pop(ctx)
+	fetched, err := g.pop(ctx)
 	if err != nil {
-		return nil, err
+		return engine.Piece{}, err
 	}
+	piece := engine.Piece{Chunk: chunkName(&g.tasks[fetched.task]), Attempt: fetched.attempt}
 	if j.kept != nil {
-		return j.kept.Store.Get(id, nil)
+		piece.Data, err = j.kept.Store.Get(fetched.id, nil)
+		return piece, err
 	}
-	piece, err := j.store.Get(id, nil)
-	return piece, errors.Join(err, j.store.Delete(id))
+	piece.Data, err = j.store.Get(fetched.id, nil)
+	return piece, errors.Join(err, j.store.Delete(fetched.id))
 }
 
 // add lets the pieces of a task be consumed. The lock is held.
-func (g *taskGroup) add(task int, ids []string) {
+func (g *taskGroup) add(task, attempt int, ids []string) {
 	for n, id := range ids {
-		g.fetched = append(g.fetched, fetchedPiece{id, n == len(ids)-1, task})
+		g.fetched = append(g.fetched, fetchedPiece{id, n == len(ids)-1, task, attempt})
 	}
 	if len(ids) == 0 {
 		g.job.note(Receipt{Kind: ReceiptAggregated, Task: TaskKey{g.number, task}})
@@ -484,7 +487,7 @@ func (g *taskGroup) add(task int, ids []string) {
 }
 
 // pop waits for the next piece that was fetched.
-func (g *taskGroup) pop(ctx context.Context) (id string, err error) {
+func (g *taskGroup) pop(ctx context.Context) (piece fetchedPiece, err error) {
 	j := g.job
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -493,21 +496,21 @@ func (g *taskGroup) pop(ctx context.Context) (id string, err error) {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return "", context.Cause(ctx)
+		return piece, context.Cause(ctx)
 	case g.err != nil:
-		return "", g.err
+		return piece, g.err
 	case len(g.fetched) > 0:
-		piece := g.fetched[0]
+		piece = g.fetched[0]
 		g.fetched = g.fetched[1:]
 		if piece.last {
 			j.note(Receipt{Kind: ReceiptAggregated, Task: TaskKey{g.number, piece.task}})
 		}
 		j.changed.Broadcast()
-		return piece.id, nil
+		return piece, nil
 	case g.complete:
-		return "", io.EOF
+		return piece, io.EOF
 	}
-	return "", context.Canceled
+	return piece, context.Canceled
 }
 
 // Close implements engine.Pieces.

@@ -537,8 +537,7 @@ func (ending) Close() error { return nil }
 // logReceipt logs what went wrong with a task, and at the level of debugging all that becomes of it.
 func (m *Master) logReceipt(job string, r *Receipt) {
 	level := slog.LevelDebug
-	switch r.Kind {
-	case ReceiptRetried, ReceiptFailed, ReceiptLost, ReceiptDead:
+	if r.Trouble() {
 		level = slog.LevelWarn
 	}
 	if !m.Log.Enabled(context.Background(), level) {
@@ -842,7 +841,12 @@ func (m *Master) pause(out *frames, paused bool) error {
 	return out.json(frameEnd, End{})
 }
 
-// sendLog gives a client what a job has said to people so far, or until it ends.
+func isTrouble(receipt []byte) bool {
+	var r Receipt
+	return json.Unmarshal(receipt, &r) == nil && r.Trouble()
+}
+
+// sendLog gives a client what a job has said to people so far, and what went wrong with its chunks, or until it ends.
 func (m *Master) sendLog(ctx context.Context, e *entry, client io.Reader, out *frames, follow bool) error {
 	r, err := e.receipts.reader(ctx)
 	if err != nil {
@@ -865,7 +869,7 @@ func (m *Master) sendLog(ctx context.Context, e *entry, client io.Reader, out *f
 		if buf, err = transport.ReadFrame(r, buf); err != nil || len(buf) == 0 { // the end, or what is being written
 			return out.json(frameEnd, End{})
 		}
-		if buf[0] == frameReceipt {
+		if buf[0] == frameReceipt && !isTrouble(buf[1:]) {
 			continue
 		}
 		if err := out.forward(buf); err != nil || buf[0] == frameEnd {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/host"
 )
 
@@ -44,6 +45,15 @@ const (
 // Ends says that the chunk is not open any more.
 func (r *Receipt) Ends() bool { return r.Kind == ReceiptAggregated || r.Kind == ReceiptDead }
 
+// Trouble says that something went wrong on the chunk's way.
+func (r *Receipt) Trouble() bool {
+	switch r.Kind {
+	case ReceiptRetried, ReceiptFailed, ReceiptLost, ReceiptDead:
+		return true
+	}
+	return false
+}
+
 // Event implements host.Event.
 func (Receipt) Event() string { return "receipt" }
 
@@ -56,9 +66,12 @@ func (r Receipt) Masked(mask func(string) string) host.Event {
 // note sends a receipt. The lock is held.
 func (j *Job) note(r Receipt) {
 	t := &j.groups[r.Task.Group].tasks[r.Task.Index]
-	r.At, r.Chunk = j.host.Clock.Now().UTC(), fmt.Sprintf("%d.%d.%d", t.Step, t.Stage, t.Task)
+	r.At, r.Chunk = j.host.Clock.Now().UTC(), chunkName(t)
 	j.host.Send(r)
 }
+
+// chunkName is what people call what a task does.
+func chunkName(t *engine.Task) string { return fmt.Sprintf("%d.%d.%d", t.Step, t.Stage, t.Task) }
 
 // noteOutput sends a receipt of what an attempt gave.
 func (j *Job) noteOutput(kind string, task TaskKey, a *acceptedAttempt) {

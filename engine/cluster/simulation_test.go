@@ -253,7 +253,7 @@ func (w *world) begin(j *JobInfo) {
 		h.group.tasks[i].Task = i
 	}
 	for pieces, found := h.group.recall(); h.next < tasks && found[h.next]; h.next++ {
-		h.group.add(h.next, pieces[h.next])
+		h.group.add(h.next, 0, pieces[h.next])
 	}
 	if h.next < kept.whole {
 		w.Fatalf("%s: %d tasks were kept, and %d are found", j.ID, kept.whole, h.next)
@@ -347,7 +347,7 @@ func (w *world) fetch(h *simulatedHead) {
 		g.accepted[h.next] = nil
 		w.step(h, OutputLost{key, a.number})
 	default:
-		g.add(h.next, ids)
+		g.add(h.next, 0, ids)
 		if kept := w.kept[h.job]; kept.whole == h.next {
 			kept.whole++
 		}
