@@ -1,6 +1,7 @@
 package builtins
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -95,15 +96,27 @@ func (u *unit) noStep(name string) error {
 	return mistake(hint, "no step %q is defined above", name)
 }
 
-// result is result(name): the records of an earlier step's flow that is not written.
+// jobID is how a cluster names jobs.
+var jobID = regexp.MustCompile(`^job-[1-9][0-9]*$`)
+
+// result is result(name), the records of an earlier step's flow that is not written, or result(job=), the lines that an earlier
+// job of the cluster has put out.
 func result(thread *starlark.Thread, fn *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	u, err := whileLoading(thread, "result")
 	if err != nil {
 		return nil, err
 	}
-	given, err := bindArguments("result", []string{"name"}, args, kwargs)
+	given, err := bindArguments("result", []string{"name", "job"}, args, kwargs)
 	if err != nil {
 		return nil, err
+	}
+	if given[1] != nil {
+		id, ok := starlark.AsString(given[1])
+		if given[0] != nil || !ok || !jobID.MatchString(id) {
+			return nil, mistake("flowsh jobs lists them", "result(job = ...) needs the name of a job alone, such as \"job-3\"")
+		}
+		at := thread.CallFrame(1).Pos
+		return &Flow{op: engine.Op{Kind: engine.OpJobResult, At: at.String(), Result: id}, at: at}, nil
 	}
 	name, ok := starlark.AsString(given[0])
 	if given[0] == nil || !ok {

@@ -86,7 +86,8 @@
 // (cluster/journal.go) before they take effect. What was fetched from workers is kept by the name and the hash of its
 // task (cluster/kept.go) until the job has ended: a head that runs the job again, after the master or it was killed, takes
 // it from there. So does a job that retries another (cluster/retry.go), if the fingerprints of the stage are the same
-// (fingerprint.go). A run on one machine with --resume does that with a worker in its own process. Receipts
+// (fingerprint.go). A run on one machine with --resume does that with a worker in its own process. What a detached
+// job has put out is a flow of others (jobresult.go), which their heads read from the master's files (cluster/result.go). Receipts
 // (cluster/receipt.go) note every step of a task's way; the master keeps them beside the job.
 //
 // A prompt (builtins/session.go) is a script that grows: each part is run behind all parts before it, and a flow that is to

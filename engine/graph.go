@@ -36,6 +36,7 @@ type OpKind string
 const (
 	OpSource      OpKind = "source"
 	OpResult      OpKind = "result"
+	OpJobResult   OpKind = "job_result"
 	OpConcat      OpKind = "concat"
 	OpMap         OpKind = "map"
 	OpFlatMap     OpKind = "flat_map"
@@ -85,7 +86,7 @@ type Op struct {
 
 	Source *connector.SourceSpec `json:"source,omitempty"`
 	Sink   *connector.SinkSpec   `json:"sink,omitempty"`
-	Result string                `json:"result,omitempty"` // result: the step's name
+	Result string                `json:"result,omitempty"` // result: the step's name; job_result: the job's
 
 	Size     int64    `json:"size,omitempty"`     // batch, map_batch, through: records, or weight
 	N        int64    `json:"n,omitempty"`        // take, take_sort, sample

@@ -17,6 +17,8 @@ func (o *Op) Name() string {
 			name += " " + strings.Join(o.Source.Paths, " ")
 		}
 		return name
+	case OpJobResult:
+		return fmt.Sprintf("result(job = %q)", o.Result)
 	case OpResult:
 		return fmt.Sprintf("result(%q)", o.Result)
 	case OpWrite:

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"io"
 	"runtime"
 	"time"
 
@@ -54,6 +55,8 @@ type Options struct {
 	SplitSize int64
 	// SplitRecords is how many records of a list, and about how many of a file, a worker gets at a time. 0: SplitSize tells.
 	SplitRecords int64
+	// Results opens what an earlier job has put out, which is lines; nil: nobody keeps it. An error says why it cannot be read.
+	Results func(job string) (io.ReadCloser, error)
 	// Throttle bounds how many records a second come from the sources; nil: any number.
 	Throttle *Throttle
 	// Linger is how long sources that do not say so themselves wait for more to make up a block. See SourceSpec.

@@ -169,7 +169,7 @@ func (b *planner) open(op int) (*Stage, error) {
 
 func (b *planner) build(o *Op) (*Stage, error) {
 	switch o.Kind {
-	case OpSource, OpResult:
+	case OpSource, OpResult, OpJobResult:
 		return &Stage{Source: o.ID, Op: -1}, nil
 	case OpConcat:
 		return b.concat(o)

@@ -264,6 +264,11 @@ func (s *stageRun) openInput(ctx context.Context) error {
 		s.feed = s.demanded(&keptFeed{kept: kept})
 		return nil
 	}
+	if op.Kind == OpJobResult {
+		kept, err := s.run.jobResult(op)
+		s.feed = s.demanded(&keptFeed{kept: kept})
+		return err
+	}
 	source, err := s.run.openSource(op, s.demand)
 	if err != nil {
 		return err

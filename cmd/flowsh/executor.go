@@ -72,6 +72,7 @@ func (c *cli) executor(flags []string) error {
 		Keep: func(dir string) (spill.Store, error) {
 			return spill.OpenBadger(c.host, dir, &spill.BadgerOptions{Keep: true})
 		},
+		Open: c.host.FS.Open,
 		Load: func(data []byte, out io.Writer) (*engine.Program, engine.Options, error) {
 			var options engine.Options
 			var b *bundle

@@ -277,7 +277,7 @@ flowsh results ...
 
 Prints what a job that was submitted with --detach puts out, from its beginning, waits for its end, and ends with its
 exit status. Ctrl-C ends this process, and not the job. The master keeps at most 1 GiB of output of a job: write more
-to files.`,
+to files. In a script, result(job = "JOB") is the flow of these lines, once the job has ended well.`,
 
 	"receipts": `flowsh receipts [open] [of NODE|CHUNK] [--master HOST:PORT] [--keys DIR] [--wait DURATION] [--json] [JOB]
 

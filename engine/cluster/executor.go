@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,8 @@ type Executor struct {
 	Load Loader
 	// Keep opens the store in which what tasks gave outlives the head of a job; nil: nothing does.
 	Keep func(dir string) (spill.Store, error)
+	// Open opens a file of the master for reading, whatever the job may read; nil: what other jobs have put out is not read.
+	Open func(path string) (host.File, error)
 	// Begin is called before the head of a job runs it, with the job's name and with what takes events to whoever
 	// submitted it; nil: nobody wants to know.
 	Begin func(job string, emit func(host.Event))
@@ -215,6 +218,9 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	crew := &crew{session: s, links: links, job: job, rate: o.Throttle, id: a.Job, bundle: a.Bundle, sum: a.Sum, graph: graph, clock: h.Clock, warn: func(text string) { h.Send(engine.Warning{Text: text}) }}
 	go func() { cancel(crew.follow(ctx, control)) }()
 	o.Tasks = job
+	if a.Jobs != "" && x.Open != nil {
+		o.Results = func(id string) (io.ReadCloser, error) { return openResult(x.Open, filepath.Join(a.Jobs, id)) }
+	}
 	summary, err := engine.Run(ctx, p, o)
 	if err == nil || ctx.Err() == nil {
 		job.Close()

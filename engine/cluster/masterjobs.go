@@ -508,7 +508,7 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 		return end, err
 	}
 	a := assignment{
-		Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, Sum: e.info.Bundle, ID: e.info.ID, Keep: keep, Of: m.source(e.info),
+		Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, Sum: e.info.Bundle, ID: e.info.ID, Jobs: filepath.Dir(filepath.Dir(keep)), Keep: keep, Of: m.source(e.info),
 		Distribute: e.info.Distribute, DeadOnly: e.info.DeadOnly, Workers: m.staying(),
 	}
 	// A head may have said its last word, and gone, before this side knows that the assignment was sent: reading tells.

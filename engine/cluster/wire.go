@@ -62,6 +62,7 @@ type assignment struct {
 	Bundle []byte `json:"bundle"`
 	Sum    string `json:"sum"`             // of the bundle, as when it was submitted
 	ID     string `json:"id,omitempty"`    // of the job in the queue
+	Jobs   string `json:"jobs,omitempty"`  // folder of the folders of all jobs, for results; "": they are not kept
 	Keep   string `json:"keep,omitempty"`  // folder for what outlives a head; "": nothing does
 	Of     string `json:"of,omitempty"`    // whose tasks it may have, for people
 	Graph  string `json:"graph,omitempty"` // hash of the graph that the bundle must give; "": any
