@@ -41,10 +41,10 @@ examples: ## run scripts/examples and compare what they print
 	$(GO) run ./cmd/flowsh check scripts/examples/*.star
 	$(GO) run ./cmd/flowsh fmt --check scripts/examples/*.star
 
-race: ## run the tests of what is concurrent under the race detector (needs a C compiler)
+race: ## run the tests of what is concurrent, with fewer random jobs, under the race detector (needs a C compiler)
 	@if command -v gcc >/dev/null || command -v cc >/dev/null; then \
-		echo CGO_ENABLED=1 $(GO) test -race -shuffle=on $(RACED); \
-		CGO_ENABLED=1 $(GO) test -race -shuffle=on $(RACED); \
+		echo CGO_ENABLED=1 $(GO) test -race -short -shuffle=on $(RACED); \
+		CGO_ENABLED=1 $(GO) test -race -short -shuffle=on $(RACED); \
 	else echo "no C compiler: the race detector is skipped"; fi
 
 bench: ## run all benchmarks, briefly
