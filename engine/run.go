@@ -333,7 +333,7 @@ const leastBlock = 16 << 10
 // stage has some for each core in flight and records take several times their text, and where the input would not give every core
 // several of them.
 func (r *stepRun) blockSize(total int64) int64 {
-	const usual, perCore = 1 << 20, 8
+	const usual, perCore = 256 << 10, 8
 	if r.options.BlockSize > 0 {
 		return r.options.BlockSize
 	}

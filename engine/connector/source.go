@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	defaultBlock     = 1 << 20  // bytes
-	defaultSplit     = 16 << 20 // bytes
-	maxSplits        = 4096     // of one source, unless it has more files
+	defaultBlock     = 256 << 10 // bytes
+	defaultSplit     = 16 << 20  // bytes
+	maxSplits        = 4096      // of one source, unless it has more files
 	defaultMaxRecord = 16 << 20
 	largestMaxRecord = 1 << 30 // positions in a block are 32 bits wide
 )
