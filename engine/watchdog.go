@@ -81,6 +81,7 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 		told    time.Time
 		limit   error
 		looks   overlooks
+		outside outsideMemory
 		leaving = ctx.Done()
 		step    = stillness{since: w.Clock.Now()}
 	)
@@ -93,6 +94,9 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 		case <-w.Clock.After(lookEvery):
 		}
 		live, held := usage.read()
+		if held += host.Outside(); limit == nil {
+			outside.follow()
+		}
 		if limit == nil {
 			if w.exceeded(&looks, live, held, w.Busy()) {
 				limit = &MemoryError{Used: max(live, held), Budget: w.Budget}
@@ -117,6 +121,16 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 			return limit
 		}
 		return context.Cause(ctx)
+	}
+}
+
+// An outsideMemory is how much memory outside of the heap the heap leaves room for.
+type outsideMemory int64
+
+func (o *outsideMemory) follow() {
+	if now := outsideMemory(host.Outside()); now != *o {
+		debug.SetMemoryLimit(debug.SetMemoryLimit(-1) + int64(*o-now))
+		*o = now
 	}
 }
 

@@ -6,9 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hugePage is the size of one on most machines.
-const hugePage = 2 << 20
-
 // HugePages asks the system for pages of 2 MiB in place of those of 4 KiB under some memory of the heap, and under what
 // lies beside it in the same large pages. Memory that is touched for the first time then costs a fault for each 2 MiB, and
 // what is looked up all over a large array is found with fewer misses of the processor's table of pages. It is called

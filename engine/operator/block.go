@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/host"
 )
 
 // Records of keys that do not repeat are bound by cache misses, for the tables of all buckets together are larger
@@ -14,12 +15,22 @@ import (
 
 // A block is records of one bucket: keys with their ordinals and, of values, at most a few numbers for each.
 type block struct {
-	arena   []byte   // long texts; b of their keys is where they stand
-	numbers []uint64 // bits of ints or floats: the first ones of all records, then the second ones
-	n       int      // what has no pointers comes last: the collector does not look at it
-	keys    [blockRows]entry
-	ords    [blockRows]chunk.Ordinal
+	*rowsOfBlock
+	arena   []byte                       // long texts; b of their keys is where they stand
+	numbers [mostKept]*[blockRows]uint64 // bits of ints or floats; nil: not needed yet
+	n       int
 }
+
+// rowsOfBlock is what a block has of each record.
+type rowsOfBlock struct {
+	keys [blockRows]entry
+	ords [blockRows]chunk.Ordinal
+}
+
+var (
+	rowPieces    host.Pieces[rowsOfBlock]
+	numberPieces host.Pieces[[blockRows]uint64]
+)
 
 // kept is what records in a block keep of their values.
 type kept struct {
@@ -65,12 +76,17 @@ func keptInts(values *chunk.Column, width int) (kept, bool) {
 const (
 	blockRows  = 512
 	blockArena = 64 << 10 // a block with so many bytes of long texts is full
-	sizeBlock  = int64(unsafe.Sizeof(block{})) + 8*blockRows
+	sizeNumber = 8 * blockRows
+	sizeBlock  = int64(unsafe.Sizeof(block{})+unsafe.Sizeof(rowsOfBlock{})) + sizeNumber
 	// sizeWaiting is what a record in a block is counted as: what it may take once it is folded.
 	sizeWaiting = 2 * sizeBlock / blockRows
 )
 
-var blocks = sync.Pool{New: func() any { return new(block) }}
+var blocks = sync.Pool{New: func() any {
+	b := new(block)
+	b.rowsOfBlock = host.PieceFor(&rowPieces, b)
+	return b
+}}
 
 func (b *block) free() {
 	if cap(b.arena) > 2*blockArena {
@@ -85,9 +101,24 @@ func (b *block) full() bool { return b.n == blockRows || len(b.arena) >= blockAr
 // size is what the records are counted as.
 func (b *block) size() int64 { return int64(b.n)*sizeWaiting + int64(len(b.arena)) }
 
+// held is how many bytes the block takes.
+func (b *block) held() int64 {
+	bytes := sizeBlock - sizeNumber + int64(cap(b.arena))
+	for _, numbers := range b.numbers {
+		if numbers != nil {
+			bytes += sizeNumber
+		}
+	}
+	return bytes
+}
+
 // begin makes room for the numbers of records.
 func (b *block) begin(k kept) {
-	b.numbers = sized(b.numbers, k.numbers()*blockRows)
+	for f := range k.numbers() {
+		if b.numbers[f] == nil {
+			b.numbers[f] = host.PieceFor(&numberPieces, b)
+		}
+	}
 }
 
 // add takes key i of a batch. There is room for it.
@@ -105,12 +136,12 @@ func (b *block) add(keys *keyBatch, i int, ord chunk.Ordinal) {
 func (b *block) keep(k kept, values *chunk.Column, i int) {
 	switch k.kind {
 	case chunk.Int:
-		b.numbers[b.n] = uint64(values.Ints[i])
+		b.numbers[0][b.n] = uint64(values.Ints[i])
 	case chunk.Float:
-		b.numbers[b.n] = math.Float64bits(values.Floats[i])
+		b.numbers[0][b.n] = math.Float64bits(values.Floats[i])
 	case chunk.Tuple:
 		for f := range values.Fields {
-			b.numbers[f*blockRows+b.n] = uint64(values.Fields[f].Ints[i])
+			b.numbers[f][b.n] = uint64(values.Fields[f].Ints[i])
 		}
 	}
 }
@@ -140,15 +171,15 @@ func (r *blockReader) read(b *block, k kept) {
 	r.in.Values.Reset()
 	switch r.in.Values.Kind, r.in.Values.N = k.kind, b.n; k.kind {
 	case chunk.Int:
-		r.in.Values.Ints = appendNumbers(r.in.Values.Ints, b.numbers[:b.n])
+		r.in.Values.Ints = appendNumbers(r.in.Values.Ints, b.numbers[0][:b.n])
 	case chunk.Float:
-		for _, bits := range b.numbers[:b.n] {
+		for _, bits := range b.numbers[0][:b.n] {
 			r.in.Values.Floats = append(r.in.Values.Floats, math.Float64frombits(bits))
 		}
 	case chunk.Tuple:
 		r.in.Values.Kind = chunk.Empty
 		for f, c := range tupleFields(&r.in.Values, k.width) {
-			r.in.Values.Fields[f] = chunk.Column{Kind: chunk.Int, N: b.n, Ints: appendNumbers(c.Ints[:0], b.numbers[f*blockRows:][:b.n])}
+			r.in.Values.Fields[f] = chunk.Column{Kind: chunk.Int, N: b.n, Ints: appendNumbers(c.Ints[:0], b.numbers[f][:b.n])}
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // A bucket is a part of the keys of Groups: a table of groups and their states, and what of them was spilled.
 type bucket struct {
 	mu     sync.Mutex
-	table  *Table // nil: no group
+	table  *Table // nil: no group, or all are in place
 	agg    Aggregate
 	groups []int32
 	keys   *keyBatch // scratch of merges
@@ -38,7 +38,10 @@ func (b *bucket) open(g *Groups) error {
 // close gives the bucket's memory back.
 func (b *bucket) close(g *Groups) {
 	g.used.Add(-b.bytes.Swap(0))
-	b.table, b.agg, b.groups, b.keys = nil, nil, nil, nil
+	for _, block := range b.waiting.blocks {
+		block.free()
+	}
+	b.table, b.agg, b.groups, b.keys, b.waiting = nil, nil, nil, nil, waiting{}
 }
 
 // account brings the size of the bucket up to date.
@@ -52,6 +55,12 @@ func (b *bucket) account(g *Groups) {
 
 // fold adds records, or states if merge is set.
 func (b *bucket) fold(g *Groups, in *Keyed, keys *keyBatch, merge bool) error {
+	if merge && b.takeStates(g, keys, in) {
+		return b.waited(g)
+	}
+	if err := b.intoTable(g); err != nil {
+		return err
+	}
 	if err := b.open(g); err != nil {
 		return err
 	}
@@ -75,11 +84,20 @@ func (b *bucket) aggregate(groups []int32, in *Keyed, merge bool) error {
 
 // mergeTable adds some groups of another table, whose states are in.Values.
 func (b *bucket) mergeTable(g *Groups, from *Table, which []int32, in *Keyed) error {
-	if err := b.open(g); err != nil {
-		return err
-	}
 	if b.keys == nil {
 		b.keys = new(keyBatch)
+	}
+	if len(from.originals) == 0 {
+		b.keys.loadGroups(from, which)
+		if b.takeStates(g, b.keys, in) {
+			return b.waited(g)
+		}
+	}
+	if err := b.intoTable(g); err != nil {
+		return err
+	}
+	if err := b.open(g); err != nil {
+		return err
 	}
 	if b.table.Len() == 0 {
 		b.table.reserve(len(which))
@@ -93,13 +111,17 @@ func (b *bucket) mergeTable(g *Groups, from *Table, which []int32, in *Keyed) er
 }
 
 // spill writes out all groups and forgets them. Where records must stay in order, those that follow are written
-// after them.
-func (b *bucket) spill(g *Groups) error {
+// after them. Unless it is the last time, it is enough if half of the bytes go because records are folded that waited.
+func (b *bucket) spill(g *Groups, last bool) error {
+	before := b.bytes.Load()
 	if err := b.foldWaiting(g); err != nil {
 		return err
 	}
-	if b.table == nil || b.table.Len() == 0 {
+	if b.len() == 0 {
 		b.close(g)
+		return nil
+	}
+	if !last && b.bytes.Load() <= before/2 {
 		return nil
 	}
 	if err := g.divisible(b); err != nil {
@@ -127,11 +149,11 @@ func (g *Groups) divisible(b *bucket) error {
 	switch {
 	case g.scratch.Store == nil:
 		return &LimitError{What: "state", Bytes: g.used.Load(), Share: g.scratch.Share, Hint: "give the job more memory with --mem"}
-	case b.table.Len() > 1 && g.depth < maxDepth || bytes <= g.scratch.Share:
+	case b.len() > 1 && g.depth < maxDepth || bytes <= g.scratch.Share:
 		return nil
 	}
 	return &LimitError{
-		What: "state of key", Key: keyText(b.table.appendKey(nil, 0)), Bytes: bytes, Share: g.scratch.Share,
+		What: "state of key", Key: keyText(b.appendKey(nil, 0)), Bytes: bytes, Share: g.scratch.Share,
 		Hint: "give the job more memory with --mem, or keep less for a key",
 	}
 }

@@ -87,6 +87,8 @@ func (a *countAggregate) Results(groups []int32, out *chunk.Column) error {
 
 func (a *countAggregate) keeps(*chunk.Column) (kept, bool) { return kept{}, true }
 
+func (a *countAggregate) intStates() ([]IntegerKind, bool) { return []IntegerKind{SumOfInts}, true }
+
 func (a *countAggregate) plain() bool { return true }
 
 func (a *countAggregate) Size() int64 { return int64(8 * cap(a.counts)) }

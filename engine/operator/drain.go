@@ -45,7 +45,7 @@ func (g *Groups) drainWith(b *bucket, p *Partial, which []int32, out *scratch) e
 	if len(which) == 0 {
 		return g.drainBucket(b, out)
 	}
-	if b.table == nil && len(b.frames) == 0 && b.log == nil {
+	if b.table == nil && b.waiting.records == 0 && len(b.frames) == 0 && b.log == nil {
 		w := newGroupWriter(out, frameStates)
 		if err := w.appendGroups(&bucket{table: &p.table, agg: p.agg}, which); err != nil {
 			return err
@@ -81,7 +81,10 @@ func (g *Groups) drainBucket(b *bucket, out *scratch) error {
 			}
 		}
 	}
-	if b.table != nil {
+	if err := b.foldWaiting(g); err != nil {
+		return err
+	}
+	if b.len() > 0 {
 		if err := w.appendGroups(b, nil); err != nil {
 			return err
 		}

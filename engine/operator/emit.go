@@ -41,6 +41,7 @@ type emitter struct {
 	limit int64 // of bytes in a run
 	keyed *Keyed
 	keys  rows // only its arena: texts of keys
+	spare spareAggregate
 	bytes int64
 }
 
@@ -48,7 +49,7 @@ type emitter struct {
 func (g *Groups) bytesOfRun() int64 { return g.scratch.Share / 16 }
 
 func (g *Groups) newEmitter(ctx context.Context, out func(*Keyed) error) *emitter {
-	return &emitter{ctx: ctx, out: out, limit: g.bytesOfRun()}
+	return &emitter{ctx: ctx, out: out, limit: g.bytesOfRun(), spare: spareAggregate{of: g}}
 }
 
 func (e *emitter) begin() {
@@ -73,16 +74,15 @@ func (e *emitter) appendKey(text string, size uint64, original starlark.Value, f
 func (e *emitter) appendGroup(b *bucket, group int32) error {
 	e.begin()
 	values := &e.keyed.Values
-	if err := b.agg.Results([]int32{group}, values); err != nil {
+	if err := b.results([]int32{group}, values, &e.spare); err != nil {
 		return err
 	}
-	entry := &b.table.entries[group]
-	text := b.table.longText(entry)
+	entry, text, first := b.group(group)
 	if entry.short() {
 		var buf [inline]byte
 		text = view(entry.appendText(buf[:0]))
 	}
-	if err := e.appendKey(e.keys.copy(text), entry.size, b.table.originals[group], b.table.firsts[group]); err != nil {
+	if err := e.appendKey(e.keys.copy(text), entry.size, b.original(group), first); err != nil {
 		return err
 	}
 	if values.Kind == chunk.Any {

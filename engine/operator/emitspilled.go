@@ -121,7 +121,7 @@ func (b *bucket) spillRest(g *Groups) error {
 	if b.log != nil {
 		return b.finishLog()
 	}
-	return b.spill(g)
+	return b.spill(g, true)
 }
 
 // settleBucket replays what a bucket spilled.
@@ -145,18 +145,23 @@ func (g *Groups) settleBucket(ctx context.Context, b *bucket, run *[]frame) (err
 
 // writeSorted writes the groups of a bucket that was never spilled.
 func (b *bucket) writeSorted(g *Groups, w *groupWriter) error {
-	if b.table == nil {
+	if err := b.foldWaiting(g); err != nil {
+		return err
+	}
+	if b.len() == 0 {
 		return nil
 	}
-	b.table.enterLanes(g.Lane)
-	order := inOrder(b.table.firsts)
-	err := w.appendGroups(b, order)
+	b.enterLanes(g.Lane)
+	err := w.appendGroups(b, b.inOrder())
 	b.close(g)
 	return err
 }
 
 // writeSorted writes all groups in the order of first ordinals.
 func (g *Groups) writeSorted(ctx context.Context, w *groupWriter) error {
+	if err := g.foldWaiting(); err != nil {
+		return err
+	}
 	if !g.spilled() {
 		return g.inMemory().eachGroup(ctx, w.appendGroup)
 	}

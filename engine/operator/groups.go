@@ -12,8 +12,6 @@ type GroupsConfig struct {
 	New func() (Aggregate, error)
 	// Ordered says that the aggregate needs its records, or states, in the order of the flow.
 	Ordered bool
-	// AnyOrder lets Emit give the groups in any order, which costs less.
-	AnyOrder bool
 	// Lane, if it is not nil, gives the lane of a group by its canonical key. Groups come out in the order of their
 	// lanes then, those of a lane in the order of their first ordinals.
 	Lane func(key []byte) uint32
@@ -35,6 +33,9 @@ type Groups struct {
 	GroupsConfig
 	scratch *scratch
 	depth   int // how often the keys were divided before
+	// ints is what the state of a group that is kept in place is; nil: none is.
+	ints        []IntegerKind
+	intsResults bool // they are the results
 	// undivided says that all keys go to the first bucket, for they are few.
 	undivided bool
 	used      atomic.Int64
@@ -49,12 +50,32 @@ const leastShare = 64 << 10
 // NewGroups makes Groups without a key.
 func NewGroups(c GroupsConfig) *Groups {
 	c.Memory.Share = max(c.Memory.Share, leastShare)
-	return &Groups{GroupsConfig: c, scratch: newScratch(c.Memory)}
+	g := &Groups{GroupsConfig: c, scratch: newScratch(c.Memory)}
+	if c.Memory.Share >= leastInPlace {
+		g.keepInPlace()
+	}
+	return g
+}
+
+// keepInPlace has states be kept in place if they can.
+func (g *Groups) keepInPlace() {
+	if g.Ordered {
+		return
+	}
+	agg, err := g.New()
+	if err != nil { // whoever needs an aggregate will see it
+		return
+	}
+	if a, ok := agg.(intAggregate); ok {
+		if g.ints, g.intsResults = a.intStates(); len(g.ints) > mostKept {
+			g.ints = nil
+		}
+	}
 }
 
 // child makes Groups for the keys of one bucket, to be divided again.
 func (g *Groups) child() *Groups {
-	return &Groups{GroupsConfig: g.GroupsConfig, scratch: g.scratch, depth: g.depth + 1}
+	return &Groups{GroupsConfig: g.GroupsConfig, scratch: g.scratch, depth: g.depth + 1, ints: g.ints, intsResults: g.intsResults}
 }
 
 // Route divides records by bucket, keeping their order in each. It may be called concurrently.
@@ -132,7 +153,7 @@ func (g *Groups) largest() (b *bucket) {
 func (g *Groups) spill(b *bucket) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.spill(g)
+	return b.spill(g, false)
 }
 
 // spilled reports whether anything was.

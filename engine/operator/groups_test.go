@@ -106,6 +106,10 @@ func TestGroupsAreTheSameHoweverTheyWereCutAndSpilled(t *testing.T) {
 					share *= 8
 				}
 				g := tiny(NewGroups(config(name, share)), share)
+				if rapid.Bool().Draw(t, "in place") {
+					g.keepInPlace()
+					tiny(g, max(share, 2*sizeBlock))
+				}
 				runs := cuts(t, records)
 				if !a.ordered {
 					runs = rapid.Permutation(runs).Draw(t, "order")

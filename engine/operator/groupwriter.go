@@ -1,6 +1,8 @@
 package operator
 
 import (
+	"slices"
+
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/value"
 	"go.starlark.net/starlark"
@@ -40,11 +42,11 @@ func (w *groupWriter) appendGroup(b *bucket, group int32) error {
 	if p, ok := b.agg.(pieces); ok && !p.whole(group) {
 		n = p.Pieces(int(group), &w.one)
 	} else {
-		b.agg.States([]int32{group}, &w.one)
+		b.states([]int32{group}, &w.one)
 	}
-	w.key = b.table.appendKey(w.key[:0], group)
+	w.key = b.appendKey(w.key[:0], group)
 	for i := range n {
-		if err := w.append(w.key, b.table.originals[group], b.table.firsts[group], &w.one, i); err != nil {
+		if err := w.append(w.key, b.original(group), b.first(group), &w.one, i); err != nil {
 			return err
 		}
 	}
@@ -56,25 +58,21 @@ const statesAtOnce = 256
 
 // appendGroups writes groups of a bucket, which order names; nil: all, as they are numbered.
 func (w *groupWriter) appendGroups(b *bucket, order []int32) error {
-	_, inPieces := b.agg.(pieces)
-	n := int32(b.table.Len())
-	if order != nil {
-		n = int32(len(order))
-	}
-	for lo := int32(0); lo < n; lo += statesAtOnce {
+	if order == nil {
 		w.which = w.which[:0]
-		for i := lo; i < min(lo+statesAtOnce, n); i++ {
-			group := i
-			if order != nil {
-				group = order[i]
-			}
-			if !inPieces {
-				w.which = append(w.which, group)
-			} else if err := w.appendGroup(b, group); err != nil {
+		b.each(func(group int32) { w.which = append(w.which, group) })
+		order = w.which
+	}
+	if _, inPieces := b.agg.(pieces); inPieces {
+		for _, group := range order {
+			if err := w.appendGroup(b, group); err != nil {
 				return err
 			}
 		}
-		if err := w.appendWhole(b, w.which); err != nil {
+		return nil
+	}
+	for which := range slices.Chunk(order, statesAtOnce) {
+		if err := w.appendWhole(b, which); err != nil {
 			return err
 		}
 	}
@@ -84,10 +82,10 @@ func (w *groupWriter) appendGroups(b *bucket, order []int32) error {
 // appendWhole writes groups whose states do not come in pieces.
 func (w *groupWriter) appendWhole(b *bucket, which []int32) error {
 	w.one.Reset()
-	b.agg.States(which, &w.one)
+	b.states(which, &w.one)
 	for i, group := range which {
-		w.key = b.table.appendKey(w.key[:0], group)
-		if err := w.append(w.key, b.table.originals[group], b.table.firsts[group], &w.one, i); err != nil {
+		w.key = b.appendKey(w.key[:0], group)
+		if err := w.append(w.key, b.original(group), b.first(group), &w.one, i); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 )
@@ -11,6 +12,7 @@ import (
 // which the groups come out, each of some of the groups of every bucket. Stretches can be worked on by themselves.
 type inMemory struct {
 	g       *Groups
+	spares  sync.Pool // of *spareAggregate
 	buckets []*bucket // that have groups
 	orders  [][]int32 // of each, its groups in order; nil: as they are numbered
 	// cuts has for each bucket where each stretch begins in its order, and at last how many groups there are.
@@ -20,11 +22,12 @@ type inMemory struct {
 // inMemory divides the groups.
 func (g *Groups) inMemory() *inMemory {
 	m := &inMemory{g: g}
+	m.spares.New = func() any { return &spareAggregate{of: g} }
 	total, bytes := 0, int64(0)
 	for i := range g.buckets {
-		if b := &g.buckets[i]; b.table != nil && b.table.Len() > 0 {
+		if b := &g.buckets[i]; b.len() > 0 {
 			m.buckets = append(m.buckets, b)
-			total += b.table.Len()
+			total += b.len()
 			bytes += b.bytes.Load()
 		}
 	}
@@ -34,12 +37,8 @@ func (g *Groups) inMemory() *inMemory {
 	}
 	// Stretches are not all equal: a smaller one on average keeps most within a run.
 	rows := min(emitRows-emitRows/8, max(1, g.bytesOfRun()*int64(total)/max(1, bytes)))
-	if g.AnyOrder {
-		m.cutEach(int(rows))
-		return m
-	}
-	m.each(func(i int) { m.buckets[i].table.enterLanes(g.Lane) })
-	m.each(func(i int) { m.orders[i] = inOrder(m.buckets[i].table.firsts) })
+	m.each(func(i int) { m.buckets[i].enterLanes(g.Lane) })
+	m.each(func(i int) { m.orders[i] = m.buckets[i].inOrder() })
 	bounds := m.bounds(int(rows), total)
 	m.each(func(i int) { m.cuts[i] = m.cut(i, bounds) })
 	return m
@@ -64,7 +63,7 @@ func (m *inMemory) group(i int, place int32) int32 {
 }
 
 func (m *inMemory) first(i int, place int32) chunk.Ordinal {
-	return m.buckets[i].table.firsts[m.group(i, place)]
+	return m.buckets[i].first(m.group(i, place))
 }
 
 // bounds gives the ordinals at which stretches of about so many groups end. The hash makes each bucket a sample of
@@ -72,11 +71,11 @@ func (m *inMemory) first(i int, place int32) chunk.Ordinal {
 func (m *inMemory) bounds(rows, total int) (bounds []chunk.Ordinal) {
 	largest := 0
 	for i, b := range m.buckets {
-		if b.table.Len() > m.buckets[largest].table.Len() {
+		if b.len() > m.buckets[largest].len() {
 			largest = i
 		}
 	}
-	n := m.buckets[largest].table.Len()
+	n := m.buckets[largest].len()
 	stretches := (total + rows - 1) / rows
 	for s := 1; s < stretches && stretches <= n; s++ {
 		bounds = append(bounds, m.first(largest, int32(s*n/stretches)))
@@ -86,7 +85,7 @@ func (m *inMemory) bounds(rows, total int) (bounds []chunk.Ordinal) {
 
 // cut finds where the stretches begin in the order of a bucket.
 func (m *inMemory) cut(i int, bounds []chunk.Ordinal) []int32 {
-	n := int32(m.buckets[i].table.Len())
+	n := int32(m.buckets[i].len())
 	cuts := make([]int32, 1, len(bounds)+2)
 	at := int32(0)
 	for _, bound := range bounds {
@@ -96,19 +95,6 @@ func (m *inMemory) cut(i int, bounds []chunk.Ordinal) []int32 {
 		cuts = append(cuts, at)
 	}
 	return append(cuts, n)
-}
-
-// cutEach makes stretches of one bucket each, for groups that may come out in any order.
-func (m *inMemory) cutEach(rows int) {
-	stretches := 0
-	for i, b := range m.buckets {
-		cuts := make([]int32, stretches+1)
-		for at := rows; at < b.table.Len(); at += rows {
-			cuts = append(cuts, int32(at))
-		}
-		m.cuts[i] = append(cuts, int32(b.table.Len()))
-		stretches = len(m.cuts[i]) - 1
-	}
 }
 
 // stretches is how many there are.
@@ -130,6 +116,9 @@ func (m *inMemory) span(i, stretch int) (lo, hi int32) {
 // plain reports whether the results are.
 func (m *inMemory) plain() bool {
 	return !slices.ContainsFunc(m.buckets, func(b *bucket) bool {
+		if b.isInPlace() {
+			return false
+		}
 		a, ok := b.agg.(plainAggregate)
 		return !ok || !a.plain() || len(b.table.originals) > 0
 	})

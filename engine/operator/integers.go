@@ -113,6 +113,15 @@ func (a *integers) keeps(values *chunk.Column) (kept, bool) {
 	return keptInts(values, len(a.parts))
 }
 
+func (a *integers) intStates() (kinds []IntegerKind, results bool) {
+	results = a.value == nil
+	for _, p := range a.of {
+		kinds = append(kinds, p.Kind)
+		results = results && p.Start == 0
+	}
+	return kinds, results
+}
+
 func (a *integers) plain() bool { return true }
 
 func (a *integers) Size() (n int64) {

@@ -80,5 +80,12 @@ type patientAggregate interface {
 	keeps(values *chunk.Column) (k kept, ok bool)
 }
 
+// An intAggregate is one whose state for a group, if it takes nothing but ints, is a few of them, each put together by
+// itself. States and Merge have them as an int, or as a tuple of ints.
+type intAggregate interface {
+	// intStates says how, and whether the states are the results.
+	intStates() (kinds []IntegerKind, results bool)
+}
+
 // A plainAggregate is one whose results are small, cannot fail, and may be taken by several goroutines at a time.
 type plainAggregate interface{ plain() bool }

@@ -22,6 +22,7 @@ type Partial struct {
 	blocks  [Buckets]*block  // not yet with their buckets; nil if empty
 	kept    kept             // what records in blocks keep
 	patient patientAggregate // tells what may wait; nil: not made yet
+	ones    []int64          // of what is counted
 	bytes   int64            // as counted in g.used
 	most    int              // groups
 	records int              // since the last flush
@@ -142,6 +143,9 @@ func (p *Partial) pass(in *Keyed) error {
 	p.direct -= in.Keys.N
 	in = in.expand(&p.ords)
 	if k, ok := p.keeps(in); ok {
+		if _, counts := p.patient.(*countAggregate); counts && k.kind == chunk.Int {
+			in = p.counted(in)
+		}
 		if err := p.wait(in, k); err != nil {
 			return err
 		}

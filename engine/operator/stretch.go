@@ -12,6 +12,8 @@ import (
 type stretch struct {
 	owners []uint8 // number of the bucket of each group
 	groups []int32
+	keys   []entry
+	texts  []string // of keys that their entries do not hold
 	ords   []chunk.Ordinal
 	order  []int32 // indexes of the groups in order; nil: as they are
 	sorter ordinalSort
@@ -24,20 +26,18 @@ var stretches = sync.Pool{New: func() any { return new(stretch) }}
 // gather finds the groups of a stretch.
 func (m *inMemory) gather(number int) *stretch {
 	s := stretches.Get().(*stretch)
-	s.owners, s.groups, s.ords = s.owners[:0], s.groups[:0], s.ords[:0]
+	s.owners, s.groups, s.ords, s.keys, s.texts = s.owners[:0], s.groups[:0], s.ords[:0], s.keys[:0], s.texts[:0]
 	for i, b := range m.buckets {
 		lo, hi := m.span(i, number)
 		for place := lo; place < hi; place++ {
 			group := m.group(i, place)
 			s.owners = append(s.owners, uint8(i))
 			s.groups = append(s.groups, group)
-			s.ords = append(s.ords, b.table.firsts[group])
+			e, text, first := b.group(group)
+			s.keys, s.texts, s.ords = append(s.keys, *e), append(s.texts, text), append(s.ords, first)
 		}
 	}
-	s.order = nil
-	if !m.g.AnyOrder {
-		s.order = s.sorter.sort(s.ords)
-	}
+	s.order = s.sorter.sort(s.ords)
 	return s
 }
 
@@ -45,13 +45,15 @@ func (m *inMemory) gather(number int) *stretch {
 func (m *inMemory) results(number int) (runs []*Keyed) {
 	s := m.gather(number)
 	defer stretches.Put(s)
+	spare := m.spares.Get().(*spareAggregate)
+	defer m.spares.Put(spare)
 	s.values.Reset()
 	for lo := 0; lo < len(s.groups); {
 		owner, hi := s.owners[lo], lo+1
 		for hi < len(s.groups) && s.owners[hi] == owner {
 			hi++
 		}
-		if err := m.buckets[owner].agg.Results(s.groups[lo:hi], &s.values); err != nil {
+		if err := m.buckets[owner].results(s.groups[lo:hi], &s.values, spare); err != nil {
 			panic("operator: a plain aggregate failed: " + err.Error())
 		}
 		lo = hi
@@ -61,7 +63,7 @@ func (m *inMemory) results(number int) (runs []*Keyed) {
 		order = s.asTheyAre()
 	}
 	for part := range slices.Chunk(order, emitRows) {
-		runs = append(runs, m.run(s, part))
+		runs = append(runs, s.run(part))
 	}
 	return runs
 }
@@ -76,31 +78,30 @@ func (s *stretch) asTheyAre() []int32 {
 }
 
 // run makes a run of some of the groups.
-func (m *inMemory) run(s *stretch, order []int32) *Keyed {
+func (s *stretch) run(order []int32) *Keyed {
 	run := new(Keyed)
 	gatherColumn(&run.Values, &s.values, order)
 	run.Ordinals = gather(run.Ordinals, s.ords, order)
-	m.appendKeys(&run.Keys, s, order)
+	s.appendKeys(&run.Keys, order)
 	return run
 }
 
 // appendKeys appends the keys of groups. Their texts are copied into one piece of memory.
-func (m *inMemory) appendKeys(keys *chunk.Column, s *stretch, order []int32) {
+func (s *stretch) appendKeys(keys *chunk.Column, order []int32) {
 	bytes := inline // beyond the last text, because short ones are copied whole
 	for _, at := range order {
-		bytes += m.buckets[s.owners[at]].table.entries[s.groups[at]].length()
+		bytes += s.keys[at].length()
 	}
 	texts := make([]byte, bytes)
 	keys.Strings = make([]string, 0, len(order))
 	for _, at := range order {
-		t := m.buckets[s.owners[at]].table
-		e := &t.entries[s.groups[at]]
+		e := &s.keys[at]
 		n := e.length()
 		if e.short() {
 			binary.LittleEndian.PutUint64(texts, e.a)
 			binary.LittleEndian.PutUint64(texts[8:], e.b)
 		} else {
-			copy(texts, t.longText(e))
+			copy(texts, s.texts[at])
 		}
 		if err := appendText(keys, view(texts[:n:n]), e.size); err != nil {
 			panic("operator: a key of a table is not canonical: " + err.Error())

@@ -419,6 +419,8 @@ func (a *sumAggregate) Results(groups []int32, out *chunk.Column) error {
 
 func (a *sumAggregate) keeps(values *chunk.Column) (kept, bool) { return keptNumbers(values) }
 
+func (a *sumAggregate) intStates() ([]IntegerKind, bool) { return []IntegerKind{SumOfInts}, true }
+
 func (a *sumAggregate) plain() bool { return true }
 
 func (a *sumAggregate) Size() int64 { return a.sums.size() }

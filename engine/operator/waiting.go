@@ -2,20 +2,22 @@ package operator
 
 import "github.com/flowsh/flowsh/engine/chunk"
 
-// waiting is records of a bucket that it has not folded yet.
+// waiting is records of a bucket that it has not folded yet, behind its groups if those are in place.
 type waiting struct {
 	blocks  []*block
 	kept    kept
-	records int
+	records int // with the groups
+	groups  int
 	bytes   int64
 	most    int // records; 0: leastWaiting
 }
 
 const (
-	// leastWaiting is how many records wait in any case.
-	leastWaiting = 8 << 10
-	// So many records for each group of the table wait where keys do not repeat.
-	mostWaiting = 1
+	// leastWaiting is how many records wait in any case, and how many where groups are in place.
+	leastWaiting        = 8 << 10
+	leastWaitingInPlace = 32 << 10
+	// So many records for each group that is in place wait, twice as many where keys do not repeat.
+	waitingPerGroup = 4
 )
 
 // wait takes a block over. It is folded later, with what else waits.
@@ -24,16 +26,29 @@ func (b *bucket) wait(g *Groups, block *block, k kept) error {
 	defer b.mu.Unlock()
 	w := &b.waiting
 	if w.kept != k {
-		if err := b.foldWaiting(g); err != nil {
+		if err := b.intoTable(g); err != nil {
 			return err
 		}
 		w.kept = k
 	}
 	w.blocks = append(w.blocks, block)
 	w.records += block.n
-	w.bytes += block.size()
+	if g.ints != nil {
+		w.bytes += block.held()
+	} else {
+		w.bytes += block.size()
+	}
+	return b.waited(g)
+}
+
+// waited folds what waits if it is enough.
+func (b *bucket) waited(g *Groups) error {
+	least := leastWaiting
+	if g.ints != nil {
+		least = leastWaitingInPlace
+	}
 	b.account(g)
-	if w.records < max(w.most, leastWaiting) {
+	if b.waiting.records < max(b.waiting.most, least) {
 		return nil
 	}
 	return b.foldWaiting(g)
@@ -42,30 +57,38 @@ func (b *bucket) wait(g *Groups, block *block, k kept) error {
 // foldWaiting folds what waits. The more of it was new, the more is to wait next.
 func (b *bucket) foldWaiting(g *Groups) error {
 	w := &b.waiting
+	if w.records == w.groups {
+		return nil
+	}
+	if g.ints != nil && b.table == nil && w.kept == keptStates(len(g.ints)) && b.foldInPlace(g) {
+		return nil
+	}
+	return b.intoTable(g)
+}
+
+// intoTable folds what waits, and the groups that are in place, into the table.
+func (b *bucket) intoTable(g *Groups) error {
+	w := &b.waiting
 	if w.records == 0 {
 		return nil
 	}
 	if err := b.open(g); err != nil {
 		return err
 	}
-	before := b.table.Len()
 	b.table.reserve(w.records)
+	states := g.ints != nil && w.kept == keptStates(len(g.ints))
 	r := readers.Get().(*blockReader)
 	defer readers.Put(r)
 	for _, block := range w.blocks {
 		r.read(block, w.kept)
 		b.groups = b.table.insert(&r.keys, &r.in, b.groups[:0])
-		if err := b.agg.Fold(b.groups, &r.in); err != nil {
+		if err := b.aggregate(b.groups, &r.in, states); err != nil {
 			return err
 		}
 		block.free()
 	}
-	w.most = b.table.Len()
-	if distinct := b.table.Len() - before; 4*distinct > 3*w.records {
-		w.most *= mostWaiting
-	}
 	clear(w.blocks)
-	w.blocks, w.records, w.bytes = w.blocks[:0], 0, 0
+	*w = waiting{blocks: w.blocks[:0], kept: w.kept, most: b.table.Len()}
 	b.account(g)
 	return nil
 }
@@ -96,7 +119,18 @@ func (p *Partial) keeps(in *Keyed) (k kept, ok bool) {
 			p.patient = impatient{}
 		}
 	}
-	return p.patient.keeps(&in.Values)
+	if k, ok = p.patient.keeps(&in.Values); ok && k.kind == chunk.Empty && len(p.g.ints) > 0 {
+		k = kept{kind: chunk.Int} // a count
+	}
+	return k, ok
+}
+
+// counted gives records that are counted the value 1 each.
+func (p *Partial) counted(in *Keyed) *Keyed {
+	for len(p.ones) < in.Keys.N {
+		p.ones = append(p.ones, 1)
+	}
+	return &Keyed{Keys: in.Keys, Values: chunk.Column{Kind: chunk.Int, N: in.Keys.N, Ints: p.ones[:in.Keys.N]}, Ordinals: in.Ordinals}
 }
 
 // impatient stands for an aggregate that does not let records wait.

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"go.starlark.net/starlark"
-	"pgregory.net/rapid"
 )
 
 // TestDistinctKeysWait sends so many records past the combining that buckets fill up more than once.
@@ -127,29 +126,6 @@ func TestATableThatPaysGrows(t *testing.T) {
 	}
 	if p.table.Len() != partialGroups || p.most != 2*partialGroups {
 		t.Errorf("%d groups, at most %d", p.table.Len(), p.most)
-	}
-}
-
-func TestAnyOrderHasTheSameGroups(t *testing.T) {
-	for _, name := range []string{"count", "list"} {
-		rapid.Check(t, func(t *rapid.T) {
-			records := drawRecords(t, name)
-			share := rapid.SampledFrom([]int64{20 << 10, 1 << 30}).Draw(t, "share")
-			c := config(name, share)
-			c.AnyOrder, c.Cores = true, rapid.IntRange(1, 3).Draw(t, "cores")
-			g := tiny(NewGroups(c), share)
-			addRouted(t, g, cuts(t, records))
-			got := strings.Split(emit(t, g), "\n")
-			expected := strings.Split(want(name, records), "\n")
-			slices.Sort(got)
-			slices.Sort(expected)
-			if !slices.Equal(got, expected) {
-				t.Fatalf("got\n%s\nwant\n%s", got, expected)
-			}
-			if n := g.used.Load(); n != 0 {
-				t.Fatalf("%d bytes counted at the end", n)
-			}
-		})
 	}
 }
 

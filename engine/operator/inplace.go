@@ -1,0 +1,450 @@
+package operator
+
+import (
+	"math/bits"
+	"slices"
+	"sync"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+	"go.starlark.net/starlark"
+)
+
+// Groups whose states are a few ints take no table: a bucket keeps them in the blocks that records wait in, and folds
+// records into them in place. What finds a group is made for each fold and used again for the next bucket. So no array
+// grows with the groups, whose memory costs more than the folding: a byte is written when a record comes, and never
+// copied to a larger place.
+
+// leastInPlace is the share from which on groups are folded in place: every bucket has at least a block.
+const leastInPlace = 32 << 20
+
+// keptStates is what a block keeps of states of so many ints.
+func keptStates(width int) kept {
+	if width == 1 {
+		return kept{kind: chunk.Int}
+	}
+	return kept{kind: chunk.Tuple, width: width}
+}
+
+// A placer finds the rows of the groups of one bucket while its records are folded.
+type placer struct {
+	slots []uint64 // open addressing: upper half of the hash, then the place of the row + 1; 0 is free
+	shift uint     // 64 - log2(len(slots))
+	sink  uint64   // what touched memory added up to
+}
+
+var placers = sync.Pool{New: func() any { return new(placer) }}
+
+// begin makes room for so many groups.
+func (p *placer) begin(groups int) {
+	size := minSlots
+	for 3*size < 4*groups {
+		size *= 2
+	}
+	if cap(p.slots) < size {
+		p.slots = large[uint64](size)
+	}
+	p.slots = p.slots[:size]
+	clear(p.slots)
+	p.shift = uint(64 - bits.Len(uint(size-1)))
+}
+
+// touch loads what will be needed to find these keys, as touch of a Table does.
+func (p *placer) touch(blocks []*block, keys []entry) {
+	var places [runKeys]uint32
+	slots, shift := p.slots, p.shift
+	for i := range keys {
+		hash := keys[i].hash
+		slot := slots[hash>>shift]
+		same := ((slot^hash)>>halfBits - 1) >> 63
+		places[i%runKeys] = uint32(slot & -same)
+	}
+	sum := p.sink
+	for _, place := range places[:len(keys)] {
+		if place > 0 {
+			sum += blocks[(place-1)/blockRows].keys[(place-1)%blockRows].a
+		}
+	}
+	p.sink = sum
+}
+
+// A foldInPlace folds the rows of blocks into the first row of each key. Rows that stay move up; a row is never written
+// before it, and all before it, were read.
+type foldInPlace struct {
+	*placer
+	kinds  []IntegerKind
+	blocks []*block
+	at     int // the block that is written
+	n      int // its rows
+	arena  int // bytes of its arena
+	groups int
+}
+
+// fold reports false if a sum does not fit: the rows are as many as before then, or fewer, and not all keys differ.
+func (f *foldInPlace) fold() bool {
+	fits := true
+	for number, from := range f.blocks {
+		rows := from.n
+		for lo := 0; lo < rows; lo += runKeys {
+			hi := min(lo+runKeys, rows)
+			f.touch(f.blocks, from.keys[lo:hi])
+			for i := lo; i < hi; i++ {
+				if !f.row(number, i) {
+					fits = false
+				}
+			}
+		}
+	}
+	f.leave()
+	for i := f.at + 1; i < len(f.blocks); i++ {
+		f.blocks[i].free()
+		f.blocks[i] = nil
+	}
+	f.blocks = f.blocks[:f.at+1]
+	return fits
+}
+
+// row folds a row of a block, or moves it up. It reports false if a sum does not fit: the row moves up then.
+func (f *foldInPlace) row(number, i int) bool {
+	from := f.blocks[number]
+	key := &from.keys[i]
+	mask := uint64(len(f.slots) - 1)
+	for at := key.hash >> f.shift; ; at++ {
+		slot := &f.slots[at&mask]
+		if *slot == 0 {
+			*slot = key.hash>>halfBits<<halfBits | uint64(f.move(number, i)+1)
+			return true
+		}
+		if (*slot^key.hash)>>halfBits != 0 {
+			continue
+		}
+		place := uint32(*slot) - 1
+		group, row := f.blocks[place/blockRows], int(place%blockRows)
+		if !group.sameKey(row, from, i) {
+			continue
+		}
+		if !group.add64(row, from, i, f.kinds) {
+			f.move(number, i)
+			return false
+		}
+		if ord := from.ords[i]; ord.Compare(group.ords[row]) < 0 {
+			group.ords[row] = ord
+		}
+		return true
+	}
+}
+
+// move moves a row up, behind those that moved before, and gives its place.
+func (f *foldInPlace) move(number, i int) (place int32) {
+	from, to := f.blocks[number], f.blocks[f.at]
+	if f.at < number && (f.n == blockRows || f.arena >= blockArena) {
+		f.leave()
+		f.at, f.n, f.arena = f.at+1, 0, 0
+		to = f.blocks[f.at]
+	}
+	place = int32(f.at*blockRows + f.n)
+	f.groups++
+	key := from.keys[i]
+	if !key.short() {
+		text := from.arena[key.b:][:key.length()]
+		key.b = uint64(f.arena)
+		if f.at == number {
+			copy(to.arena[f.arena:], text)
+		} else {
+			to.arena = append(to.arena[:f.arena], text...)
+		}
+		f.arena += len(text)
+	}
+	if row := f.n; f.at != number || row != i {
+		to.keys[row], to.ords[row] = key, from.ords[i]
+		for k := range f.kinds {
+			to.numbers[k][row] = from.numbers[k][i]
+		}
+	} else {
+		to.keys[row].b = key.b
+	}
+	f.n++
+	return place
+}
+
+// leave ends the block that is written.
+func (f *foldInPlace) leave() {
+	to := f.blocks[f.at]
+	to.n, to.arena = f.n, to.arena[:f.arena]
+}
+
+func (b *block) sameKey(row int, from *block, i int) bool {
+	x, y := &b.keys[row], &from.keys[i]
+	if x.a != y.a || x.size != y.size {
+		return false
+	}
+	if x.short() {
+		return x.b == y.b
+	}
+	n := x.length()
+	return string(b.arena[x.b:][:n]) == string(from.arena[y.b:][:n])
+}
+
+// add64 puts the ints of a row of another block together with those of a row. It reports false, and does nothing, if a
+// sum does not fit.
+func (b *block) add64(row int, from *block, i int, kinds []IntegerKind) bool {
+	var next [mostKept]uint64
+	for k, kind := range kinds {
+		x, y := int64(b.numbers[k][row]), int64(from.numbers[k][i])
+		switch kind {
+		case LeastInt:
+			x = min(x, y)
+		case MostInt:
+			x = max(x, y)
+		default:
+			sum := x + y
+			if (x < 0) == (y < 0) && (sum < 0) != (x < 0) {
+				return false
+			}
+			x = sum
+		}
+		next[k] = uint64(x)
+	}
+	for k := range kinds {
+		b.numbers[k][row] = next[k]
+	}
+	return true
+}
+
+// foldInPlace folds what waits into the groups that stand before it. It reports false if the states do not stay ints.
+func (b *bucket) foldInPlace(g *Groups) bool {
+	w := &b.waiting
+	p := placers.Get().(*placer)
+	defer placers.Put(p)
+	p.begin(w.records)
+	f := foldInPlace{placer: p, kinds: g.ints, blocks: w.blocks}
+	fits := f.fold()
+	before, came := w.groups, w.records-w.groups
+	w.blocks, w.groups, w.records = f.blocks, f.groups, f.groups
+	w.bytes = 0
+	for _, block := range w.blocks {
+		w.bytes += block.held()
+	}
+	w.most = waitingPerGroup * w.groups
+	if 4*(w.groups-before) > 3*came {
+		w.most *= 2
+	}
+	b.account(g)
+	return fits
+}
+
+// takeStates adds states to what waits. It reports false, and does nothing, if they are not the ints that blocks keep.
+func (b *bucket) takeStates(g *Groups, keys *keyBatch, in *Keyed) bool {
+	w := &b.waiting
+	k := keptStates(len(g.ints))
+	if g.ints == nil || b.table != nil || keys.inexact != nil || w.records > 0 && w.kept != k {
+		return false
+	}
+	if has, ok := keptInts(&in.Values, len(g.ints)); !ok || has != k {
+		return false
+	}
+	w.kept = k
+	for i := range keys.keys {
+		last := len(w.blocks) - 1
+		if last < 0 || w.blocks[last].full() {
+			if last >= 0 {
+				w.bytes += w.blocks[last].held()
+			}
+			block := blocks.Get().(*block)
+			block.begin(k)
+			w.blocks = append(w.blocks, block)
+			last++
+		} else if i == 0 {
+			w.bytes -= w.blocks[last].held()
+		}
+		w.blocks[last].keep(k, &in.Values, i)
+		w.blocks[last].add(keys, i, in.Ordinals[i])
+	}
+	if n := len(keys.keys); n > 0 {
+		w.bytes += w.blocks[len(w.blocks)-1].held()
+		w.records += n
+	}
+	return true
+}
+
+// isInPlace reports whether the groups of the bucket are in blocks. Nothing waits.
+func (b *bucket) isInPlace() bool { return b.table == nil && b.waiting.groups > 0 }
+
+// len is the number of groups.
+func (b *bucket) len() int {
+	if b.table != nil {
+		return b.table.Len()
+	}
+	return b.waiting.groups
+}
+
+// at is the row of a group in place.
+func (b *bucket) at(group int32) (*block, int) {
+	return b.waiting.blocks[group/blockRows], int(group % blockRows)
+}
+
+// each calls visit for the groups in the order of their numbers.
+func (b *bucket) each(visit func(group int32)) {
+	if !b.isInPlace() {
+		for group := range int32(b.len()) {
+			visit(group)
+		}
+		return
+	}
+	for i, block := range b.waiting.blocks {
+		for row := range block.n {
+			visit(int32(i*blockRows + row))
+		}
+	}
+}
+
+// group is the key of a group, its text if the entry does not hold it, and its first ordinal.
+func (b *bucket) group(group int32) (e *entry, text string, first chunk.Ordinal) {
+	if b.table != nil {
+		e = &b.table.entries[group]
+		return e, b.table.longText(e), b.table.firsts[group]
+	}
+	block, row := b.at(group)
+	if e = &block.keys[row]; !e.short() {
+		text = view(block.arena[e.b:][:e.length()])
+	}
+	return e, text, block.ords[row]
+}
+
+// appendKey appends the canonical key of a group.
+func (b *bucket) appendKey(dst []byte, group int32) []byte {
+	e, text, _ := b.group(group)
+	if e.short() {
+		var short [inline]byte
+		return appendCanonical(dst, view(e.appendText(short[:0])), e.size)
+	}
+	return appendCanonical(dst, text, e.size)
+}
+
+// original is the key of a group as its first record had it, nil if its entry gives it back.
+func (b *bucket) original(group int32) starlark.Value {
+	if b.table != nil {
+		return b.table.originals[group]
+	}
+	return nil
+}
+
+func (b *bucket) first(group int32) chunk.Ordinal {
+	if b.table != nil {
+		return b.table.firsts[group]
+	}
+	block, row := b.at(group)
+	return block.ords[row]
+}
+
+// enterLanes gives the first ordinals of all groups their lanes.
+func (b *bucket) enterLanes(lane func(key []byte) uint32) {
+	switch {
+	case lane == nil:
+	case b.table != nil:
+		b.table.enterLanes(lane)
+	default:
+		var key []byte
+		b.each(func(group int32) {
+			key = b.appendKey(key[:0], group)
+			block, row := b.at(group)
+			block.ords[row].Lane = lane(key)
+		})
+	}
+}
+
+// inOrder gives the groups in the order of their first ordinals; nil: as they are numbered.
+func (b *bucket) inOrder() []int32 {
+	if !b.isInPlace() {
+		return inOrder(b.table.firsts)
+	}
+	s := rowSorts.Get().(*rowSort)
+	defer rowSorts.Put(s)
+	s.ords = reserve(s.ords[:0], b.len())
+	groups := make([]int32, 0, b.len())
+	for i, block := range b.waiting.blocks {
+		s.ords = append(s.ords, block.ords[:block.n]...)
+		for row := range block.n {
+			groups = append(groups, int32(i*blockRows+row))
+		}
+	}
+	if order := s.sort(s.ords); order != nil {
+		s.groups = append(s.groups[:0], groups...)
+		groups = gather(groups, s.groups, order)
+	}
+	return groups
+}
+
+// A rowSort sorts groups that are in place.
+type rowSort struct {
+	ordinalSort
+	ords   []chunk.Ordinal
+	groups []int32
+}
+
+var rowSorts = sync.Pool{New: func() any { return new(rowSort) }}
+
+// states appends the states of groups.
+func (b *bucket) states(which []int32, out *chunk.Column) {
+	if b.table != nil {
+		b.agg.States(which, out)
+		return
+	}
+	if b.waiting.kept.kind == chunk.Int {
+		b.appendNumbers(out, 0, which)
+		return
+	}
+	fields := tupleFields(out, b.waiting.kept.width)
+	for k := range fields {
+		b.appendNumbers(&fields[k], k, which)
+	}
+	out.N += len(which)
+}
+
+// appendNumbers appends one of the ints of groups that are in place.
+func (b *bucket) appendNumbers(out *chunk.Column, k int, which []int32) {
+	out.Ints = slices.Grow(out.Ints, len(which))
+	for _, group := range which {
+		block, row := b.at(group)
+		out.AppendInt(int64(block.numbers[k][row]))
+	}
+}
+
+// results appends the results of groups. spare is an aggregate without a group, which it is afterwards too.
+func (b *bucket) results(which []int32, out *chunk.Column, spare *spareAggregate) error {
+	switch {
+	case b.table != nil:
+		return b.agg.Results(which, out)
+	case spare.of.intsResults:
+		b.states(which, out)
+		return nil
+	}
+	return spare.results(b, which, out)
+}
+
+// A spareAggregate makes results of states that no aggregate holds.
+type spareAggregate struct {
+	Aggregate // nil: not made yet
+	of        *Groups
+	states    Keyed
+	groups    []int32
+}
+
+func (s *spareAggregate) results(b *bucket, which []int32, out *chunk.Column) error {
+	if s.Aggregate == nil {
+		agg, err := s.of.New()
+		if err != nil {
+			return err
+		}
+		s.Aggregate = agg
+	}
+	s.states.Values.Reset()
+	b.states(which, &s.states.Values)
+	for len(s.groups) < len(which) {
+		s.groups = append(s.groups, int32(len(s.groups)))
+	}
+	defer s.Reset()
+	if err := s.Merge(s.groups[:len(which)], &s.states); err != nil {
+		return err
+	}
+	return s.Results(s.groups[:len(which)], out)
+}
