@@ -57,7 +57,7 @@ func (g *Groups) settle(ctx context.Context) ([][]frame, error) {
 func (g *Groups) settleBuckets(ctx context.Context, runs [][]frame) error {
 	var together, alone []int
 	for i := range g.buckets {
-		if b := &g.buckets[i]; g.small(b.frames) {
+		if b := &g.buckets[i]; g.fits(b.frames, g.scratch.Share/int64(2*g.cores())) {
 			together = append(together, i)
 		} else if len(b.frames) > 0 {
 			alone = append(alone, i)
@@ -67,12 +67,12 @@ func (g *Groups) settleBuckets(ctx context.Context, runs [][]frame) error {
 	concurrently(g.cores(), len(together), func(n int) {
 		i := together[n]
 		if errs[i] = ctx.Err(); errs[i] == nil {
-			runs[i], errs[i] = g.settleSmall(&g.buckets[i])
+			runs[i], errs[i] = g.settleWhole(&g.buckets[i])
 		}
 	})
 	for _, i := range alone {
 		if errs[i] = ctx.Err(); errs[i] == nil {
-			errs[i] = g.settleBucket(ctx, &g.buckets[i], &runs[i])
+			errs[i] = g.settleAlone(ctx, &g.buckets[i], &runs[i])
 		}
 	}
 	var failed error
@@ -84,9 +84,9 @@ func (g *Groups) settleBuckets(ctx context.Context, runs [][]frame) error {
 	return failed
 }
 
-// small reports whether what was spilled of a bucket takes so little memory that each core can have such a bucket. How
-// much a state takes that is made of records is not known before.
-func (g *Groups) small(frames []frame) bool {
+// fits reports whether what was spilled of a bucket fits into so many bytes of memory. How much a state takes that is made
+// of records is not known before.
+func (g *Groups) fits(frames []frame, limit int64) bool {
 	bytes := int64(0)
 	for _, f := range frames {
 		if f.kind != frameStates {
@@ -94,14 +94,26 @@ func (g *Groups) small(frames []frame) bool {
 		}
 		bytes += f.bytes + int64(f.rows)*sizeGroup
 	}
-	return len(frames) > 0 && bytes <= g.scratch.Share/int64(2*g.cores())
+	if g.ints != nil { // in place
+		bytes /= 2
+	}
+	return len(frames) > 0 && bytes <= limit
 }
 
 // sizeGroup is what a group may take in a table, beside its key and its state.
 const sizeGroup = 128
 
-// settleSmall is settleBucket of a small one, which need not be divided.
-func (g *Groups) settleSmall(b *bucket) ([]frame, error) {
+// settleAlone settles a bucket that has the whole share.
+func (g *Groups) settleAlone(ctx context.Context, b *bucket, run *[]frame) (err error) {
+	if g.ints != nil && g.fits(b.frames, g.scratch.Share/2) {
+		*run, err = g.settleWhole(b)
+		return err
+	}
+	return g.settleBucket(ctx, b, run)
+}
+
+// settleWhole is settleBucket of one that need not be divided.
+func (g *Groups) settleWhole(b *bucket) ([]frame, error) {
 	child := g.child()
 	child.undivided = true
 	frames := b.frames
