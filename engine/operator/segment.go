@@ -147,9 +147,7 @@ func (s *segment) arrange(order []int32) {
 	s.ords = gather(nil, s.ords, order)
 }
 
-// orderByKey sorts records, which stand in the given order of their ordinals, or as they are if it is nil. It
-// sorts by 8 bytes of the keys, after what all keys begin with, by counting, and compares only keys that are
-// equal in those.
+// orderByKey sorts records, which stand in the given order of their ordinals, or as they are if it is nil.
 func (s *segment) orderByKey(order []int32, reverse bool) []int32 {
 	n := s.len()
 	if order == nil {
@@ -161,35 +159,81 @@ func (s *segment) orderByKey(order []int32, reverse bool) []int32 {
 	skip := s.keys.common()
 	items := make([]sortItem, 2*n)
 	for at, i := range order {
-		p := s.keys.prefix(int(i), skip)
-		if reverse {
-			p = ^p
-		}
-		items[at] = sortItem{p, uint64(i)}
+		items[at].index = uint64(i)
 	}
-	sorted := sortByPrefix(items[:n], items[n:])
-	sortTies(sorted, func(x, y sortItem) int {
-		c := strings.Compare(s.keys.at(int(x.index))[skip:], s.keys.at(int(y.index))[skip:])
-		if reverse {
-			return -c
-		}
-		return c
-	})
-	for at := range sorted {
-		order[at] = int32(sorted[at].index)
+	sort := prefixSort{
+		prefix: func(item *sortItem, depth int) uint64 {
+			p := s.keys.prefix(int(item.index), skip+depth)
+			if reverse {
+				p = ^p
+			}
+			return p
+		},
+		compare: func(x, y sortItem) int {
+			c := strings.Compare(s.keys.at(int(x.index))[skip:], s.keys.at(int(y.index))[skip:])
+			if reverse {
+				return -c
+			}
+			return c
+		},
+	}
+	sort.from(items[:n], items[n:], 0)
+	for at := range order {
+		order[at] = int32(items[at].index)
 	}
 	return order
 }
 
-// sortTies sorts items of equal prefixes; those that compare equal stay as they are.
-func sortTies(items []sortItem, compare func(x, y sortItem) int) {
+// A prefixSort sorts items by 8 bytes of their keys at a time, by counting, and compares keys only where few are equal in
+// all that was looked at. Items that compare equal stay in their order.
+type prefixSort struct {
+	// prefix is the 8 bytes at a depth as a number that orders like them, with zeros behind the end of a key.
+	prefix  func(item *sortItem, depth int) uint64
+	compare func(x, y sortItem) int
+}
+
+const (
+	prefixBytes = 8
+	// So many items of equal prefixes are compared.
+	leastPrefixed = 12
+	// What is equal in so many bytes is compared: it may be equal altogether.
+	mostPrefix = 64
+)
+
+// load gives items their prefixes and reports whether all are the same.
+func (s *prefixSort) load(items []sortItem, depth int) (same bool) {
+	differ := uint64(0)
+	for i := range items {
+		p := s.prefix(&items[i], depth)
+		items[i].prefix = p
+		differ |= p ^ items[0].prefix
+	}
+	return differ == 0
+}
+
+// from sorts items that are equal in so many bytes. spare is as long.
+func (s *prefixSort) from(items, spare []sortItem, depth int) {
+	for s.load(items, depth) {
+		if depth += prefixBytes; depth >= mostPrefix {
+			slices.SortStableFunc(items, s.compare)
+			return
+		}
+	}
+	if sorted := sortByPrefix(items, spare); len(sorted) > 0 && &sorted[0] != &items[0] {
+		copy(items, sorted)
+	}
+	depth += prefixBytes
 	for lo := 0; lo < len(items); {
 		hi := lo + 1
 		for hi < len(items) && items[hi].prefix == items[lo].prefix {
 			hi++
 		}
-		if hi-lo > 1 {
-			slices.SortStableFunc(items[lo:hi], compare)
+		switch {
+		case hi == lo+1:
+		case hi-lo < leastPrefixed || depth >= mostPrefix:
+			slices.SortStableFunc(items[lo:hi], s.compare)
+		default:
+			s.from(items[lo:hi], spare[lo:hi], depth)
 		}
 		lo = hi
 	}

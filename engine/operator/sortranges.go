@@ -99,50 +99,42 @@ func (r *sortRanges) cut(i int32, bounds []sortPlace) []int32 {
 	return append(cuts, n)
 }
 
-// A sortedRange is the places of the records of a range, in order: segment above index.
-type sortedRange struct {
-	items, spare []sortItem
-	sorted       []sortItem
-}
-
+// placeOf is where the record of an item stands: segment above index.
 func placeOf(item *sortItem) (segment, index int) {
 	return int(item.index >> 32), int(uint32(item.index))
 }
 
-// sort sorts range number k.
-func (r *sortRanges) sort(k int) *sortedRange {
-	out := new(sortedRange)
+// sort gives the places of the records of range number k, in order.
+func (r *sortRanges) sort(k int) []sortItem {
 	n, keyed := 0, false
 	for i, seg := range r.segments {
 		n += int(r.cuts[i][k+1] - r.cuts[i][k])
 		keyed = keyed || seg.keys.len() > 0
 	}
-	out.items, out.spare = make([]sortItem, 0, n), make([]sortItem, n)
+	items := make([]sortItem, 0, n)
+	for s := range r.segments {
+		for i := int(r.cuts[s][k]); i < int(r.cuts[s][k+1]); i++ {
+			items = append(items, sortItem{index: uint64(s)<<32 | uint64(i)})
+		}
+	}
 	if !keyed {
-		r.fill(out, k, func(*segment, int) uint64 { return 0 })
-		out.sorted = out.items
-		slices.SortStableFunc(out.sorted, r.compareItems(0))
-		return out
+		slices.SortStableFunc(items, r.compareItems(0))
+		return items
 	}
 	skip := r.common(k)
-	r.fill(out, k, func(seg *segment, i int) uint64 { return seg.keys.prefix(i, skip) })
-	if r.reverse {
-		for i := range out.items {
-			out.items[i].prefix = ^out.items[i].prefix
-		}
+	sort := prefixSort{
+		prefix: func(item *sortItem, depth int) uint64 {
+			seg, i := placeOf(item)
+			p := r.segments[seg].keys.prefix(i, skip+depth)
+			if r.reverse {
+				p = ^p
+			}
+			return p
+		},
+		compare: r.compareItems(skip),
 	}
-	out.sorted = sortByPrefix(out.items, out.spare)
-	sortTies(out.sorted, r.compareItems(skip))
-	return out
-}
-
-// fill puts all records of a range into its items.
-func (r *sortRanges) fill(out *sortedRange, k int, prefix func(seg *segment, i int) uint64) {
-	for s, seg := range r.segments {
-		for i := int(r.cuts[s][k]); i < int(r.cuts[s][k+1]); i++ {
-			out.items = append(out.items, sortItem{prefix(seg, i), uint64(s)<<32 | uint64(i)})
-		}
-	}
+	sort.from(items, make([]sortItem, n), 0)
+	return items
 }
 
 // compareItems orders items whose keys begin with the same bytes.
@@ -189,12 +181,12 @@ func (r *sortRanges) common(k int) int {
 // each visits all records in order, at most limit of them if that is not 0.
 func (r *sortRanges) each(ctx context.Context, goroutines int, limit int64, visit func(seg *segment, i int) error) error {
 	left := limit
-	err := inTurn(ctx, goroutines, r.n, r.sort, func(sorted *sortedRange) error {
-		for at := range sorted.sorted {
+	err := inTurn(ctx, goroutines, r.n, r.sort, func(sorted []sortItem) error {
+		for at := range sorted {
 			if left--; left == -1 && limit > 0 {
 				return errEnough
 			}
-			s, i := placeOf(&sorted.sorted[at])
+			s, i := placeOf(&sorted[at])
 			if err := visit(r.segments[s], i); err != nil {
 				return err
 			}
@@ -241,7 +233,7 @@ func (r *sortRanges) emit(ctx context.Context, goroutines int, limit int64, out 
 
 // runs makes the runs of range number k.
 func (r *sortRanges) runs(k int) (runs []outRun) {
-	sorted := r.sort(k).sorted
+	sorted := r.sort(k)
 	for part := range slices.Chunk(sorted, emitRows) {
 		run := outRun{new(chunk.Column), make([]chunk.Ordinal, 0, len(part))}
 		run.records.Strings = r.roomForTexts(&part[0], len(part))

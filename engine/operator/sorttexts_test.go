@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -114,4 +115,58 @@ func TestPrefixesOfTexts(t *testing.T) {
 			t.Fatalf("%q have %d bytes in common, not %d", plain, want, got)
 		}
 	})
+}
+
+// TestKeysThatBeginAlike sorts keys many of which are equal in their first bytes, or altogether.
+func TestKeysThatBeginAlike(t *testing.T) {
+	for _, reverse := range []bool{false, true} {
+		rapid.Check(t, func(t *rapid.T) {
+			begin := rapid.SampledFrom([]string{"", "a", "12345678", strings.Repeat("long", 30)})
+			end := rapid.SampledFrom([]string{"", "\x00", "\x00\x00", "b", "\xff", "12345678"})
+			var all []sortable
+			for i := range rapid.IntRange(1, 1000).Draw(t, "n") {
+				key := begin.Draw(t, "begin") + end.Draw(t, "middle") + begin.Draw(t, "then") + end.Draw(t, "end")
+				all = append(all, sortable{key, starlark.MakeInt(i), at(i)})
+			}
+			s := NewSorter(SorterConfig{Reverse: reverse, Memory: memory(1 << 30)})
+			r := s.NewRun()
+			for part := range slices.Chunk(all, 300) {
+				var keys, records chunk.Column
+				var ords []chunk.Ordinal
+				for _, x := range part {
+					keys.AppendString(x.key)
+					records.Append(x.record)
+					ords = append(ords, x.ord)
+				}
+				if err := r.Add(&keys, &records, ords); err != nil {
+					t.Fatal(err)
+				}
+				if err := r.Flush(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var got strings.Builder
+			if err := s.Emit(context.Background(), func(records *chunk.Column, _ []chunk.Ordinal) error {
+				for i := range records.N {
+					fmt.Fprintln(&got, records.At(i))
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			slices.SortStableFunc(all, func(x, y sortable) int {
+				if reverse {
+					return strings.Compare(y.key, x.key)
+				}
+				return strings.Compare(x.key, y.key)
+			})
+			var want strings.Builder
+			for _, x := range all {
+				fmt.Fprintln(&want, x.record)
+			}
+			if got.String() != want.String() {
+				t.Fatalf("reverse %t: got %s, want %s", reverse, strings.Fields(got.String()), strings.Fields(want.String()))
+			}
+		})
+	}
 }

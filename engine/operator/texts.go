@@ -54,9 +54,12 @@ func (t *texts) arrange(order []int32) texts {
 	return to
 }
 
-// prefix is the first 8 bytes of text i behind so many, as a number that orders like them.
+// prefix is the first 8 bytes of text i behind so many, as a number that orders like them; 0 if it ends before.
 func (t *texts) prefix(i, skip int) uint64 {
 	from, to := int(t.start(i))+skip, int(t.ends[i])
+	if from >= to {
+		return 0
+	}
 	if from+8 > len(t.bytes) {
 		return prefixOf(t.at(i)[skip:])
 	}
