@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -57,9 +58,10 @@ func (s *wholeSplit) run(in *chunk.Batch, steps int64) bool {
 			ok = false
 			break
 		}
-		position := in.RelativeAt(i)
-		for range len(parts) - before {
-			positions = append(positions, position)
+		position, at := in.RelativeAt(i), len(positions)
+		positions = slices.Grow(positions, len(parts)-before)[:len(parts)]
+		for k := range positions[at:] {
+			positions[at+k] = position
 		}
 	}
 	s.parts.Strings, s.parts.Relative = parts, positions
