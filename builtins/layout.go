@@ -1,62 +1,85 @@
 package builtins
 
 import (
-	"fmt"
 	"maps"
-	"regexp"
 
+	"github.com/flowsh/flowsh/engine/kernel"
 	startime "go.starlark.net/lib/time"
 	"go.starlark.net/starlark"
 	"go.starlark.net/syntax"
 )
 
-// formatByLayout is called instead of x.format(layout) where the layout may be one of C's. No script can have a name
-// like this.
-const formatByLayout = "time.format"
+// formatted stands around the x of x.format(layout). No script can have a name like this.
+const formatted = "x.format"
 
-var strftimeLetter = regexp.MustCompile(`%[A-Za-z]`)
-
-// layouts lets calls of a method format with one of C's layouts find out what they are called on: to a time of the
-// library such a layout is plain text, to a str it is an argument like any other.
-func (u *unit) layouts(tree syntax.Node) {
-	found := false
+// layouts lets times know that a format is to be one of theirs: to a time of the library one of C's layouts is plain text.
+// restore makes the tree that of the text again; it is called once the tree is compiled for the interpreter.
+func (u *unit) layouts(tree syntax.Node) (restore func()) {
+	type receiver struct {
+		of *syntax.DotExpr
+		x  syntax.Expr
+	}
+	var all []receiver
 	syntax.Walk(tree, func(n syntax.Node) bool {
 		call, ok := n.(*syntax.CallExpr)
-		if !ok || len(call.Args) != 1 {
+		if !ok || len(call.Args) != 1 || !mayBeCLayout(call.Args[0]) {
 			return true
 		}
 		dot, ok := call.Fn.(*syntax.DotExpr)
 		if !ok || dot.Name.Name != "format" {
 			return true
 		}
-		if l, ok := call.Args[0].(*syntax.Literal); !ok || l.Token != syntax.STRING || !strftimeLetter.MatchString(l.Value.(string)) {
-			return true
+		if _, text := dot.X.(*syntax.Literal); !text {
+			all = append(all, receiver{dot, dot.X})
+			fn := &syntax.Ident{NamePos: dot.NamePos, Name: formatted}
+			dot.X = &syntax.CallExpr{Fn: fn, Lparen: dot.NamePos, Args: []syntax.Expr{dot.X}, Rparen: dot.NamePos}
 		}
-		call.Fn = &syntax.Ident{NamePos: dot.NamePos, Name: formatByLayout}
-		call.Args = []syntax.Expr{dot.X, call.Args[0]}
-		found = true
 		return true
 	})
-	if found {
+	if len(all) > 0 {
 		u.predeclared = maps.Clone(u.predeclared)
-		u.predeclared[formatByLayout] = builtin(formatByLayout, callFormat)
+		u.predeclared[formatted] = builtin(formatted, callFormatted)
+	}
+	return func() {
+		for _, r := range all {
+			r.of.X = r.x
+		}
 	}
 }
 
-func callFormat(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
-	x, layout := args[0], args[1].(starlark.String)
-	if _, ok := x.(startime.Time); ok {
-		return nil, layoutError(b.Name(), string(layout))
+// mayBeCLayout is false for text that the script shows to be none.
+func mayBeCLayout(arg syntax.Expr) bool {
+	l, ok := arg.(*syntax.Literal)
+	if !ok {
+		return true
 	}
-	var method starlark.Value
-	if x, ok := x.(starlark.HasAttrs); ok {
-		var err error
-		if method, err = x.Attr("format"); err != nil {
-			return nil, err
+	layout, ok := l.Value.(string)
+	return ok && kernel.IsCLayout(layout)
+}
+
+func callFormatted(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
+	if t, ok := args[0].(startime.Time); ok {
+		return formattedTime{t}, nil
+	}
+	return args[0], nil
+}
+
+// A formattedTime is a time whose method format refuses C's layouts.
+type formattedTime struct{ startime.Time }
+
+// Attr is the attribute of the time.
+func (t formattedTime) Attr(name string) (starlark.Value, error) {
+	v, err := t.Time.Attr(name)
+	method, ok := v.(*starlark.Builtin)
+	if !ok || name != "format" {
+		return v, err
+	}
+	return starlark.NewBuiltin(name, func(thread *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+		if len(args) == 1 {
+			if layout, ok := starlark.AsString(args[0]); ok && kernel.IsCLayout(layout) {
+				return nil, layoutError("time.format", layout)
+			}
 		}
-	}
-	if method == nil {
-		return nil, fmt.Errorf("%s has no .format field or method", x.Type())
-	}
-	return starlark.Call(t, method, args[1:], nil)
+		return method.CallInternal(thread, args, kwargs)
+	}), nil
 }

@@ -109,6 +109,7 @@ func (u *unit) execute(s *script) error {
 	return u.guard(func() (err error) {
 		if s.expr != nil {
 			v, err := starlark.EvalExprOptions(dialect(), u.thread, s.expr, u.predeclared)
+			s.restore()
 			u.globals = starlark.StringDict{"job": v}
 			if err != nil {
 				return err

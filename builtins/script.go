@@ -20,6 +20,7 @@ type script struct {
 	tree    *syntax.File
 	expr    syntax.Expr // instead of tree and program
 	program *starlark.Program
+	restore func() // the tree, once it is compiled
 }
 
 // parse reads the text of the file and resolves its names.
@@ -43,10 +44,11 @@ func (u *unit) parse(source []byte) (*script, error) {
 		}
 		u.flags(tree)
 	}
-	u.layouts(tree)
+	s.restore = u.layouts(tree)
 	u.define(tree, source)
 	if s.tree != nil {
 		s.program, err = starlark.FileProgram(s.tree, u.predeclared.Has)
+		s.restore()
 	}
 	return s, u.explain(err)
 }

@@ -455,10 +455,29 @@ func callOwn(f *frame, recv starlark.Value, name string, args starlark.Tuple, li
 	if err != nil || method == nil {
 		f.bail(errorRaised, line)
 	}
+	if _, formatted := recv.(time.Time); formatted && name == "format" && len(args) > 0 {
+		if layout, ok := args[0].(starlark.String); ok && IsCLayout(string(layout)) {
+			f.bail(errorRaised, line)
+		}
+	}
 	v, err := starlark.Call(f.thread, method, args, nil)
 	if err != nil {
 		f.bail(errorRaised, line)
 	}
 	f.count(max(starlark.Len(v), 0))
 	return v
+}
+
+// IsCLayout says that the layout of a time is one of C's strftime, with %Y for the year, and not one of Go's.
+func IsCLayout(layout string) bool {
+	for {
+		i := strings.IndexByte(layout, '%')
+		if i < 0 || i+1 == len(layout) {
+			return false
+		}
+		layout = layout[i+1:]
+		if c := layout[0] | 0x20; c >= 'a' && c <= 'z' {
+			return true
+		}
+	}
 }
