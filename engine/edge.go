@@ -169,6 +169,7 @@ func (e *edge) take() (*chunk.Batch, error) {
 	if len(e.queue) > 0 {
 		w := e.queue[0]
 		e.queue[0] = waiting{}
+		e.queue[0] = waiting{}
 		e.queue = e.queue[1:]
 		e.bytes -= w.bytes
 		e.taken = w.bytes

@@ -298,6 +298,13 @@ func (g *groupEnd) route(k *operator.Keyed) *routed {
 	return r
 }
 
+// free takes a unit's records back when they were folded.
+func (g *groupEnd) free(r *routed) {
+	if !g.stage.run.long(r.bytes) {
+		g.pool.Put(r)
+	}
+}
+
 // keyed brings a chain's output into the form that groups take. The columns are borrowed.
 func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
 	k, out := &w.keyed, u.out

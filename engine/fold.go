@@ -44,7 +44,7 @@ type foldBucket struct {
 func newFoldQueue(g *groupEnd, cores int) *foldQueue {
 	const unitsPerCore = 2
 	q := &foldQueue{
-		groups: g.groups, fold: g.fold, free: func(r *routed) { g.pool.Put(r) },
+		groups: g.groups, fold: g.fold, free: g.free,
 		sheds: g.lanes > 0 || g.perLane, most: unitsPerCore * cores, limit: math.MaxInt64,
 	}
 	q.changed.L = &q.mu
@@ -170,6 +170,7 @@ func (q *foldQueue) step(bucket int) {
 	b := &q.buckets[bucket]
 	if len(b.waiting) > 0 {
 		r := b.waiting[0]
+		b.waiting[0] = nil // it may be a view of much input
 		b.waiting = b.waiting[1:]
 		q.aside(bucket, int64(r.Len(bucket)), func() error { return q.groups.Add(bucket, &r.Routed) })
 		q.done(r)

@@ -2,14 +2,19 @@ package engine
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
+	"weak"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/operator"
 	"github.com/flowsh/flowsh/spill"
 )
+
+// smallStage is one of a job with little memory.
+var smallStage = &stageRun{run: &stepRun{jobRun: &jobRun{options: Options{Memory: 1 << 20}}}}
 
 // lanesUnit has one record for each of some lanes.
 func lanesUnit(t *testing.T, g *operator.Groups, number, lanes int) *routed {
@@ -39,7 +44,7 @@ func TestSlowLane(t *testing.T) {
 		slow++
 	}
 	behind := lanesUnit(t, groups, 0, lanes).Len(slow) // of each unit, in that bucket
-	q := newFoldQueue(&groupEnd{groups: groups, lanes: lanes}, cores)
+	q := newFoldQueue(&groupEnd{stage: smallStage, groups: groups, lanes: lanes}, cores)
 	others := make(chan int64, units*lanes)
 	gate := make(chan struct{})
 	q.fold = func(bucket int, n int64, add func() error) {
@@ -82,6 +87,39 @@ func TestSlowLane(t *testing.T) {
 	}
 }
 
+// TestFoldedUnitsAreLetGo folds units, which are views of their input, and looks for them afterwards.
+func TestFoldedUnitsAreLetGo(t *testing.T) {
+	groups := operator.NewGroups(operator.GroupsConfig{
+		New: func() (operator.Aggregate, error) { return operator.NewList(), nil }, Ordered: true,
+		Memory: operator.Memory{Share: 1 << 20, Store: spill.NewMem(), Host: host.NewMemory(), ID: "test"},
+	})
+	g := &groupEnd{stage: smallStage, groups: groups}
+	q := newFoldQueue(g, 1)
+	q.fold = func(_ int, _ int64, add func() error) {
+		if err := add(); err != nil {
+			t.Error(err)
+		}
+	}
+	var folded []weak.Pointer[routed]
+	for n := range 3 {
+		r := lanesUnit(t, groups, n, 1)
+		r.bytes = 1 << 20
+		folded = append(folded, weak.Make(r))
+		if err := q.dispatch(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q.end(true)
+	runtime.GC()
+	for n, p := range folded {
+		if p.Value() != nil {
+			t.Errorf("unit %d is kept", n)
+		}
+	}
+	runtime.KeepAlive(q)
+	runtime.KeepAlive(g)
+}
+
 // TestOneLaneIsNotShed has nothing beside the slow lane: units wait for it in memory, and the one who brings them too.
 func TestOneLaneIsNotShed(t *testing.T) {
 	store := spill.NewMem()
@@ -89,7 +127,7 @@ func TestOneLaneIsNotShed(t *testing.T) {
 		New: func() (operator.Aggregate, error) { return operator.NewList(), nil }, Ordered: true,
 		Memory: operator.Memory{Share: 1 << 20, Store: store, Host: host.NewMemory(), ID: "test"},
 	})
-	q := newFoldQueue(&groupEnd{groups: groups, lanes: 1}, 2)
+	q := newFoldQueue(&groupEnd{stage: smallStage, groups: groups, lanes: 1}, 2)
 	q.fold = func(_ int, _ int64, add func() error) {
 		if err := add(); err != nil {
 			t.Error(err)
@@ -122,7 +160,7 @@ func TestFoldQueueLimitsInput(t *testing.T) {
 		New: func() (operator.Aggregate, error) { return operator.NewList(), nil }, Ordered: true,
 		Memory: operator.Memory{Share: 1 << 20, Store: spill.NewMem(), Host: host.NewMemory(), ID: "test"},
 	})
-	q := newFoldQueue(&groupEnd{groups: groups}, 2)
+	q := newFoldQueue(&groupEnd{stage: smallStage, groups: groups}, 2)
 	q.limit = 10
 	q.fold = func(_ int, _ int64, add func() error) {
 		q.mu.Lock()
@@ -155,7 +193,7 @@ func TestFullOfWhatIsFolded(t *testing.T) {
 			New: func() (operator.Aggregate, error) { return operator.NewList(), nil }, Ordered: true,
 			Memory: operator.Memory{Share: 1 << 20, Store: spill.NewMem(), Host: host.NewMemory(), ID: "test"},
 		})
-		q := newFoldQueue(&groupEnd{groups: groups, lanes: 5}, 2)
+		q := newFoldQueue(&groupEnd{stage: smallStage, groups: groups, lanes: 5}, 2)
 		q.limit = 10
 		gate := make(chan struct{})
 		q.fold = func(_ int, _ int64, add func() error) {

@@ -16,12 +16,17 @@ import (
 // The memory budget: state may take half of it (each stage that holds state a part of that half), blocks in
 // flight a part of the rest; what is left is for the collector, whose limit is the whole budget.
 const (
-	stateShare  = 2  // 1/2 of the budget for state
-	storeShare  = 16 // 1/16 for chunks that wait in memory before they go to disk
-	edgesShare  = 16 // 1/16 for batches that wait between stages that may not wait for each other, and on each other edge
-	blocksShare = 64 // 1/64 is the largest block, divided among cores and stages
-	inputShare  = 8  // 1/8 for the input that a stage has in hand: only records longer than blocks come to it
+	stateShare   = 2  // 1/2 of the budget for state
+	storeShare   = 16 // 1/16 for chunks that wait in memory before they go to disk
+	edgesShare   = 16 // 1/16 for batches that wait between stages that may not wait for each other, and on each other edge
+	blocksShare  = 64 // 1/64 is the largest block, divided among cores and stages
+	recordCopies = 4  // of the longest record: read in part, read, in a state and on its way to disk
+	inputShare   = 8  // 1/8 for the input that a stage has in hand: only records longer than blocks come to it
 )
+
+// long says of so many bytes of input at once that there is a record in them which is longer than blocks: what was made of
+// them is not kept to be used again, for it would keep them too.
+func (r *stepRun) long(bytes int64) bool { return bytes > r.options.Memory/blocksShare }
 
 // NewStore is where chunks go that are not read at once: memory for the first few, then disk.
 func NewStore(o Options) spill.Store {

@@ -351,6 +351,7 @@ func (r *stepRun) openSourceIn(op *Op, blockSize int64) (connector.Source, error
 	if spec.MaxRecord == 0 {
 		spec.MaxRecord = r.options.MaxRecord
 	}
+	spec.MostHeld = mostHeld(r.options.Memory) / recordCopies
 	return connector.NewSource(spec, r.host)
 }
 

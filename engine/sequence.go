@@ -38,7 +38,7 @@ func (s *sequence) admit(n int64) bool {
 func (s *sequence) hold(u *unit) {
 	switch {
 	case u.block != nil:
-		u.held = int64(len(u.block.Data))
+		u.held = u.block.Held()
 	case u.piece != nil:
 		u.held = int64(len(u.piece))
 	}
@@ -64,10 +64,11 @@ func (s *sequence) done(u *unit, deliver func(*unit) error) error {
 			return nil
 		}
 		delete(s.pending, s.next)
-		s.held -= u.held
+		held := u.held
 		s.mu.Unlock()
 		err := deliver(u)
 		s.mu.Lock()
+		s.held -= held
 		if err != nil {
 			s.stopped = true
 			s.changed.Broadcast()

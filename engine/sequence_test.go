@@ -93,6 +93,23 @@ func TestSequenceWindow(t *testing.T) {
 	}
 }
 
+// TestSequenceCountsInputUntilItIsDelivered has the end of a stage wait with a unit.
+func TestSequenceCountsInputUntilItIsDelivered(t *testing.T) {
+	s := newSequence(8, 10)
+	first := &unit{number: 0, piece: make([]byte, 6)}
+	s.hold(first)
+	err := s.done(first, func(*unit) error {
+		if s.mu.Lock(); s.held != 6 {
+			t.Errorf("%d bytes are held while 6 are delivered", s.held)
+		}
+		s.mu.Unlock()
+		return nil
+	})
+	if err != nil || s.held != 0 {
+		t.Errorf("%d bytes are held at the end, %v", s.held, err)
+	}
+}
+
 func TestSequenceLimitsInput(t *testing.T) {
 	s := newSequence(8, 10)
 	first := &unit{number: 0, piece: make([]byte, 11)}

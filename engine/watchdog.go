@@ -167,7 +167,9 @@ func inARow(n int, again bool) int {
 }
 
 // most is what a heap may hold that the collector has not gone through yet.
-func (w *Watchdog) most() int64 { return w.Budget + max(leastOver, w.Budget/overShare) }
+func (w *Watchdog) most() int64 { return mostHeld(w.Budget) }
+
+func mostHeld(budget int64) int64 { return budget + max(leastOver, budget/overShare) }
 
 // memoryUsage reads what the process holds.
 type memoryUsage [3]metrics.Sample

@@ -362,6 +362,9 @@ func trim(out *kernel.Output) {
 
 // release gives the output back to the worker, unless the end needs it when the unit's turn comes.
 func (w *worker) release(u *unit) {
+	if w.stage.run.long(u.held) {
+		defer func() { w.batch, w.out = chunk.Batch{}, nil }()
+	}
 	if !u.keep && !u.partial {
 		if w.stage.run.options.Poison {
 			w.poison(u)

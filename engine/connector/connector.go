@@ -34,9 +34,13 @@ type Block struct {
 	Data   []byte // records may be views into it, and it stays as it is until Release
 	Values chunk.Column
 
+	held   int64        // see Held
 	line   int64        // as Line, but for error messages, where it is known though nobody asked for it
 	memory *blockMemory // of Data; nil: it is not used again
 }
+
+// Held is how many bytes of memory the block keeps: those of Data, and what was made for a long record and is left over.
+func (b *Block) Held() int64 { return max(b.held, int64(len(b.Data))) }
 
 // A Source is where a flow begins. It is made from a SourceSpec and safe for concurrent use.
 type Source interface {
@@ -114,6 +118,8 @@ type SourceSpec struct {
 	Delimiter string   `json:"delimiter,omitempty"`
 	Ragged    string   `json:"ragged,omitempty"` // error (default), pad or skip
 	MaxRecord int64    `json:"max_record,omitempty"`
+	// MostHeld is how long a record may be because of the memory that there is; 0: MaxRecord alone counts.
+	MostHeld int64 `json:"-"`
 	// Linger is how long what came from stdin or a pipe waits for more to make up a block; 0: it is handed on as it comes.
 	Linger time.Duration `json:"linger,omitempty"`
 

@@ -104,18 +104,18 @@ func (r *textReader) next() (*Block, error) {
 		return nil, io.EOF
 	}
 	r.done = true
-	limit := r.source.spec.MaxRecord
+	limit := r.source.mostRecord()
 	data, err := io.ReadAll(io.LimitReader(r.in.text, limit+1))
 	if err != nil {
 		return nil, r.in.failed(err)
 	}
 	if int64(len(data)) > limit {
-		return nil, &ReadError{File: r.in.name(), Offset: 0, Err: &lengthError{limit: limit}}
+		return nil, &ReadError{File: r.in.name(), Offset: 0, Err: r.source.tooLong()}
 	}
 	if err := r.in.unchanged(); err != nil {
 		return nil, err
 	}
-	b := &Block{Split: r.split, Base: base(r.split, 0), Data: data, Read: r.in.progress(), line: 1}
+	b := &Block{Split: r.split, Base: base(r.split, 0), Data: data, Read: r.in.progress(), held: int64(cap(data)), line: 1}
 	if r.source.spec.Origin {
 		b.Line = 1
 	}

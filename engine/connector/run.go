@@ -23,6 +23,7 @@ type runReader struct {
 	cut    scan.Cutter
 	buf    []byte       // begins where a record does
 	memory *blockMemory // of buf; nil: there is none yet
+	long   int          // bytes of the last block, if it was a record longer than block; 0: it was not
 	fed    int          // bytes of buf that cut has seen
 	offset int64        // of buf in the text
 	told   int64        // offset up to which blocks have said that it was read
@@ -126,7 +127,8 @@ func (r *runReader) fill() error {
 	return nil
 }
 
-// room makes room in buf for what is to be read next. What was handed out before it in the same array stays.
+// room makes room in buf for what is to be read next. What was handed out before it in the same array stays. A record that
+// is longer than blocks is often followed by others as long: there is room for one at once then, and little left over.
 func (r *runReader) room(atStart bool) []byte {
 	want := r.block
 	if r.end >= 0 {
@@ -141,7 +143,7 @@ func (r *runReader) room(atStart bool) []byte {
 	}
 	have := len(r.buf)
 	if int64(cap(r.buf)-have) < min(want, readBuffer) {
-		grown := newBlockMemory(max(have+int(want), 2*have))
+		grown := newBlockMemory(max(have+int(want), have+have/2, r.long+int(want)))
 		copy(grown.bytes, r.buf)
 		r.memory.leave()
 		r.memory, r.buf = grown, grown.bytes[:have]
@@ -200,7 +202,7 @@ func (r *runReader) cutRecords() int {
 // checkLength looks for a record over the limit in the first n bytes of buf, or in all of it if it holds the
 // beginning of a record only. It returns how much comes before that record.
 func (r *runReader) checkLength(n int) int {
-	limit := int(r.source.spec.MaxRecord)
+	limit := int(r.source.mostRecord())
 	whole := n
 	if n == 0 {
 		whole = len(r.buf)
@@ -209,8 +211,7 @@ func (r *runReader) checkLength(n int) int {
 		cut := r.source.cutter()
 		k := cut.Last(r.buf[at:min(at+limit+1, whole)])
 		if k == 0 {
-			err := &lengthError{limit: int64(limit), quotes: r.source.spec.Format == "csv"}
-			r.err, r.done = &ReadError{File: r.in.name(), Offset: r.offset + int64(at), Err: err}, true
+			r.err, r.done = &ReadError{File: r.in.name(), Offset: r.offset + int64(at), Err: r.source.tooLong()}, true
 			return at
 		}
 		at += k
@@ -238,6 +239,10 @@ func (r *runReader) take(n int) (*Block, error) {
 	}
 	split := r.splitAt(r.offset)
 	b := &Block{Split: split, Base: base(split, r.offset), Offset: r.offset, Data: r.buf[:n:n], Read: r.progress(n), memory: r.memory}
+	b.held = int64(n)
+	if r.long = 0; n > int(r.block) {
+		r.long, b.held = n, int64(cap(r.buf))
+	}
 	r.memory.users.Add(1)
 	if r.lines >= 0 {
 		b.line = r.lines + 1

@@ -411,6 +411,49 @@ func TestBadSpecs(t *testing.T) {
 	}
 }
 
+// TestBlocksOfLongRecords reads records that are longer than blocks: little more memory is held than they take.
+func TestBlocksOfLongRecords(t *testing.T) {
+	const length, records = 500_000, 6
+	h := memoryHost(t, map[string]string{"f": strings.Repeat(strings.Repeat("x", length-1)+"\n", records)})
+	s, err := NewSource(SourceSpec{Format: "lines", Paths: []string{"f"}, BlockSize: 10_000, SplitSize: 1 << 30}, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	splits, err := s.Splits(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Open(t.Context(), splits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for n := range records {
+		b, err := r.Next()
+		if err != nil || len(b.Data) != length {
+			t.Fatalf("block %d has %d bytes, %v", n, len(b.Data), err)
+		}
+		if more := b.Held() - length; n > 0 && more > 50_000 || more > length/2+10_000 {
+			t.Errorf("block %d of %d bytes holds %d more", n, length, more)
+		}
+	}
+}
+
+// TestRecordsLongerThanTheMemoryAllows names the record and the flag, whatever MaxRecord is.
+func TestRecordsLongerThanTheMemoryAllows(t *testing.T) {
+	h := memoryHost(t, map[string]string{"f": "a\n" + strings.Repeat("x", 100) + "\n"})
+	spec := SourceSpec{Format: "lines", Paths: []string{"f"}, MaxRecord: 1000, MostHeld: 50}
+	_, _, err := readAll(t, spec, h)
+	want := "f: at byte 2: the record that begins here is longer than 50 bytes, all that the memory budget allows; raise --mem"
+	if err == nil || err.Error() != want || !errors.Is(err, ErrTooLong) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	spec.MaxRecord = 20
+	if _, _, err := readAll(t, spec, h); err == nil || !strings.Contains(err.Error(), "20 bytes; allow more with --max-record") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestSplitsOfSoManyRecords cuts a file by the length of its first records.
 func TestSplitsOfSoManyRecords(t *testing.T) {
 	h := host.NewMemory()

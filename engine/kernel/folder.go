@@ -109,6 +109,8 @@ func (f *Folder) Open(records *chunk.Column, ordinal func(i int) chunk.Ordinal) 
 // Close drops what Open began.
 func (f *Folder) Close() {
 	f.records, f.ordinal = nil, nil
+	f.own[0] = nil // the state is with whoever folds: it may be spilled before more records come
+	clear(f.args.tuple)
 	f.inside.Store(nil)
 	for _, c := range f.callees {
 		if c.records != nil {
@@ -243,6 +245,7 @@ func mutable(state starlark.Value) bool {
 func (f *Folder) Merge(earlier, later starlark.Value) (starlark.Value, error) {
 	f.pair[0], f.pair[1] = earlier, later
 	v, err := f.call(f.r.Merge, f.pair)
+	clear(f.pair)
 	if err == nil && v == starlark.None && earlier != starlark.None {
 		err = errors.New("merge returned None: did you forget a `return`?")
 	}

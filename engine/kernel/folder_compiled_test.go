@@ -1,9 +1,11 @@
 package kernel
 
 import (
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/host"
@@ -112,6 +114,35 @@ func TestMergesAreCompiled(t *testing.T) {
 	}
 	if report := r.Reports()[r.Merge]; report.Records != 2 || len(report.Deopts) != 1 {
 		t.Errorf("%+v", report)
+	}
+}
+
+// TestFoldersKeepNoState lets go of a state, and what was folded, once a folder is closed: it may be spilled then.
+func TestFoldersKeepNoState(t *testing.T) {
+	for _, kernels := range []string{"on", "off"} {
+		r := reducerOf(t, "def f(a, b): return a + b\ninitial = []")
+		r.Kernels, r.Merge = kernels, r.Fn
+		f := NewFolder(r, env())
+		var in chunk.Batch
+		in.Append(starlark.NewList([]starlark.Value{starlark.MakeInt(1)}))
+		state := starlark.NewList([]starlark.Value{starlark.MakeInt(0)})
+		left := weak.Make(state)
+		f.Open(&in.Column, func(i int) chunk.Ordinal { return chunk.Ordinal{Position: uint64(i)} })
+		if next, _, err := f.Fold(state, 0, 1); err != nil || next.String() != "[0, 1]" {
+			t.Errorf("got %v, %v", next, err)
+		}
+		f.Close()
+		state = starlark.NewList(nil)
+		merged := weak.Make(state)
+		if _, err := f.Merge(state, state); err != nil {
+			t.Error(err)
+		}
+		state = nil
+		runtime.GC()
+		if left.Value() != nil || merged.Value() != nil {
+			t.Errorf("kernels %s: a state is kept", kernels)
+		}
+		runtime.KeepAlive(f)
 	}
 }
 

@@ -186,71 +186,36 @@ func (g *Groups) writeSorted(ctx context.Context, w *groupWriter) error {
 	})
 }
 
-// eachInRuns visits the rows of sorted runs in the order of their ordinals. A frame of each is in memory at once; where
-// long rows make that too much, some of the runs are merged into one first, again and again.
+// eachInRuns visits the rows of sorted runs in the order of their ordinals. A frame is in memory from its first row to its
+// last: of long rows, which have frames of their own, one at a time, of others a frame of each run.
 func (g *Groups) eachInRuns(runs [][]frame, visit func(r *groupReader) error) error {
-	for {
-		n := g.fitting(runs)
-		if n == len(runs) {
-			return g.mergeRuns(runs, visit)
-		}
-		w := newGroupWriter(g.scratch, frameStates)
-		err := g.mergeRuns(runs[:n], func(r *groupReader) error {
-			return w.append(bytesOf(r.keys.Strings[r.at]), r.originals.At(r.at), r.ords[r.at], &r.values, r.at)
-		})
-		if err != nil {
-			return err
-		}
-		merged, err := w.finish()
-		if err != nil {
-			return err
-		}
-		runs = append(runs[n:], merged)
-	}
-}
-
-// fitting is how many of the runs, at least two, can be merged at once: their frames take half of the share.
-func (g *Groups) fitting(runs [][]frame) int {
-	bytes := int64(0)
-	for n, frames := range runs {
-		most := int64(0)
-		for _, f := range frames {
-			most = max(most, f.bytes)
-		}
-		if bytes += most; n >= 2 && bytes > g.scratch.Share/2 {
-			return n
-		}
-	}
-	return len(runs)
-}
-
-// mergeRuns visits the rows of sorted runs, of each of which a frame is in memory, in the order of their ordinals.
-func (g *Groups) mergeRuns(runs [][]frame, visit func(r *groupReader) error) error {
 	readers := make([]*groupReader, len(runs))
 	for i, frames := range runs {
 		readers[i] = &groupReader{scratch: g.scratch, frames: frames}
-		if _, err := readers[i].load(); err != nil {
-			return err
-		}
 	}
 	tree := newLosers(len(readers), func(x, y int) bool {
 		a, b := readers[x], readers[y]
-		if a.done() || b.done() {
-			return b.done() && (!a.done() || x < y)
+		if a.ended() || b.ended() {
+			return b.ended() && (!a.ended() || x < y)
 		}
-		order := a.ords[a.at].Compare(b.ords[b.at])
+		order := a.head().Compare(b.head())
 		return order < 0 || order == 0 && x < y
 	})
 	for len(readers) > 0 {
 		r := readers[tree.first()]
-		if r.done() {
+		if r.ended() {
 			return nil
+		}
+		if r.done() {
+			if _, err := r.load(); err != nil {
+				return err
+			}
 		}
 		if err := visit(r); err != nil {
 			return err
 		}
-		if _, err := r.next(); err != nil {
-			return err
+		if r.at++; r.done() {
+			r.forget()
 		}
 		tree.fix()
 	}

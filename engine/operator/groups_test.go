@@ -279,12 +279,24 @@ func TestRunsOfResultsAreBounded(t *testing.T) {
 	}
 }
 
-// TestGroupsOfLongRows spills keys of which a few take the whole share, and looks at what they take when they are merged.
+// A readStore counts what was read for good.
+type readStore struct {
+	spill.Store
+	read int
+}
+
+func (s *readStore) Delete(name string) error {
+	s.read++
+	return s.Store.Delete(name)
+}
+
+// TestGroupsOfLongRows spills keys of which a few take the whole share: when they are merged, one at a time is in memory.
 func TestGroupsOfLongRows(t *testing.T) {
 	const keys = 100
+	store := &readStore{Store: spill.NewMem()}
 	g := NewGroups(GroupsConfig{
 		New:    func() (Aggregate, error) { return NewCount(), nil },
-		Memory: Memory{Share: leastShare, Store: spill.NewMem(), Host: host.NewMemory(), ID: "test"},
+		Memory: Memory{Share: leastShare, Store: store, Host: host.NewMemory(), ID: "test"},
 	})
 	p := g.NewPartial()
 	for i := range keys {
@@ -302,18 +314,42 @@ func TestGroupsOfLongRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := g.fitting(runs); n < 2 || n > 3 || len(runs) <= n {
-		t.Errorf("%d of %d runs are merged at once", n, len(runs))
-	}
 	seen := 0
+	store.read = 0
 	err = g.eachInRuns(runs, func(r *groupReader) error {
 		if want := strconv.Itoa(seen); !strings.HasSuffix(r.keys.Strings[r.at], "x"+want) {
 			t.Errorf("key %d is another one", seen)
 		}
-		seen++
+		if seen++; store.read != seen {
+			t.Errorf("%d frames were read for %d keys", store.read, seen)
+		}
 		return nil
 	})
 	if err != nil || seen != keys {
 		t.Errorf("%d keys, %v", seen, err)
+	}
+}
+
+// TestLongRowsAreWrittenAtOnce looks at what a writer keeps of rows. There are as many writers as buckets.
+func TestLongRowsAreWrittenAtOnce(t *testing.T) {
+	w := newGroupWriter(newScratch(memory(leastShare)), frameRecords)
+	var in Keyed
+	in.Values.AppendString("short")
+	in.Values.AppendString(strings.Repeat("x", 20<<10))
+	in.Ordinals = []chunk.Ordinal{at(0), at(1)}
+	in.Keys.AppendString("a")
+	in.Keys.AppendString(strings.Repeat("y", 20<<10))
+	var keys keyBatch
+	if err := keys.load(&in.Keys, 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.record(&in, &keys); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.frames) != 2 || len(w.ords) > 0 {
+		t.Errorf("%d rows wait behind %d frames", len(w.ords), len(w.frames))
+	}
+	if bytes := w.keys.size() + w.values.size() + int64(cap(w.key)); bytes > 1<<10 {
+		t.Errorf("%d bytes are kept", bytes)
 	}
 }

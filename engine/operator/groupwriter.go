@@ -44,6 +44,7 @@ func (w *groupWriter) appendGroup(b *bucket, group int32) error {
 	} else {
 		b.states([]int32{group}, &w.one)
 	}
+	defer w.letGo()
 	w.key = b.appendKey(w.key[:0], group)
 	for i := range n {
 		if err := w.append(w.key, b.original(group), b.first(group), &w.one, i); err != nil {
@@ -81,6 +82,7 @@ func (w *groupWriter) appendGroups(b *bucket, order []int32) error {
 
 // appendWhole writes groups whose states do not come in pieces.
 func (w *groupWriter) appendWhole(b *bucket, which []int32) error {
+	defer w.letGo()
 	w.one.Reset()
 	b.states(which, &w.one)
 	for i, group := range which {
@@ -116,11 +118,15 @@ func (w *groupWriter) append(key []byte, original starlark.Value, ord chunk.Ordi
 	default:
 		w.values.AppendFrom(from, i)
 	}
+	if w.bytes > w.scratch.frameBytes() { // a long row, which is not to wait for others: there may be many writers
+		return w.flush()
+	}
 	return nil
 }
 
 // record writes records.
 func (w *groupWriter) record(in *Keyed, keys *keyBatch) error {
+	defer w.letGo()
 	for i := range keys.keys {
 		w.key = keys.appendCanonical(w.key[:0], i)
 		if err := w.append(w.key, keys.original(i), in.Ordinals[i], &in.Values, i); err != nil {
@@ -128,6 +134,13 @@ func (w *groupWriter) record(in *Keyed, keys *keyBatch) error {
 		}
 	}
 	return nil
+}
+
+// letGo forgets what a long row, which was written at once, has left in memory that is used again.
+func (w *groupWriter) letGo() {
+	if len(w.ords) == 0 {
+		w.one, w.key = chunk.Column{}, nil
+	}
 }
 
 // sizeAt estimates the heap size of a value.
@@ -156,6 +169,9 @@ func (w *groupWriter) flush() error {
 	}
 	f.bytes = w.bytes
 	w.frames = append(w.frames, f)
+	if w.bytes > w.scratch.frameBytes() { // memory that is used again refers to what was in it
+		w.keys, w.originals, w.values = rows{}, chunk.Column{}, rows{}
+	}
 	w.keys.reset()
 	w.originals.Reset()
 	w.values.reset()
@@ -189,8 +205,7 @@ func (r *groupReader) load() (bool, error) {
 	}
 	f := r.frames[0]
 	r.frames = r.frames[1:]
-	// The frame's columns may be in use by whoever took rows from it.
-	r.keys, r.originals, r.values = chunk.Column{}, chunk.Column{}, chunk.Column{}
+	r.forget()
 	ords, err := r.scratch.take(f, []*chunk.Column{&r.keys, &r.originals, &r.values})
 	r.ords, r.at, r.kind = ords, 0, f.kind
 	if err == nil {
@@ -208,13 +223,22 @@ func (r *groupReader) check() error {
 	return nil
 }
 
-// next goes to the next row; it reports false after the last.
-func (r *groupReader) next() (bool, error) {
-	r.at++
-	if r.at < len(r.ords) {
-		return true, nil
-	}
-	return r.load()
+// forget lets go of the frame. Its columns may be in use by whoever took rows from it.
+func (r *groupReader) forget() {
+	r.keys, r.originals, r.values = chunk.Column{}, chunk.Column{}, chunk.Column{}
+	r.ords, r.at = nil, 0
 }
 
+// done says that no row is left of the frame that was loaded.
 func (r *groupReader) done() bool { return r.at >= len(r.ords) }
+
+// ended says that no row is left.
+func (r *groupReader) ended() bool { return r.done() && len(r.frames) == 0 }
+
+// head is the ordinal of the next row, which need not be loaded.
+func (r *groupReader) head() chunk.Ordinal {
+	if r.done() {
+		return r.frames[0].first
+	}
+	return r.ords[r.at]
+}

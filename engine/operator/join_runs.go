@@ -33,8 +33,9 @@ type joinRuns struct {
 const (
 	// frequent is from how many right records on a key's are written once.
 	frequent = 64
-	// joinBatch is how many records are taken together.
+	// joinBatch is how many records are taken together, and joinBytes how much of them.
 	joinBatch = 1024
+	joinBytes = mostFrame
 )
 
 func newJoinRuns(j *Join) *joinRuns {
@@ -378,7 +379,8 @@ func (m *joinMerge) seek(key string) error {
 			right := &m.right.records.Fields[1]
 			m.group.AppendFrom(right, m.at)
 			m.ords = append(m.ords, m.right.ords[m.at])
-			if bytes += sizeAt(right, m.at); len(m.ords) >= frequent && bytes > m.runs.groups.frameBytes() || len(m.ords) == frameRows {
+			bytes += sizeAt(right, m.at)
+			if len(m.ords) >= frequent && bytes > m.runs.groups.frameBytes() || len(m.ords) == frameRows || bytes > m.runs.groups.Share {
 				if err := m.store(&frames); err != nil {
 					return err
 				}
@@ -391,7 +393,7 @@ func (m *joinMerge) seek(key string) error {
 			return err
 		}
 	}
-	if m.size < frequent || !m.runs.join.Pairs {
+	if m.size < frequent && len(frames) == 0 || !m.runs.join.Pairs {
 		return nil
 	}
 	if err := m.store(&frames); err != nil {
@@ -408,7 +410,7 @@ func (m *joinMerge) store(frames *[]frame) error {
 		return nil
 	}
 	f, err := m.runs.groups.put(frameRecords, []*chunk.Column{&m.group}, m.ords)
-	m.group.Reset()
+	m.group = chunk.Column{}
 	m.ords = m.ords[:0]
 	*frames = append(*frames, f)
 	return err
@@ -421,6 +423,7 @@ type joinOutput struct {
 	keys   chunk.Column
 	column chunk.Column
 	ords   []chunk.Ordinal
+	bytes  int64 // of the records
 }
 
 // add takes record i of a column; place is empty where ord alone decides.
@@ -431,7 +434,7 @@ func (o *joinOutput) add(place string, ord chunk.Ordinal, from *chunk.Column, i 
 		o.column.N++
 	}
 	to.AppendFrom(from, i)
-	return o.added(place, ord)
+	return o.added(place, ord, sizeAt(from, i))
 }
 
 // addPair takes a pair; stored is the number of the stored group that stands for the right record, or 0.
@@ -440,7 +443,7 @@ func (o *joinOutput) addPair(place string, ord chunk.Ordinal, left *chunk.Column
 	o.column.Fields[1].AppendFrom(right, r)
 	o.column.Fields[2].AppendInt(stored)
 	o.column.N++
-	return o.added(place, ord)
+	return o.added(place, ord, sizeAt(left, i)+sizeAt(right, r))
 }
 
 // tuple is the first field of the tuples.
@@ -451,12 +454,13 @@ func (o *joinOutput) tuple() *chunk.Column {
 	return &o.column.Fields[0]
 }
 
-func (o *joinOutput) added(place string, ord chunk.Ordinal) error {
+// added counts a record of so many bytes.
+func (o *joinOutput) added(place string, ord chunk.Ordinal, bytes int64) error {
 	if place != "" {
 		o.keys.AppendString(place)
 	}
 	o.ords = append(o.ords, ord)
-	if len(o.ords) < joinBatch {
+	if o.bytes += bytes; len(o.ords) < joinBatch && o.bytes < joinBytes {
 		return nil
 	}
 	return o.flush()
@@ -467,7 +471,7 @@ func (o *joinOutput) flush() error {
 		return nil
 	}
 	err := o.run.Add(&o.keys, &o.column, o.ords)
-	o.keys, o.column, o.ords = chunk.Column{}, chunk.Column{}, o.ords[:0]
+	o.keys, o.column, o.ords, o.bytes = chunk.Column{}, chunk.Column{}, o.ords[:0], 0
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -61,6 +62,50 @@ func TestJoinOfSomeTwice(t *testing.T) {
 	got, want := joinOf(t, JoinConfig{Pairs: true}, left, right, 1<<30), loopOf(JoinConfig{Pairs: true}, left, right)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestJoinOfLongRecords has few right records for a key, of which the share does not hold two.
+func TestJoinOfLongRecords(t *testing.T) {
+	m := memory(leastShare)
+	j := NewJoin(JoinConfig{Pairs: true, Memory: m, Left: m})
+	var keys, records chunk.Column
+	for i := range 5 {
+		keys.AppendString("key")
+		records.AppendString(fmt.Sprint(i) + strings.Repeat("x", leastShare))
+	}
+	if _, err := j.AddRight(&keys, &records); err != nil || !j.Spilled() {
+		t.Fatal(err, j.Spilled())
+	}
+	if err := j.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	p := j.NewProber()
+	if _, err := p.Add(&keys, &keys, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err := j.Finish(t.Context(), func(c *chunk.Column, _ []int32) error {
+		if right := &c.Fields[1]; right.N != 1 || right.At(0).(starlark.String)[0] != byte('0'+n%5) {
+			t.Errorf("pair %d is one of %d, with %.10s", n, right.N, right.At(0))
+		}
+		n += c.N
+		return nil
+	})
+	if err != nil || n != 25 {
+		t.Errorf("%d pairs, %v", n, err)
+	}
+	o := joinOutput{run: j.spilled.left.NewRun()}
+	for i := range 5 {
+		if err := o.add("", at(i), &records, i); err != nil {
+			t.Fatal(err)
+		}
+		if o.bytes > joinBytes {
+			t.Errorf("%d bytes wait to be sorted", o.bytes)
+		}
 	}
 }
 

@@ -29,6 +29,10 @@ type frame struct {
 	kind frameKind
 	// bytes is what keys and values take in memory, if that was noted.
 	bytes int64
+	first chunk.Ordinal // of its rows
+	// key is that of the first row, if the frame is of a sorted run and noted is set; it is too long otherwise.
+	key   string
+	noted bool
 }
 
 // frameKind says what the values of a frame are.
@@ -65,6 +69,9 @@ func (s *scratch) name(id uint64) string { return fmt.Sprintf("%s/%d", s.ID, id)
 // put writes a frame.
 func (s *scratch) put(kind frameKind, cols []*chunk.Column, ords []chunk.Ordinal) (frame, error) {
 	f := frame{id: s.next.Add(1), rows: len(ords), kind: kind}
+	if len(ords) > 0 {
+		f.first = ords[0]
+	}
 	if err := s.fault(pointSpill); err != nil {
 		return f, fmt.Errorf("spilling: %w", err)
 	}

@@ -2,37 +2,51 @@ package operator
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 )
 
-// A sortCursor goes through a sorted run that was spilled.
+// A sortCursor goes through a sorted run that was spilled. A frame is in memory from its first row to its last, or from
+// when it comes next on, if its first key is long.
 type sortCursor struct {
 	keys    []string // nil: order by ordinal alone
 	records *chunk.Column
 	ords    []chunk.Ordinal
 	at      int
-	prefix  uint64 // of the head's key
+
+	// Of the head, which may be the first row of a frame that is not loaded.
+	key    string
+	ord    chunk.Ordinal
+	prefix uint64 // of key
 
 	scratch *scratch
 	frames  []frame // still to be read
 }
 
-func (c *sortCursor) done() bool { return c.at >= len(c.ords) }
+// done says that there is no head.
+func (c *sortCursor) done() bool { return c.at >= len(c.ords) && len(c.frames) == 0 }
 
-// key is the key of the head.
-func (c *sortCursor) key() string {
-	if c.keys == nil {
-		return ""
+// look takes what orders a new head.
+func (c *sortCursor) look() error {
+	if c.at >= len(c.ords) && len(c.frames) > 0 && !c.frames[0].noted {
+		if err := c.load(); err != nil {
+			return err
+		}
 	}
-	return c.keys[c.at]
-}
-
-// look takes the prefix of a new head.
-func (c *sortCursor) look() {
-	if c.keys != nil && !c.done() {
-		c.prefix = prefixOf(c.keys[c.at])
+	switch {
+	case c.at < len(c.ords):
+		c.key, c.ord = "", c.ords[c.at]
+		if c.keys != nil {
+			c.key = c.keys[c.at]
+		}
+	case len(c.frames) > 0:
+		c.key, c.ord = c.frames[0].key, c.frames[0].first
+	default:
+		c.key = ""
 	}
+	c.prefix = prefixOf(c.key)
+	return nil
 }
 
 // before compares heads; a cursor without one comes last.
@@ -42,28 +56,30 @@ func (c *sortCursor) before(o *sortCursor, reverse, tie bool) bool {
 		return o.done() && (!c.done() || tie)
 	case c.prefix != o.prefix:
 		return (c.prefix < o.prefix) != reverse
+	case c.key != o.key:
+		return (c.key < o.key) != reverse
 	}
-	if x, y := c.key(), o.key(); x != y {
-		return (x < y) != reverse
-	}
-	order := c.ords[c.at].Compare(o.ords[o.at])
+	order := c.ord.Compare(o.ord)
 	return order < 0 || order == 0 && tie
 }
 
-func (c *sortCursor) next() error {
-	c.at++
-	if c.done() && len(c.frames) > 0 {
-		return c.load()
+// open has the head's record in memory.
+func (c *sortCursor) open() error {
+	if c.at < len(c.ords) {
+		return nil
 	}
-	c.look()
-	return nil
+	return c.load()
+}
+
+func (c *sortCursor) next() error {
+	if c.at++; c.at == len(c.ords) {
+		c.keys, c.records, c.ords, c.at = nil, nil, nil, 0
+	}
+	return c.look()
 }
 
 // load reads the next frame of a spilled run.
 func (c *sortCursor) load() error {
-	if len(c.frames) == 0 {
-		return nil
-	}
 	var keys chunk.Column
 	records := new(chunk.Column) // the last one may be in use by whoever took records from it
 	ords, err := c.scratch.take(c.frames[0], []*chunk.Column{&keys, records})
@@ -79,9 +95,11 @@ func (c *sortCursor) load() error {
 	if keys.N > 0 {
 		c.keys = keys.Strings
 	}
-	c.look()
 	return nil
 }
+
+// mostNoted is how long keys are that are noted of frames.
+const mostNoted = 256
 
 // A sortWriter writes a sorted run as frames.
 type sortWriter struct {
@@ -96,7 +114,7 @@ type sortWriter struct {
 // append adds the head of a cursor.
 func (w *sortWriter) append(c *sortCursor) error {
 	i := c.at
-	if err := w.begin(int64(len(c.key())) + sizeAt(c.records, i)); err != nil {
+	if err := w.begin(int64(len(c.key)) + sizeAt(c.records, i)); err != nil {
 		return err
 	}
 	if c.keys != nil {
@@ -141,7 +159,14 @@ func (w *sortWriter) flush() error {
 	if err != nil {
 		return err
 	}
+	f.bytes, f.noted = w.bytes, w.keys.N == 0
+	if w.keys.N > 0 && len(w.keys.Strings[0]) <= mostNoted {
+		f.key, f.noted = strings.Clone(w.keys.Strings[0]), true
+	}
 	w.frames = append(w.frames, f)
+	if w.bytes > w.scratch.frameBytes() { // memory that is used again refers to what was in it
+		w.keys, w.records = chunk.Column{}, chunk.Column{}
+	}
 	w.keys.Reset()
 	w.records.Reset()
 	w.ords, w.bytes = w.ords[:0], 0

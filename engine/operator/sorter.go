@@ -124,6 +124,9 @@ func (s *Sorter) merge(cursors []*sortCursor, visit func(c *sortCursor) error) e
 		if c.done() {
 			return nil
 		}
+		if err := c.open(); err != nil {
+			return err
+		}
 		if err := visit(c); err != nil {
 			return err
 		}
@@ -162,25 +165,46 @@ func (s *Sorter) Emit(ctx context.Context, out func(records *chunk.Column, ords 
 	return s.dropRest(cursors)
 }
 
-// cursors gives what is left to merge, at most mostRuns spilled runs. What is in memory becomes one of them.
+// cursors gives what is left to merge, in so few runs that they can be merged at once. What is in memory becomes one of them.
 func (s *Sorter) cursors(ctx context.Context) ([]*sortCursor, error) {
 	if err := s.spill(); err != nil {
 		return nil, err
 	}
-	for len(s.runs) > mostRuns {
+	for {
+		n := s.fitting()
+		if n == len(s.runs) {
+			return s.open(s.runs)
+		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := s.mergeRuns(); err != nil {
+		if err := s.mergeRuns(n); err != nil {
 			return nil, err
 		}
 	}
-	return s.open(s.runs)
 }
 
-// mergeRuns makes one run of the first mostRuns.
-func (s *Sorter) mergeRuns() error {
-	cursors, err := s.open(s.runs[:mostRuns])
+// fitting is how many of the runs, at least two, can be merged at once: what they have in memory takes half of the share.
+// A long row is there only when its turn has come, unless its key is long too.
+func (s *Sorter) fitting() int {
+	bytes := int64(0)
+	for n, frames := range s.runs {
+		most := int64(0)
+		for _, f := range frames {
+			if f.rows > 1 || !f.noted {
+				most = max(most, f.bytes)
+			}
+		}
+		if bytes += most; n >= 2 && bytes > s.scratch.Share/2 || n == mostRuns {
+			return n
+		}
+	}
+	return len(s.runs)
+}
+
+// mergeRuns makes one run of the first n.
+func (s *Sorter) mergeRuns(n int) error {
+	cursors, err := s.open(s.runs[:n])
 	if err != nil {
 		return err
 	}
@@ -188,14 +212,14 @@ func (s *Sorter) mergeRuns() error {
 	if err != nil {
 		return err
 	}
-	s.runs = append(s.runs[mostRuns:], run)
+	s.runs = append(s.runs[n:], run)
 	return s.dropRest(cursors)
 }
 
 func (s *Sorter) open(runs [][]frame) (cursors []*sortCursor, err error) {
 	for _, frames := range runs {
 		c := &sortCursor{scratch: s.scratch, frames: frames}
-		if err := c.load(); err != nil {
+		if err := c.look(); err != nil {
 			return nil, err
 		}
 		cursors = append(cursors, c)

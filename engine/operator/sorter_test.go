@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/spill"
 	"go.starlark.net/starlark"
 	"pgregory.net/rapid"
 )
@@ -144,6 +145,47 @@ func TestSorterMergesManyRunsInPasses(t *testing.T) {
 	}
 	if n := s.scratch.Store.Bytes(); n != 0 {
 		t.Errorf("%d bytes left in the store", n)
+	}
+}
+
+// TestSorterOfLongRows merges runs of rows of which a few take the whole share. With short keys one row is in memory at a
+// time; long ones are merged a few at a time.
+func TestSorterOfLongRows(t *testing.T) {
+	const rows = 30
+	for _, long := range []bool{false, true} {
+		store := &readStore{Store: spill.NewMem()}
+		s := NewSorter(SorterConfig{Memory: Memory{Store: store, ID: "test"}})
+		for i := range rows {
+			key, record := fmt.Sprintf("%02d", i*7%rows), strings.Repeat("x", 20<<10)
+			if long {
+				key, record = key+record, key
+			}
+			r := s.NewRun()
+			s.scratch.Share = 1 // every Flush spills
+			addSortables(t, r, []sortable{{key, starlark.String(fmt.Sprintf("%02d", i*7%rows) + record), at(i)}}, false)
+			if err := r.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			s.scratch.Share = leastShare
+		}
+		if n := s.fitting(); len(s.runs) != rows || (n < rows) != long || n > 3 && long {
+			t.Errorf("long keys %t: %d of %d runs are merged at once", long, n, len(s.runs))
+		}
+		seen := 0
+		err := s.Emit(t.Context(), func(records *chunk.Column, _ []chunk.Ordinal) error {
+			for i := range records.N {
+				if got := records.Strings[i][:2]; got != fmt.Sprintf("%02d", seen+i) {
+					t.Errorf("record %d is %s", seen+i, got)
+				}
+			}
+			if seen += records.N; !long && store.read > seen+1 {
+				t.Errorf("%d frames were read for %d records", store.read, seen)
+			}
+			return nil
+		})
+		if err != nil || seen != rows {
+			t.Errorf("%d rows, %v", seen, err)
+		}
 	}
 }
 
