@@ -58,20 +58,21 @@ type deadPiece struct {
 
 // A failurePiece is an error that a record, or the input, caused.
 type failurePiece struct {
-	Kind      string         `json:"kind"` // script, record, read or limit
-	Op        int            `json:"op,omitempty"`
-	Name      []byte         `json:"name,omitempty"` // of the operator, or of the column
-	Position  []byte         `json:"position,omitempty"`
-	Message   []byte         `json:"message"`
-	Backtrace []byte         `json:"backtrace,omitempty"`
-	Record    []byte         `json:"record,omitempty"`
-	Ordinal   *chunk.Ordinal `json:"ordinal,omitempty"`
-	File      []byte         `json:"file,omitempty"`
-	Offset    int64          `json:"offset,omitempty"`
-	Line      int64          `json:"line,omitempty"`
-	Origin    bool           `json:"origin,omitempty"`
-	Limit     string         `json:"limit,omitempty"` // steps, length or memory, if the record went over one
-	Sizes     []int64        `json:"sizes,omitempty"`
+	Kind      string          `json:"kind"` // script, record, read or limit
+	Op        int             `json:"op,omitempty"`
+	Name      []byte          `json:"name,omitempty"` // of the operator, or of the column
+	Position  []byte          `json:"position,omitempty"`
+	Message   []byte          `json:"message"`
+	Backtrace []byte          `json:"backtrace,omitempty"`
+	Record    []byte          `json:"record,omitempty"`
+	Ordinal   *chunk.Ordinal  `json:"ordinal,omitempty"`
+	File      []byte          `json:"file,omitempty"`
+	Offset    int64           `json:"offset,omitempty"`
+	Of        connector.Bytes `json:"of,omitempty"` // that Offset counts
+	Line      int64           `json:"line,omitempty"`
+	Origin    bool            `json:"origin,omitempty"`
+	Limit     string          `json:"limit,omitempty"` // steps, length or memory, if the record went over one
+	Sizes     []int64         `json:"sizes,omitempty"`
 }
 
 const (
@@ -246,7 +247,7 @@ func failureOf(err error) *failurePiece {
 			Sizes: []int64{limit.Bytes, limit.Share},
 		}
 	case errors.As(err, &read):
-		f := &failurePiece{Kind: "read", Message: []byte(read.Err.Error()), File: []byte(read.File), Offset: read.Offset}
+		f := &failurePiece{Kind: "read", Message: []byte(read.Err.Error()), File: []byte(read.File), Offset: read.Offset, Of: read.Of}
 		if errors.Is(err, connector.ErrTooLong) {
 			f.Limit = "length"
 		}
@@ -294,7 +295,7 @@ func (f *failurePiece) err() error {
 		}
 		return e
 	case "read":
-		return &connector.ReadError{File: string(f.File), Offset: f.Offset, Err: cause}
+		return &connector.ReadError{File: string(f.File), Offset: f.Offset, Of: f.Of, Err: cause}
 	}
 	return cause
 }

@@ -20,6 +20,7 @@ var someFailures = []error{
 	&kernel.ScriptError{Name: "map", Message: "too many steps", Err: kernel.ErrLimit},
 	&connector.RecordError{Where: chunk.Origin{File: "b.csv", Base: 12}, Column: "n", Text: "x\xff", Err: errors.New("not an int")},
 	&connector.ReadError{File: "c", Offset: -1, Err: connector.ErrTooLong},
+	&connector.ReadError{File: "c", Offset: 5, Of: connector.CompressedBytes, Err: errors.New("damaged")},
 	&operator.LimitError{What: "state of key", Key: "k", Bytes: 5, Share: 3, Hint: "give more"},
 	errors.New("plain"),
 }

@@ -95,12 +95,28 @@ func (e *RecordError) Unwrap() error { return e.Err }
 type ReadError struct {
 	File   string
 	Offset int64 // -1: the whole file
+	Of     Bytes // that Offset counts
 	Err    error
 }
 
+// Bytes says what bytes of a file an offset counts.
+type Bytes string
+
+// Of a compressed file there are two kinds, of another one.
+const (
+	PlainBytes        Bytes = ""
+	CompressedBytes   Bytes = "compressed"
+	DecompressedBytes Bytes = "decompressed"
+)
+
 func (e *ReadError) Error() string {
-	if e.Offset < 0 {
+	switch {
+	case e.Offset < 0:
 		return fmt.Sprintf("%s: %v", chunk.FileName(e.File), e.Err)
+	case e.Of == CompressedBytes: // how far it was read, for a decompressor does not tell where it stands
+		return fmt.Sprintf("%s: after %d compressed bytes: %v", chunk.FileName(e.File), e.Offset, e.Err)
+	case e.Of == DecompressedBytes:
+		return fmt.Sprintf("%s: at byte %d of the decompressed text: %v", chunk.FileName(e.File), e.Offset, e.Err)
 	}
 	return fmt.Sprintf("%s: at byte %d: %v", chunk.FileName(e.File), e.Offset, e.Err)
 }

@@ -68,7 +68,7 @@ func (s *fileSource) takeHeader(in *input, offset int64, data []byte) (int, erro
 		rows.Reset(scan.View(data))
 		row, _ := rows.Next()
 		if row.Err != nil {
-			return 0, &ReadError{File: in.name(), Offset: offset + int64(row.ErrAt), Err: row.Err}
+			return 0, in.at(offset+int64(row.ErrAt), row.Err)
 		}
 		h.fields = cloneAll(row.Fields)
 		end = row.End

@@ -130,10 +130,21 @@ func (in *input) name() string { return displayName(in.known.path) }
 // whole is an error about the file as such.
 func (in *input) whole(err error) error { return &ReadError{File: in.name(), Offset: -1, Err: err} }
 
+// at is an error about a place of the text.
+func (in *input) at(offset int64, err error) error {
+	e := &ReadError{File: in.name(), Offset: offset, Err: err}
+	if in.zip != "" {
+		e.Of = DecompressedBytes
+	}
+	return e
+}
+
 // failed is an error of reading on; its offset is that of the bytes on disk.
 func (in *input) failed(err error) error {
+	e := &ReadError{File: in.name(), Offset: in.raw.n}
 	if in.zip != "" {
-		err = damaged(in.zip, err)
+		err, e.Of = damaged(in.zip, err), CompressedBytes
 	}
-	return &ReadError{File: in.name(), Offset: in.raw.n, Err: cause(err)}
+	e.Err = cause(err)
+	return e
 }

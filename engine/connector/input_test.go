@@ -111,7 +111,17 @@ func TestXzPadding(t *testing.T) {
 func TestCutShortSaysSo(t *testing.T) {
 	whole := compressors["gz"](t, strings.Repeat("line\n", 1000))
 	_, _, err := readAll(t, SourceSpec{Format: "lines", Paths: []string{"f.txt"}}, memoryHost(t, map[string]string{"f.txt": whole[:len(whole)-20]}))
-	if want := fmt.Sprintf("f.txt: at byte %d: the gz data is cut short; get the whole file", len(whole)-20); fmt.Sprint(err) != want {
+	if want := fmt.Sprintf("f.txt: after %d compressed bytes: the gz data is cut short; get the whole file", len(whole)-20); fmt.Sprint(err) != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// TestOffsetsInCompressedFiles says of the text of a compressed file that it is that.
+func TestOffsetsInCompressedFiles(t *testing.T) {
+	packed := compressors["gz"](t, "short\n"+strings.Repeat("x", 100)+"\n")
+	spec := SourceSpec{Format: "lines", Paths: []string{"f"}, MaxRecord: 50}
+	_, _, err := readAll(t, spec, memoryHost(t, map[string]string{"f": packed}))
+	if want := "f: at byte 6 of the decompressed text: the record that begins here is longer"; !strings.HasPrefix(fmt.Sprint(err), want) {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }

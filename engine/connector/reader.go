@@ -110,7 +110,7 @@ func (r *textReader) next() (*Block, error) {
 		return nil, r.in.failed(err)
 	}
 	if int64(len(data)) > limit {
-		return nil, &ReadError{File: r.in.name(), Offset: 0, Err: r.source.tooLong()}
+		return nil, r.in.at(0, r.source.tooLong())
 	}
 	if err := r.in.unchanged(); err != nil {
 		return nil, err

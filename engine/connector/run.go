@@ -211,7 +211,7 @@ func (r *runReader) checkLength(n int) int {
 		cut := r.source.cutter()
 		k := cut.Last(r.buf[at:min(at+limit+1, whole)])
 		if k == 0 {
-			r.err, r.done = &ReadError{File: r.in.name(), Offset: r.offset + int64(at), Err: r.source.tooLong()}, true
+			r.err, r.done = r.in.at(r.offset+int64(at), r.source.tooLong()), true
 			return at
 		}
 		at += k
@@ -272,7 +272,7 @@ func (r *runReader) checkPosition(n int) error {
 		return nil
 	}
 	if limit := positions(&r.splits[0]) << chunk.PositionBits; r.offset+int64(n) > limit {
-		r.err = &ReadError{File: r.in.name(), Offset: r.offset, Err: errTooLarge}
+		r.err = r.in.at(r.offset, errTooLarge)
 		r.done = true
 	}
 	return r.err

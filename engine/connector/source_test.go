@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -414,6 +415,7 @@ func TestBadSpecs(t *testing.T) {
 // TestBlocksOfLongRecords reads records that are longer than blocks: little more memory is held than they take.
 func TestBlocksOfLongRecords(t *testing.T) {
 	const length, records = 500_000, 6
+	blockMemories = sync.Pool{} // what other tests have left may be larger
 	h := memoryHost(t, map[string]string{"f": strings.Repeat(strings.Repeat("x", length-1)+"\n", records)})
 	s, err := NewSource(SourceSpec{Format: "lines", Paths: []string{"f"}, BlockSize: 10_000, SplitSize: 1 << 30}, h)
 	if err != nil {
