@@ -205,6 +205,13 @@ func (r *stepRun) runStages(ctx context.Context) error {
 	defer stop()
 	watch := r.watch(ctx)
 	defer watch()
+	input := int64(0)
+	for _, s := range r.stages {
+		input += s.total
+	}
+	if input >= muchInput {
+		GrowHeap(r.options.Memory)
+	}
 
 	v := newVerdict(r.stages, cancel)
 	defer v.close()

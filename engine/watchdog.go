@@ -28,8 +28,11 @@ const (
 	// See LimitMemory.
 	mostUntouched  = 28 << 20
 	untouchedShare = 64
+	// See GrowHeap.
 	mostRoom       = 1 << 30
 	roomShare      = 16
+	leastGrown     = 8 << 20  // of the heap
+	muchInput      = 16 << 20 // that is known before
 	gcPercent      = 50
 	leastCollected = 64 << 20 // a limit below what any process takes would keep the collector busy and help nobody
 	maxStack       = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
@@ -94,6 +97,9 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 		case <-w.Clock.After(lookEvery):
 		}
 		live, held := usage.read()
+		if held > leastGrown {
+			GrowHeap(w.Budget)
+		}
 		if held += host.Outside(); limit == nil {
 			outside.follow()
 		}
@@ -195,6 +201,7 @@ var untouched struct {
 	sync.Mutex
 	bytes []byte
 	size  atomic.Int64
+	grown sync.Once // the heap has grown in huge pages
 }
 
 // LimitMemory tells the runtime to keep to a budget. restore puts its settings back.
@@ -207,8 +214,8 @@ func LimitMemory(budget int64) (restore func()) {
 	untouched.Lock()
 	defer untouched.Unlock()
 	if n := min(mostUntouched, budget/untouchedShare); n > int64(len(untouched.bytes)) {
-		growInHugePages(min(mostRoom, budget/roomShare), func() { untouched.bytes = make([]byte, n) })
-		untouched.size.Store(n)
+		untouched.size.Add(n - int64(len(untouched.bytes)))
+		untouched.bytes = make([]byte, n)
 	}
 	limit, stack := debug.SetMemoryLimit(max(budget, leastCollected)+untouched.size.Load()), debug.SetMaxStack(maxStack)
 	percent := debug.SetGCPercent(gcPercent)
@@ -219,12 +226,17 @@ func LimitMemory(budget int64) (restore func()) {
 	}
 }
 
-// growInHugePages has the heap grow by so many bytes of huge pages, which it takes before any others once it needs them:
-// the first touch of memory can cost more than all that is done with it. What then allocates is placed behind them.
-func growInHugePages(bytes int64, then func()) {
-	room := make([]byte, bytes)
-	host.HugePages(unsafe.Pointer(unsafe.SliceData(room)), uintptr(len(room)))
-	then()
-	runtime.KeepAlive(room)
-	runtime.GC()
+// GrowHeap has the heap grow by a part of the budget, once in a process: by huge pages, which it takes before any others
+// once it needs them. The first touch of memory can cost more than all that is done with it. But it takes a collection, and
+// the first huge page is cleared as a whole, so that it is for jobs with much input, and for heaps that have begun to grow.
+func GrowHeap(budget int64) {
+	untouched.grown.Do(func() {
+		bytes := min(mostRoom, budget/roomShare)
+		untouched.size.Add(bytes)
+		defer untouched.size.Add(-bytes)
+		room := make([]byte, bytes)
+		host.HugePages(unsafe.Pointer(unsafe.SliceData(room)), uintptr(len(room)))
+		runtime.KeepAlive(room)
+		runtime.GC()
+	})
 }

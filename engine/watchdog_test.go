@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,6 +53,37 @@ func TestWatchdogStopsOverBudget(t *testing.T) {
 	if !errors.As(cause, &e) || e.Budget != 1 || e.Used <= 1 || !errors.Is(cause, kernel.ErrLimit) {
 		t.Errorf("stopped by %v", cause)
 	}
+}
+
+// TestHeapGrowsOnceItIsNeeded leaves the heaps of small jobs alone.
+func TestHeapGrowsOnceItIsNeeded(t *testing.T) {
+	grown := func() bool {
+		first := false
+		untouched.grown.Do(func() { first = true })
+		return !first
+	}
+	forget := func() { untouched.grown = sync.Once{} }
+	forget()
+	defer forget()
+	LimitMemory(1 << 30)()
+	if grown() {
+		t.Error("the heap grows before it is used")
+	}
+	forget()
+	used := make([]byte, leastGrown+1)
+	done := make(chan struct{})
+	w := Watchdog{Clock: host.New().Clock, Budget: 1 << 30, Busy: func() bool {
+		select {
+		case <-done:
+		default:
+			close(done)
+		}
+		return false
+	}}
+	if err := w.Wait(t.Context(), done); err != nil || !grown() {
+		t.Errorf("the heap does not grow, %v", err)
+	}
+	runtime.KeepAlive(used)
 }
 
 func TestWatchdogExceeded(t *testing.T) {

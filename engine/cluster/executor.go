@@ -164,6 +164,7 @@ func (x *Executor) refuse(control io.Writer, err error) error {
 func (x *Executor) work(ctx context.Context, s *transport.Session, data dataListener, p *engine.Program, o engine.Options) error {
 	o.Host, o.Tasks = x.Host, nil
 	defer engine.LimitMemory(o.Memory)()
+	engine.GrowHeap(o.Memory)
 	executor, err := engine.NewExecutor(p, o)
 	if err != nil {
 		return err
