@@ -80,7 +80,8 @@
 // bytes go that only the two understand. What tasks give does not go that way: every executor listens at a port of its
 // node's range, and the head dials it, over mutual TLS with certificates of an authority that the head makes for the job
 // (cluster/link.go). Where an executor cannot be reached it comes through the agents after all. The head is this engine,
-// unchanged.
+// unchanged. It has no other network: what it has to tell servers the master posts, where that is granted
+// (cluster/webhook.go).
 //
 // The master keeps its jobs in a queue (cluster/queue.go), a state machine whose records go through a journal
 // (cluster/journal.go) before they take effect. What was fetched from workers is kept by the name and the hash of its

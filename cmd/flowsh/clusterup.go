@@ -27,6 +27,7 @@ type clusterLine struct {
 	Keys         string    // folder of certificates; "": none are used
 	AllowRead    []string  `sep:"none"` // folders; none: all
 	AllowWrite   []string  `sep:"none"`
+	AllowWebhook []string  // what URLs that jobs may post to begin with; none: all
 	dir          string
 }
 
@@ -105,6 +106,10 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	if err != nil {
 		return err
 	}
+	webhooks, err := c.webhookFlags(line)
+	if err != nil {
+		return err
+	}
 	flags = append(flags, "--gossip", "127.0.0.1:0")
 	if line.Keys != "" {
 		if _, err := c.credentials(line.Keys, transport.Master); err != nil {
@@ -117,7 +122,7 @@ func (c *cli) clusterUp(line *clusterLine) error {
 	}
 	address := filepath.Join(line.dir, "master.address")
 	_ = os.Remove(address) // of an earlier cluster
-	master, err := c.background(line, state, "master", append(slices.Clone(flags), "--listen", "127.0.0.1:0", "--announce", address, "--state", filepath.Join(line.dir, "state"))...)
+	master, err := c.background(line, state, "master", slices.Concat(flags, webhooks, []string{"--listen", "127.0.0.1:0", "--announce", address, "--state", filepath.Join(line.dir, "state")})...)
 	if err != nil {
 		return err
 	}
@@ -222,6 +227,19 @@ func (c *cli) grants(l *clusterLine) (flags []string, err error) {
 	}
 	slices.Sort(flags)
 	return flags, nil
+}
+
+// webhookFlags are the flags that say where jobs may post to: everywhere, unless the command line says otherwise.
+func (c *cli) webhookFlags(l *clusterLine) (flags []string, err error) {
+	prefixes := l.AllowWebhook
+	if len(prefixes) == 0 {
+		prefixes = []string{"http://", "https://"}
+	}
+	for _, prefix := range prefixes {
+		flags = append(flags, "--allow-webhook="+prefix)
+	}
+	_, err = newWebhookGrants(prefixes, c.host.Clock)
+	return flags, err
 }
 
 // A node is one that runs in the background.

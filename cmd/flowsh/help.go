@@ -228,22 +228,25 @@ flowsh resume. A master that is killed goes on with its jobs when it is back.
 --distribute says which worker gets a task: the one with most free slots (least_open, the default), one after another, as
 many each (round_robin), or the same in every run (hash).`,
 
-	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] [--allow-read DIR] [--allow-write DIR] | down | status | kill NAME
+	"cluster": `flowsh cluster up [-n WORKERS] [-j CORES] [-m SIZE] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--allow-webhook URL] | down | status | kill NAME
 
 Starts a master and workers on this machine, as processes of their own, ends them, or lists them; kill ends one without
 warning, to see what becomes of jobs. -j and -m are for each worker; without -j they share the cores. With --keys they
-talk encrypted. Jobs may use all files unless folders are named. A whole session:
+talk encrypted. Jobs may use all files unless folders are named, and post to all servers unless --allow-webhook is given.
+A whole session:
 
   flowsh cluster up -n 3
   flowsh submit wordcount.star books/*.txt
   flowsh nodes
   flowsh cluster down`,
 
-	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--works] [--data-ports FIRST-LAST] [--admin HOST:PORT] [--announce FILE] [--state DIR] [--config FILE]
+	"master": `flowsh master [--listen HOST:PORT] [--gossip HOST:PORT] [--keys DIR] [--allow-read DIR] [--allow-write DIR] [--allow-webhook URL,...] [--name NAME] [-j CORES] [-m SIZE] [--jobs N] [--works] [--data-ports FIRST-LAST] [--admin HOST:PORT] [--announce FILE] [--state DIR] [--config FILE]
 
 Starts the master of a cluster, at 127.0.0.1:7420 unless --listen says otherwise. Off loopback it needs keys. It says
 at which address it gossips: that is what others join. Jobs write only below the folders of --allow-write, which may be
 given several times, as may --allow-read; without them they reach no file. -m is the memory of the node; --jobs at a time (2) share it, others wait.
+Jobs have no network: for --intercept webhook:URL the master posts, if URL is at the server of one of --allow-webhook, and
+at its path or below it; --allow-webhook https:// is all of them. Redirects are not followed.
 --announce writes both addresses to a file. --state DIR keeps the queue of jobs, what they put out and what their tasks
 gave, so that a master that was killed goes on where it was when it is started again; without it the queue ends with it.
 --works has the node do tasks too, with half of its memory. Its log says what becomes of jobs, and of tasks that had to be

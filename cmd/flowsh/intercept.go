@@ -1,17 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/flowsh/flowsh/builtins"
@@ -36,28 +32,12 @@ type interceptor interface {
 }
 
 // interceptors call interceptors beside the job: what they do, how long they take and whether they fail changes nothing in
-// it. What happens while the queue is full is counted, and not told.
+// it.
 type interceptors struct {
-	all     []interceptor
-	mask    func(string) string
-	clock   host.Clock
-	began   time.Time
-	queue   chan interception
-	cancel  context.CancelFunc
-	done    chan struct{}
-	mu      sync.RWMutex // closing against sending
-	closed  bool
-	dropped atomic.Int64
-	failed  int64
-	first   error
+	all   []interceptor
+	mask  func(string) string
+	calls *calls
 }
-
-const (
-	mostQueued = 4096
-	// Interceptors may take a tenth of the job's time when that has ended, but not less and not more than this.
-	leastCalls = 250 * time.Millisecond
-	mostCalls  = time.Second
-)
 
 // newInterceptors begins to call interceptors; files are written to fs, and what scripts print goes to emit. It
 // is nil if there is none.
@@ -76,35 +56,11 @@ func newInterceptors(all []interceptor, fs host.FS, emit func(host.Event), mask 
 			i.Print = func(text string) { emit(engine.Printed{Text: text}) }
 		case *logged:
 			i.emit = emit
+		case *relayed:
+			i.emit = emit
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &interceptors{all: all, mask: mask, clock: clock, began: clock.Now(), queue: make(chan interception, mostQueued), cancel: cancel, done: make(chan struct{})}
-	go s.run(ctx)
-	return s
-}
-
-func (s *interceptors) run(ctx context.Context) {
-	defer close(s.done)
-	for i := range s.queue {
-		for _, to := range s.all {
-			if ctx.Err() != nil {
-				s.dropped.Add(1)
-				continue
-			}
-			if err := to.call(ctx, i); err != nil {
-				s.failed++
-				s.first = errors.Join(s.first, firstOnly(s.first, fmt.Errorf("%s: %w", i.name, err)))
-			}
-		}
-	}
-}
-
-func firstOnly(first, err error) error {
-	if first != nil {
-		return nil
-	}
-	return err
+	return &interceptors{all: all, mask: mask, calls: newCalls(clock)}
 }
 
 // tell queues what happened. It does not block.
@@ -112,24 +68,22 @@ func (s *interceptors) tell(name string, fields starlark.StringDict) {
 	if s == nil {
 		return
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
-		return
-	}
+	size := 0
 	for name, v := range fields {
 		if text, ok := v.(starlark.String); ok {
-			fields[name] = starlark.String(s.mask(string(text)))
+			text = starlark.String(s.mask(string(text)))
+			fields[name] = text
+			size += len(text)
 		}
 	}
 	for _, to := range s.all {
 		if to.wants(name) {
-			select {
-			case s.queue <- interception{name, fields}:
-			default:
-				s.dropped.Add(1)
-			}
-			return
+			s.calls.add(size, func(ctx context.Context) error {
+				if err := to.call(ctx, interception{name, fields}); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				return nil
+			})
 		}
 	}
 }
@@ -143,37 +97,11 @@ func (s *interceptors) finish(summary *engine.Summary, err error) (warnings []st
 		s.tell("on_error", starlark.StringDict{"error": starlark.String(err.Error())})
 	}
 	s.tell("on_step_complete", completion(summary, err))
-	s.mu.Lock()
-	s.closed = true
-	close(s.queue)
-	s.mu.Unlock()
-	select {
-	case <-s.done:
-	case <-s.clock.After(min(max(s.clock.Now().Sub(s.began)/10, leastCalls), mostCalls)):
-		s.cancel()
-		<-s.done
-	}
-	s.cancel()
+	s.calls.end()
 	for _, to := range s.all {
-		if err := to.close(); err != nil {
-			s.failed++
-			s.first = errors.Join(s.first, firstOnly(s.first, err))
-		}
+		s.calls.failed(to.close())
 	}
-	if s.failed > 0 {
-		warnings = append(warnings, fmt.Sprintf("interceptors failed %s, which changes nothing in the job; the first: %v", times(s.failed), s.first))
-	}
-	if n := s.dropped.Load(); n > 0 {
-		warnings = append(warnings, fmt.Sprintf("interceptors were too slow for the job: %s they were not called", times(n)))
-	}
-	return warnings
-}
-
-func times(n int64) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprint(n, " times")
+	return s.calls.warnings()
 }
 
 func completion(s *engine.Summary, err error) starlark.StringDict {
@@ -313,37 +241,6 @@ func (w *written) close() error {
 	return w.file.Close()
 }
 
-// A webhook posts what happens to a server, as a JSON object each.
-type webhook struct{ url string }
-
-// webhookTime is how long a server may take to answer.
-const webhookTime = 5 * time.Second
-
-func (w webhook) wants(string) bool { return true }
-func (w webhook) close() error      { return nil }
-func (w webhook) call(ctx context.Context, i interception) error {
-	text, err := i.json()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, webhookTime)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	_ = answer.Body.Close() // nothing is read of it
-	if answer.StatusCode >= 300 {
-		return fmt.Errorf("%s answers %s", w.url, answer.Status)
-	}
-	return nil
-}
-
 // loadHooks loads what --intercept names, and the hooks of the job's own script.
 func (c *cli) loadHooks(line *runLine, job *builtins.Job, o builtins.Options) ([]interceptor, error) {
 	var all []interceptor
@@ -360,10 +257,9 @@ func (c *cli) loadHooks(line *runLine, job *builtins.Job, o builtins.Options) ([
 		case what == "progress": // is shown anyhow
 		case kind == "jsonl" && value != "":
 			all = append(all, &written{path: value})
-		case kind == "webhook" && (strings.HasPrefix(value, "http://") || strings.HasPrefix(value, "https://")):
-			if c.remote {
-				return nil, usagef("--intercept %s: the nodes of a cluster call no servers; write jsonl:FILE, or run the job here", what)
-			}
+		case kind == "webhook" && isServer(value) && c.remote:
+			all = append(all, &relayed{url: value})
+		case kind == "webhook" && isServer(value):
 			all = append(all, webhook{value})
 		case strings.HasSuffix(what, ".star"):
 			text, err := c.readFile(what)

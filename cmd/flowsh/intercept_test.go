@@ -135,3 +135,80 @@ func TestWebhook(t *testing.T) {
 		t.Errorf("%q", warnings)
 	}
 }
+
+// TestWebhookGrants tests to which URLs jobs may post.
+func TestWebhookGrants(t *testing.T) {
+	g, err := newWebhookGrants([]string{"https://hooks.example.com/team/a", "http://127.0.0.1:80", "https://[::1]:8443/"}, host.New().Clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for url, granted := range map[string]bool{
+		"https://hooks.example.com/team/a":          true,
+		"https://hooks.example.com/team/a/b?x=../y": true,
+		"https://HOOKS.example.com/team/a":          true,
+		"https://hooks.example.com/team/a/../a/b":   true,
+		"https://hooks.example.com/team/ab":         false,
+		"https://hooks.example.com/team/a/../b":     false,
+		"https://hooks.example.com/team/a/%2e%2e/b": false,
+		"https://hooks.example.com/team/a%2f..%2fb": false,
+		"https://hooks.example.com:444/team/a":      false,
+		"https://hooks.example.com.evil.org/team/a": false,
+		"https://hooks.example.com@evil.org/team/a": false,
+		"http://hooks.example.com/team/a":           false,
+		"http://127.0.0.1:80":                       true,
+		"http://127.0.0.1:80/x":                     true,
+		"http://127.0.0.1:8080/":                    false,
+		"https://[::1]:8443/x":                      true,
+		"file:///etc/passwd":                        false,
+		"https:hooks.example.com/team/a":            false,
+		"https://hooks.example.com/team/a\r\nX: y":  false,
+		"": false,
+	} {
+		if err := g.Granted(url); (err == nil) != granted {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+	all, err := newWebhookGrants([]string{"https://"}, host.New().Clock)
+	if err != nil || all.Granted("https://a/b") != nil || all.Granted("http://a/b") == nil {
+		t.Errorf("all: %v", err)
+	}
+	for _, prefix := range []string{"", "hooks.example.com", "ftp://a", "https://user@a/", "https://a/?b", "https://a/#b", "https://%zz"} {
+		if _, err := newWebhookGrants([]string{prefix}, host.New().Clock); err == nil {
+			t.Errorf("%q is a grant", prefix)
+		}
+	}
+}
+
+// TestGrantedPosts tests that posts which are not granted, which the server sends elsewhere, or for which there is no
+// room, are counted and go nowhere.
+func TestGrantedPosts(t *testing.T) {
+	var got []string
+	hold := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-hold
+		got = append(got, r.URL.Path)
+		if r.URL.Path == "/granted/moved" {
+			http.Redirect(w, r, "/other", http.StatusTemporaryRedirect)
+		}
+	}))
+	defer server.Close()
+	g, err := newWebhookGrants([]string{server.URL + "/granted"}, patientClock{host.New().Clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	posts := g.Begin()
+	for _, path := range []string{"/granted/moved", "/other", "/granted"} {
+		posts.Post(cluster.Webhook{URL: server.URL + path, Text: "{}"})
+	}
+	long := strings.Repeat("x", mostQueuedBytes)
+	posts.Post(cluster.Webhook{URL: server.URL + "/granted/long", Text: long})
+	close(hold)
+	warnings := posts.End()
+	server.Close() // got is whole
+	if want := []string{"/granted/moved", "/granted"}; !slices.Equal(got, want) {
+		t.Errorf("the server got %q", got)
+	}
+	if len(warnings) != 2 || !strings.Contains(warnings[0], "failed 2 times") || !strings.Contains(warnings[0], "/granted/moved answers 307") || !strings.Contains(warnings[1], "once they were not called") {
+		t.Errorf("%q", warnings)
+	}
+}

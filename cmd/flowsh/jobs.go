@@ -176,7 +176,7 @@ func (c *cli) retry(before, rest []string) error {
 		if err != nil {
 			return err
 		}
-		s.Bundle, s.Name = packed.Bundle, filepath.Base(script[0])
+		s.Bundle, s.Webhooks, s.Name = packed.Bundle, packed.Webhooks, filepath.Base(script[0])
 	} else if line.Ship {
 		return usagef("--ship sends files along with a script; a job that is done again has what it was submitted with")
 	}

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,6 +47,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"status": runForStatus,
 			"bytes":  writeBytes,
+			"server": serveHooks,
 			"gzip":   compress,
 			"cut":    cutFile,
 			"files":  listFiles,
@@ -87,6 +91,26 @@ func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte(text), times), 0o644))
+}
+
+// serveHooks is "server NAME FILE": $NAME is the URL of a server that adds what is posted to it to FILE, a line each.
+func serveHooks(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Create(ts.MkAbs(args[1]))
+	ts.Check(err)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, err := io.ReadAll(r.Body)
+		if err == nil {
+			_, err = fmt.Fprintf(f, "%s %s %s\n", r.Method, r.URL, text)
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	ts.Setenv(args[0], server.URL)
+	ts.Defer(func() {
+		server.Close()
+		_ = f.Close() // what is missing is seen
+	})
 }
 
 // compress is "gzip FILE": makes FILE.gz.

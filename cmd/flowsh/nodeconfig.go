@@ -31,7 +31,7 @@ func (c *cli) settle(g *grammar, words []string, role transport.Role) ([]string,
 			continue
 		}
 		if text, ok := c.host.LookupEnv(variable(name)); ok {
-			more = append(more, g.written(name, strings.Split(text, string(os.PathListSeparator)))...)
+			more = append(more, g.written(name, g.listed(name, text))...)
 		} else if values, ok := settings[name]; ok {
 			more = append(more, g.written(name, values)...)
 		}
@@ -56,6 +56,14 @@ func (g *grammar) given(words []string) map[string]string {
 		}
 	}
 	return found
+}
+
+// listed is the values in a variable: those of a flag that has a list with separators of its own stand as on the command line.
+func (g *grammar) listed(name, text string) []string {
+	if f := g.flags[name]; f.IsSlice() && f.Tag.Sep != -1 {
+		return []string{text}
+	}
+	return strings.Split(text, string(os.PathListSeparator))
 }
 
 // written is a flag as a command line has it. Several values are several flags where it takes them, and one text otherwise.

@@ -13,7 +13,7 @@ import (
 
 func TestNodeSettings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "node.toml")
-	text := "name = 'n'\nmem = '1GiB'\nallow-read = ['/a', '/b']\njobs = 3\n[master]\nlisten = '127.0.0.1:1'\n[worker]\njoin = '127.0.0.1:2'\nquiet = true\n"
+	text := "name = 'n'\nmem = '1GiB'\nallow-read = ['/a', '/b']\njobs = 3\n[master]\nlisten = '127.0.0.1:1'\nallow-webhook = ['https://a', 'https://b']\n[worker]\njoin = '127.0.0.1:2'\nquiet = true\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,15 @@ func TestNodeSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := newGrammar(master).parse(words); err != nil || master.Listen != "127.0.0.1:1" || master.Quiet {
+	if err := newGrammar(master).parse(words); err != nil || master.Listen != "127.0.0.1:1" || master.Quiet || !slices.Equal(master.AllowWebhook, []string{"https://a", "https://b"}) {
+		t.Errorf("%+v of %q: %v", master, words, err)
+	}
+	h.LookupEnv = func(name string) (string, bool) { return "http://c:80,http://d", name == "FLOWSH_ALLOW_WEBHOOK" }
+	master = new(masterLine)
+	if words, err = c.settle(newGrammar(master), []string{"--config=" + file}, transport.Master); err != nil {
+		t.Fatal(err)
+	}
+	if err := newGrammar(master).parse(words); err != nil || !slices.Equal(master.AllowWebhook, []string{"http://c:80", "http://d"}) {
 		t.Errorf("%+v of %q: %v", master, words, err)
 	}
 }

@@ -49,10 +49,11 @@ type nodeFlags struct {
 type masterLine struct {
 	messageFlags `embed:""`
 	nodeFlags    `embed:""`
-	Listen       string `default:"127.0.0.1:7420"`
-	Works        bool   // the node does tasks too
-	Announce     string // file that gets the addresses
-	State        string // folder of the queue of jobs; "": the queue ends with the master
+	Listen       string   `default:"127.0.0.1:7420"`
+	Works        bool     // the node does tasks too
+	Announce     string   // file that gets the addresses
+	State        string   // folder of the queue of jobs; "": the queue ends with the master
+	AllowWebhook []string // what URLs that jobs may post to begin with
 }
 
 type workerLine struct {
@@ -172,6 +173,10 @@ func (c *cli) master(before, rest []string) error {
 	if err := newGrammar(line).parse(words); err != nil {
 		return err
 	}
+	webhooks, err := newWebhookGrants(line.AllowWebhook, c.host.Clock)
+	if err != nil {
+		return err
+	}
 	if line.Works {
 		if err := line.Mem.halve(); err != nil { // the worker has the other half
 			return err
@@ -208,7 +213,7 @@ func (c *cli) master(before, rest []string) error {
 	defer release()
 	m, err := cluster.NewMaster(cluster.MasterConfig{
 		Agent: agent, Dir: state, Parallel: line.Jobs,
-		End: func(err error) cluster.End { return c.ending(nil, err) },
+		End: func(err error) cluster.End { return c.ending(nil, err) }, Webhooks: webhooks,
 	})
 	if err != nil {
 		return err

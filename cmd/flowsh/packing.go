@@ -40,6 +40,7 @@ type packing struct {
 	Secrets  []string
 	Output   string
 	Trace    string
+	Webhooks []string // URLs
 	Bundle   []byte
 }
 
@@ -86,7 +87,7 @@ func (c *cli) packing(words []string) error {
 	if err != nil {
 		return err
 	}
-	p := packing{Help: job.Help, Messages: run.messageFlags, Secrets: job.Secrets, Output: string(run.Output), Trace: run.Trace}
+	p := packing{Help: job.Help, Messages: run.messageFlags, Secrets: job.Secrets, Output: string(run.Output), Trace: run.Trace, Webhooks: webhooksOf(run.Intercept)}
 	if !job.Help {
 		if err := b.load(c.host, job.Program.Graph, o.Ship); err != nil {
 			return err

@@ -262,7 +262,7 @@ func (r *repl) detach([]string) error {
 	}
 	defer client.Close()
 	o := ownLine{Detach: true}
-	job, end, err := client.Submit(ctx, o.job(data, []string{sessionName}), r.host.Stdout, nil)
+	job, end, err := client.Submit(ctx, o.job(&packing{Bundle: data}, []string{sessionName}), r.host.Stdout, nil)
 	if err != nil {
 		return err
 	}

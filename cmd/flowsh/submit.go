@@ -58,7 +58,7 @@ func (c *cli) submit(before, rest []string) error {
 	progress := startProgress(c.console, c.host.Clock)
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	job, end, err := client.Submit(ctx, own.job(packed.Bundle, rest), out, c.awaitWorkers(progress, time.Duration(own.Wait), giveUp))
+	job, end, err := client.Submit(ctx, own.job(packed, rest), out, c.awaitWorkers(progress, time.Duration(own.Wait), giveUp))
 	progress.finish()
 	tasks.finish(ctx, c.console, client, job.ID)
 	if waited := context.Cause(ctx); isA[*waitedError](waited) {
@@ -80,9 +80,9 @@ func (c *cli) submit(before, rest []string) error {
 }
 
 // job is what the master gets.
-func (o *ownLine) job(bundle []byte, rest []string) cluster.Submit {
+func (o *ownLine) job(packed *packing, rest []string) cluster.Submit {
 	s := cluster.Submit{
-		Bundle: bundle, Name: "-e", Detached: o.Detach, Anyway: o.Anyway, StopsQueue: o.OnFailure == "stop",
+		Bundle: packed.Bundle, Webhooks: packed.Webhooks, Name: "-e", Detached: o.Detach, Anyway: o.Anyway, StopsQueue: o.OnFailure == "stop",
 		Distribute: cluster.Distribution(o.Distribute),
 	}
 	if len(rest) > 0 {

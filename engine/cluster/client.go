@@ -342,6 +342,8 @@ func eventOf(data []byte) host.Event {
 		return decoded[WaitsForWorkers](w.Data)
 	case Intercepted{}.Event():
 		return decoded[Intercepted](w.Data)
+	case Webhook{}.Event():
+		return decoded[Webhook](w.Data)
 	case TasksKept{}.Event():
 		return decoded[TasksKept](w.Data)
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -22,6 +23,7 @@ type Master struct {
 	dir      string // of its state
 	parallel int    // jobs that run at a time
 	word     func(error) End
+	webhooks Webhooks
 	journal  Journal
 	running  sync.WaitGroup // jobs
 	tally    tally
@@ -41,6 +43,7 @@ type MasterConfig struct {
 	Dir      string          // folder of the queue, of what jobs put out and of what they keep; it must exist
 	Parallel int             // jobs that run at a time; 0: one
 	End      func(error) End // words the end of a job for a reason that is the cluster's
+	Webhooks Webhooks        // that jobs may have; nil: none
 }
 
 // A member is a worker that is connected.
@@ -65,7 +68,7 @@ func NewMaster(c MasterConfig) (*Master, error) {
 	var life [6]byte
 	c.Host.Random(life[:])
 	m := &Master{
-		Agent: c.Agent, dir: c.Dir, parallel: max(c.Parallel, 1), word: c.End,
+		Agent: c.Agent, dir: c.Dir, parallel: max(c.Parallel, 1), word: c.End, webhooks: cmp.Or[Webhooks](c.Webhooks, noWebhooks{}),
 		workers: map[string]*member{}, heads: map[string]*head{}, entries: map[string]*entry{}, life: hex.EncodeToString(life[:]),
 	}
 	return m, m.restore()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/transport"
 )
@@ -227,6 +228,11 @@ func (m *Master) add(s *Submit) (*entry, error) {
 	}
 	if err := m.retries(s); err != nil {
 		return nil, err
+	}
+	for _, url := range s.Webhooks {
+		if err := m.webhooks.Granted(url); err != nil {
+			return nil, err
+		}
 	}
 	number := m.queue.number + 1
 	info := &JobInfo{
@@ -525,7 +531,17 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	}
 	e.tasks.Store(0) // an earlier head's
 	e.done.Store(0)
-	return m.forward(e, out, control, conn)
+	kept := &frames{w: e.receipts}
+	posts := m.webhooks.Begin()
+	end, err = m.forward(e, out, kept, posts, control, conn)
+	for _, warning := range posts.End() {
+		out.event(engine.Warning{Text: warning})
+		kept.event(engine.Warning{Text: warning})
+	}
+	if err == nil {
+		_ = kept.json(frameEnd, end) // as much as there is room for
+	}
+	return end, err
 }
 
 // An ending connection is closed by others than the session over it: to end a process takes a while, and who reads a stream
@@ -600,11 +616,10 @@ func (m *Master) unlead(id string) {
 	delete(m.heads, id)
 }
 
-// forward sends on what a head says, up to its last word. Receipts, and what the job says to people, are kept, as much as
+// forward sends on what a head says, up to its last word, which it gives. Receipts, and what the job says to people, are kept, as much as
 // there is room for: a job does not fail for want of them.
-func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Closer) (end End, err error) {
+func (m *Master) forward(e *entry, out, kept *frames, posts Posts, control io.Reader, conn io.Closer) (end End, err error) {
 	var buf []byte
-	kept := &frames{w: e.receipts}
 	for {
 		if buf, err = transport.ReadFrame(control, buf); err != nil || len(buf) == 0 {
 			return end, headDied("", deathOf(conn))
@@ -613,7 +628,6 @@ func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Close
 			if json.Unmarshal(buf[1:], &end) != nil {
 				return end, headDied("", deathOf(conn))
 			}
-			_ = kept.forward(buf)
 			return end, nil
 		}
 		switch buf[0] {
@@ -629,7 +643,12 @@ func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Close
 			_ = kept.forward(buf)
 			continue
 		case frameEvent:
-			if said(buf[1:]) {
+			event := eventOf(buf[1:])
+			if w, ok := event.(Webhook); ok {
+				posts.Post(w)
+				continue
+			}
+			if said(event) {
 				_ = kept.forward(buf)
 			}
 		}
@@ -643,8 +662,8 @@ func (m *Master) forward(e *entry, out *frames, control io.Reader, conn io.Close
 }
 
 // said reports whether an event is something that the job says to people, and not how far it has come.
-func said(event []byte) bool {
-	switch eventOf(event).(type) {
+func said(event host.Event) bool {
+	switch event.(type) {
 	case engine.Printed, engine.Warning, engine.Stalled, WaitsForWorkers, TasksKept, Intercepted:
 		return true
 	}

@@ -53,6 +53,8 @@ type Submit struct {
 	// of the script do now.
 	Retries  string `json:"retries,omitempty"`
 	DeadOnly bool   `json:"dead_only,omitempty"`
+
+	Webhooks []string `json:"webhooks,omitempty"` // URLs to which the job has the master post
 }
 
 // An assignment tells an executor, first of all, what it is to be.
