@@ -27,6 +27,9 @@ func countNamed(t *starlark.Thread, b *starlark.Builtin, args starlark.Tuple, kw
 	if name == "" || len(name) > longestCounter {
 		return nil, fmt.Errorf("%s: a name has 1 to %d bytes, not %d", b.Name(), longestCounter, len(name))
 	}
+	if name == kernel.OtherCounters {
+		return nil, fmt.Errorf("%s: %s is what counters without a name of their own add up to", b.Name(), name)
+	}
 	add, ok := t.Local(kernel.CounterLocal).(func(string, int64))
 	if !ok {
 		return nil, errors.New(b.Name() + ": counters count what a job does: call it in a function that the job runs, not while the script loads")

@@ -2,11 +2,10 @@ package engine
 
 import (
 	"fmt"
-	"maps"
-	"math"
-	"slices"
 	"strings"
 	"sync"
+
+	"github.com/flowsh/flowsh/engine/kernel"
 )
 
 // A Counter is what the functions of a script have counted under a name.
@@ -15,49 +14,34 @@ type Counter struct {
 	Value int64  `json:"value"` // at the ends of int64 it stays
 }
 
-// mostCounters is how many names have counters of their own; those that come later share otherCounters.
-const (
-	mostCounters  = 1000
-	otherCounters = "(others)"
-)
-
 // counters are those of a run. They are safe for concurrent use.
 type counters struct {
 	mu     sync.Mutex
-	values map[string]int64
+	counts kernel.Counts
 }
 
-func (c *counters) add(name string, n int64) {
+// add adds n to a counter, so many times.
+func (c *counters) add(name string, n, times int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.values == nil {
-		c.values = map[string]int64{}
-	}
-	if _, known := c.values[name]; !known && len(c.values) >= mostCounters {
-		name = otherCounters
-	}
-	c.values[name] = saturating(c.values[name], n)
+	c.counts.Add(name, n, times)
 }
 
-func saturating(a, b int64) int64 {
-	switch sum := a + b; {
-	case a > 0 && b > 0 && sum < 0:
-		return math.MaxInt64
-	case a < 0 && b < 0 && sum >= 0:
-		return math.MinInt64
-	default:
-		return sum
-	}
-}
-
-// all are the counters by name.
-func (c *counters) all() (list []Counter) {
+// all are the counters by name. shared says that there were more names than counters.
+func (c *counters) all() (list []Counter, shared bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(c.values)) {
-		list = append(list, Counter{name, c.values[name]})
+	c.counts.Each(func(name string, n int64) { list = append(list, Counter{name, n}) })
+	return list, c.counts.Shared()
+}
+
+// count says what the functions of the script have counted.
+func (r *jobRun) count() {
+	var shared bool
+	if r.summary.Counted, shared = r.counters.all(); shared {
+		r.host.Send(Warning{Text: fmt.Sprintf("functions count under more than %d names: those that come first in the order of names have counters, and what the others count is %s",
+			kernel.MostCounters, kernel.OtherCounters)})
 	}
-	return list
 }
 
 // countersText is the counters in a line.

@@ -78,7 +78,7 @@ func (r *stepRun) post(l *letter) (*deadLetterBox, error) {
 	return box, box.flush()
 }
 
-// show lets effects be seen: the next n posted records of a box, which are not discarded any more, or a printed line.
+// show lets effects be seen: the next n posted records of a box, which are not discarded any more, a printed line, or n equal counts.
 func (s *stageRun) show(box *deadLetterBox, n int64, e effect) {
 	r, print := s.run, e.print
 	switch {
@@ -90,7 +90,7 @@ func (s *stageRun) show(box *deadLetterBox, n int64, e effect) {
 		r.host.Send(Printed{Text: print.Text, Stage: &s.ID, Chunk: e.chunk, Attempt: e.attempt})
 		return
 	case box == nil:
-		r.counters.add(print.Text, print.Add)
+		r.counters.add(print.Text, print.Add, n)
 		return
 	}
 	r.deadMu.Lock()

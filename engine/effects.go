@@ -48,7 +48,7 @@ type heldEffects struct {
 	queue    []heldRun
 }
 
-// A heldRun is something printed, or a number of records given up that go to one box.
+// A heldRun is something printed, a number of records given up that go to one box, or a number of equal counts.
 type heldRun struct {
 	box   *deadLetterBox
 	count int64
@@ -59,12 +59,21 @@ func (h *heldEffects) add(box *deadLetterBox, e effect) (n int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.done++
-	if last := len(h.queue) - 1; box != nil && last >= 0 && h.queue[last].box == box {
+	if last := len(h.queue) - 1; last >= 0 && h.queue[last].joins(box, &e) {
 		h.queue[last].count++
 	} else {
 		h.queue = append(h.queue, heldRun{box, 1, e})
 	}
 	return h.done
+}
+
+// joins reports whether one more effect can only be told from those of the run by their number: a record that goes to the
+// same box, or the same count.
+func (r *heldRun) joins(box *deadLetterBox, e *effect) bool {
+	if box != nil || r.box != nil {
+		return r.box == box
+	}
+	return e.print.Add != 0 && r.print == e.print
 }
 
 // release lets the first n effects be seen.

@@ -81,6 +81,8 @@ type printLog struct {
 	mu    sync.Mutex
 	lines []printedAt
 	bytes int64 // of them, as they count against kernel.MostPrinted
+
+	counts kernel.Counts
 }
 
 type printedAt struct {
@@ -91,6 +93,10 @@ type printedAt struct {
 func (p *printLog) add(at chunk.Ordinal, line kernel.Print) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if line.Add != 0 {
+		p.counts.Add(line.Text, line.Add, 1)
+		return
+	}
 	p.lines = append(p.lines, printedAt{line, at})
 	if p.bytes += line.Size(); p.bytes > 2*kernel.MostPrinted {
 		p.inOrder()
@@ -119,6 +125,14 @@ func (p *printLog) inOrder() []printedAt {
 	clear(p.lines[len(kept):])
 	p.lines = kept
 	return kept
+}
+
+// take is what was printed, in the order of the records, and then what was counted.
+func (p *printLog) take() (lines []kernel.Print) {
+	for _, line := range p.inOrder() {
+		lines = append(lines, line.Print)
+	}
+	return append(lines, p.counts.Prints()...)
 }
 
 func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
@@ -424,8 +438,8 @@ func (g *groupEnd) finish(ctx context.Context) error {
 		return g.located(err)
 	}
 	g.ledger.settled = true
-	for _, line := range g.prints.inOrder() {
-		g.stage.print(line.Print)
+	for _, line := range g.prints.take() {
+		g.stage.print(line)
 	}
 	if g.windows != nil {
 		err := g.emitWindows(ctx)

@@ -18,17 +18,22 @@ func TestPrintLogIsBounded(t *testing.T) {
 			t.Fatalf("%d lines of 1 MiB are kept", len(log.lines))
 		}
 	}
-	log.add(chunk.Ordinal{Position: 3}, kernel.Print{Text: "counted", Add: 1})
-	kept := log.inOrder()
-	if len(kept) != 17 || kept[4].Add != 1 {
-		t.Fatalf("kept %d: %v", len(kept), kept[4].Add)
+	for range 200 {
+		log.add(chunk.Ordinal{Position: 3}, kernel.Print{Text: "counted", Add: 1})
 	}
-	for i, line := range kept[:4] {
+	kept := log.inOrder()
+	if len(kept) != 16 {
+		t.Fatalf("kept %d", len(kept))
+	}
+	for i, line := range kept[:15] {
 		if line.at.Position != uint64(i) || line.Text != text {
 			t.Errorf("line %d is that of record %d", i, line.at.Position)
 		}
 	}
-	if last := kept[16]; last.at.Position != 15 || last.Lines != 185 || last.Bytes != 185*(1<<20+1) {
+	if last := kept[15]; last.at.Position != 15 || last.Lines != 185 || last.Bytes != 185*(1<<20+1) {
 		t.Errorf("left out: %d lines of %d bytes from record %d on", last.Lines, last.Bytes, last.at.Position)
+	}
+	if all := log.take(); len(all) != 17 || all[16] != (kernel.Print{Text: "counted", Add: 200}) {
+		t.Errorf("%d lines and counts", len(all))
 	}
 }

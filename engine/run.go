@@ -42,7 +42,7 @@ func Run(ctx context.Context, p *Program, o Options) (*Summary, error) {
 	r := newJobRun(p, plan, o)
 	defer r.close()
 	defer LimitMemory(o.Memory)()
-	defer func() { r.summary.Counted = r.counters.all() }()
+	defer r.count()
 	for i := range plan.Steps {
 		if err := r.step(ctx, i); err != nil {
 			return &r.summary, err

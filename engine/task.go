@@ -332,8 +332,8 @@ func (e *taskEnd) finish(ctx context.Context) error {
 		return e.late(err)
 	}
 	prints := e.added()
-	for _, line := range e.groups.prints.inOrder() {
-		prints.print(e.printed.Take(line.Print))
+	for _, line := range e.groups.prints.take() {
+		prints.print(e.printed.Take(line))
 		prints.head.Places = append(prints.head.Places, kernel.Place{Print: true})
 	}
 	if err := e.send(prints); err != nil {

@@ -21,11 +21,14 @@ type caller struct {
 	random random
 	prints []Print
 	bound  PrintBound
+	counts Counts      // that are not among prints yet
+	from   int         // of prints, that are of the place where counts are
 	say    func(Print) // adds to prints
-	start  uint64      // thread.Steps when the record began
-	begun  uint32      // records
-	limit  string      // the limit that stopped the record
-	guard  bool        // every call has a recover of its own
+	count  func(name string, n int64)
+	start  uint64 // thread.Steps when the record began
+	begun  uint32 // records
+	limit  string // the limit that stopped the record
+	guard  bool   // every call has a recover of its own
 	trap   *trap
 }
 
@@ -49,12 +52,31 @@ func newLooseCaller(env *Env) *caller {
 			c.prints = append(c.prints, p)
 		}
 	}
+	c.count = c.counted
 	c.thread.SetLocal(RandomLocal, &c.random)
-	c.thread.SetLocal(CounterLocal, func(name string, n int64) { c.say(Print{Text: name, Add: n}) })
+	c.thread.SetLocal(CounterLocal, func(name string, n int64) { c.count(name, n) })
 	if c.env.Prepare != nil {
 		c.env.Prepare(c.thread)
 	}
 	return c
+}
+
+// fewCounts is how many prints of a place are looked through for a name before it goes to counts.
+const fewCounts = 8
+
+// counted lets a counter grow, in the place of the prints from c.from on.
+func (c *caller) counted(name string, n int64) {
+	here := c.prints[c.from:]
+	for i := range here[:min(len(here), fewCounts)] {
+		if here[i].grows(name, n) {
+			return
+		}
+	}
+	if len(here) < fewCounts {
+		c.prints = append(c.prints, Print{Text: name, Add: n})
+		return
+	}
+	c.counts.Add(name, n, 1)
 }
 
 // begin starts the budget of a record.

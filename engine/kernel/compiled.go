@@ -89,7 +89,7 @@ func (r *compiled) Run(in *chunk.Batch, out *Output) error {
 	}
 	f.tally(r.chain)
 	f.release()
-	out.Prints = r.slow.prints
+	r.slow.finish(out)
 	return err
 }
 

@@ -284,6 +284,7 @@ func (f *Folder) invoke(fn starlark.Callable, args starlark.Tuple) (v starlark.V
 	if err = f.watched(f.r.Op); err == nil {
 		v, err = f.guarded(fn, args)
 	}
+	f.counts.take(func(p Print) { f.r.Prints(f.at, p) })
 	if len(f.prints) > 0 {
 		for _, p := range f.prints {
 			f.r.Prints(f.at, p)

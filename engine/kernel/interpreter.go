@@ -27,7 +27,8 @@ type interpreter struct {
 	out *Output
 	row int // of in
 
-	lane uint32 // of the current record
+	lane     uint32 // of the current record
+	counting Place  // where counters grew last
 
 	values  []starlark.Value     // of the parts of a state
 	entered *Step                // whose function was called last
@@ -48,8 +49,19 @@ func NewInterpreter(c *Chain, env *Env, direct bool) Runner {
 		it.args = append(it.args, newArguments(c.Delta.Fn))
 	}
 	it.say = func(p Print) {
+		it.settle()
 		if p = it.bound.Take(p); !it.joins(p) {
 			it.prints = append(it.prints, p)
+			it.place(true)
+		}
+	}
+	it.count = func(name string, n int64) {
+		if here := it.here(true); here != it.counting {
+			it.note()
+			it.counting, it.from = here, len(it.prints)
+		}
+		before := len(it.prints)
+		if it.counted(name, n); len(it.prints) > before {
 			it.place(true)
 		}
 	}
@@ -67,8 +79,29 @@ func (it *interpreter) Run(in *chunk.Batch, out *Output) error {
 		err, _ = it.run(in, out)
 		it.guard = false
 	}
-	out.Prints = it.prints
+	it.finish(out)
 	return err
+}
+
+// finish hands over what was printed and counted.
+func (it *interpreter) finish(out *Output) {
+	it.note()
+	out.Prints = it.prints
+}
+
+// note gives what was counted a place among what was printed.
+func (it *interpreter) note() {
+	it.counts.take(func(p Print) {
+		it.prints = append(it.prints, p)
+		it.out.Places = append(it.out.Places, it.counting)
+	})
+}
+
+// settle notes what was counted in another place than this.
+func (it *interpreter) settle() {
+	if !it.counts.Empty() && it.counting != it.here(true) {
+		it.note()
+	}
 }
 
 func (it *interpreter) run(in *chunk.Batch, out *Output) (err error, panicked bool) {
@@ -93,6 +126,7 @@ func (it *interpreter) run(in *chunk.Batch, out *Output) (err error, panicked bo
 // open begins a batch.
 func (it *interpreter) open(in *chunk.Batch, out *Output) {
 	it.in, it.out, it.prints, it.bound = in, out, nil, PrintBound{}
+	it.counts, it.counting, it.from = Counts{}, Place{}, 0
 	it.lanes = len(in.Lanes) > 0 || it.chain.laned()
 }
 
@@ -377,6 +411,7 @@ func (it *interpreter) caught(k int, s *Step, v starlark.Value, err error) error
 		return err
 	}
 	it.out.Counts[k].Dead++
+	it.settle()
 	it.out.Dead = append(it.out.Dead, Dead{Step: k, Record: v, Error: e})
 	it.place(false)
 	return nil

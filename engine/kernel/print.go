@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // MostPrinted is how many bytes of lines are kept of what the functions of a stage print. A line counts for its bytes and
 // its end, and for leastLine bytes at least.
 const MostPrinted = 16 << 20
@@ -20,6 +22,17 @@ func (p *Print) Size() int64 {
 		return 0
 	}
 	return max(leastLine, int64(len(p.Text))+1)
+}
+
+// grows lets a counter grow by n. It is false if p is something else, or would be.
+func (p *Print) grows(name string, n int64) bool {
+	const most = math.MaxInt64 / 2
+	sum := p.Add + n // a call counts less than most
+	if p.Add == 0 || p.Text != name || sum == 0 || sum > most || sum < -most {
+		return false
+	}
+	p.Add = sum
+	return true
 }
 
 // Join adds the lines that q has left out to those that p has. It is false if either is something else.
