@@ -38,6 +38,9 @@ def chat(n):
 						shown += e.Text[:1]
 					case engine.Warning:
 						warnings = append(warnings, e.Text)
+						if e.Stage == nil {
+							t.Error("the warning names no stage")
+						}
 					}
 				}
 				if _, err := w.run(chatty+c.script, executors[runner]); err != nil {

@@ -83,8 +83,8 @@ func (s *stageRun) show(box *deadLetterBox, n int64, e effect) {
 	r, print := s.run, e.print
 	switch {
 	case box == nil && print.Lines != 0:
-		r.leftOut.lines.Add(print.Lines)
-		r.leftOut.bytes.Add(print.Bytes)
+		s.leftOut.lines.Add(print.Lines)
+		s.leftOut.bytes.Add(print.Bytes)
 		return
 	case box == nil && print.Add == 0:
 		r.host.Send(Printed{Text: print.Text, Stage: &s.ID, Chunk: e.chunk, Attempt: e.attempt})
@@ -101,9 +101,11 @@ func (s *stageRun) show(box *deadLetterBox, n int64, e effect) {
 
 // reportLeftOut says how much was printed that was not shown.
 func (r *stepRun) reportLeftOut() {
-	if lines := r.leftOut.lines.Load(); lines > 0 {
-		r.host.Send(Warning{Text: fmt.Sprintf("of what the functions of a stage print, the first %s are shown; lines left out: %d, of %d bytes",
-			mebibytes(kernel.MostPrinted), lines, r.leftOut.bytes.Load())})
+	for _, s := range r.stages {
+		if lines := s.leftOut.lines.Load(); lines > 0 {
+			r.host.Send(Warning{Stage: &s.ID, Text: fmt.Sprintf("of what the functions of a stage print, the first %s are shown; lines left out: %d, of %d bytes",
+				mebibytes(kernel.MostPrinted), lines, s.leftOut.bytes.Load())})
+		}
 	}
 }
 

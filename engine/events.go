@@ -59,8 +59,12 @@ type DeadLetters struct {
 // Event names the event for logs.
 func (DeadLetters) Event() string { return "dead_letters" }
 
-// Warning is something that the user should know although the job goes on.
-type Warning struct{ Text string }
+// Warning is something that the user should know although the job goes on. Stage is the one that it is about; nil: it is not
+// about one.
+type Warning struct {
+	Text  string
+	Stage *int `json:",omitempty"`
+}
 
 // Event names the event for logs.
 func (Progress) Event() string { return "progress" }
@@ -87,7 +91,10 @@ func (e Printed) Masked(mask func(string) string) host.Event {
 }
 
 // Masked implements host.Maskable.
-func (e Warning) Masked(mask func(string) string) host.Event { return Warning{mask(e.Text)} }
+func (e Warning) Masked(mask func(string) string) host.Event {
+	e.Text = mask(e.Text)
+	return e
+}
 
 // Masked implements host.Maskable.
 func (e Stalled) Masked(mask func(string) string) host.Event { return Stalled{e.For, mask(e.Text)} }

@@ -113,8 +113,6 @@ type stepRun struct {
 	sinks     []*stepSink
 	targets   []string // of the outputs, as they were written
 
-	leftOut struct{ lines, bytes atomic.Int64 } // of what was printed
-
 	deadMu sync.Mutex
 	dead   map[boxKey]*deadLetterBox
 }

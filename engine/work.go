@@ -85,11 +85,12 @@ type stageRun struct {
 	effects heldEffects  // of a stage that is cut
 	pending []moment     // of the unit that is delivered
 	printed kernel.PrintBound
-	ahead   int          // records of it that wait to be handed on
-	phase   atomic.Int32 // how far the stage has come, for the stall report
-	reading atomic.Bool  // it waits for input
-	writing atomic.Bool  // it waits for whoever takes its records
-	paced   atomic.Bool  // it waits because of the rate
+	leftOut struct{ lines, bytes atomic.Int64 } // of what was printed
+	ahead   int                                 // records of it that wait to be handed on
+	phase   atomic.Int32                        // how far the stage has come, for the stall report
+	reading atomic.Bool                         // it waits for input
+	writing atomic.Bool                         // it waits for whoever takes its records
+	paced   atomic.Bool                         // it waits because of the rate
 	ledger  stageLedger
 	measure measure
 	samples []string // of a dry run
@@ -130,6 +131,7 @@ func (s *stageRun) work(ctx context.Context) error {
 	if errors.Is(err, errStopped) {
 		err = nil
 	}
+	err = s.placed(ctx, err, nil)
 	for _, e := range s.outs {
 		e.close(err)
 	}
@@ -276,7 +278,7 @@ func (s *stageRun) deliver(u *unit) error {
 			return err
 		}
 	}
-	return u.err
+	return s.placed(context.Background(), u.err, u)
 }
 
 // emit hands a batch to the stages that read this one. It fails with errStopped when none wants more.

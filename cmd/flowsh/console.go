@@ -144,10 +144,12 @@ func (c *console) printed(e engine.Printed) {
 	c.say("", message{Event: "print", Text: e.Text, Stage: e.Stage, Chunk: e.Chunk, Attempt: e.Attempt})
 }
 
-func (c *console) warn(text string) {
-	m := message{Event: "warning", Text: text}
+func (c *console) warn(text string) { c.warning(message{Text: text}) }
+
+func (c *console) warning(m message) {
+	m.Event = "warning"
 	if !c.flags.JSON {
-		m.Text = "flowsh: warning: " + text
+		m.Text = "flowsh: warning: " + m.Text
 	}
 	c.say(yellow, m)
 }

@@ -77,6 +77,13 @@ func isMachine(err error) bool {
 
 // describe turns an error into messages: one for each of those that it joins.
 func describe(err error) []message {
+	if at, ok := err.(*engine.StageError); ok {
+		all := describe(at.Err)
+		for i := range all {
+			all[i].Stage, all[i].Chunk, all[i].Attempt = &at.Stage, at.Chunk, at.Attempt
+		}
+		return all
+	}
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []message{describeOne(err)}

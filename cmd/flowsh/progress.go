@@ -100,7 +100,7 @@ func (p *progress) event(e host.Event) {
 	case cluster.Intercepted:
 		p.console.say(dim, message{Event: e.Name, Text: "flowsh: " + e.Text})
 	case engine.Warning:
-		p.console.warn(e.Text)
+		p.console.warning(message{Text: e.Text, Stage: e.Stage})
 	case engine.Stalled:
 		if p.console.flags.Quiet {
 			return

@@ -210,7 +210,7 @@ func (c *cli) ended(end cluster.End) error {
 		case "summary":
 			c.console.summary(m.Text)
 		case "warning":
-			c.console.warn(m.Text)
+			c.console.warning(m)
 		default:
 			c.console.say(red, m)
 		}

@@ -285,7 +285,7 @@ type fetchedPiece struct {
 	id      string
 	last    bool // of its task
 	task    int
-	attempt int // of the task; 0: it was done before this run of the job
+	attempt int // of the task
 }
 
 type acceptedAttempt struct {
@@ -344,10 +344,10 @@ type Intercepted struct {
 func (Intercepted) Event() string { return "intercepted" }
 
 // fetch fetches what the tasks give, one task after another, each from one attempt, but for those whose pieces are here.
-func (g *taskGroup) fetch(ctx context.Context, pieces map[int][]string) {
+func (g *taskGroup) fetch(ctx context.Context, pieces map[int]recalled) {
 	for i := range g.tasks {
-		if ids, here := pieces[i]; here {
-			g.take(i, ids)
+		if r, here := pieces[i]; here {
+			g.take(i, r)
 			continue
 		}
 		for done := false; !done; {
@@ -380,7 +380,7 @@ func (g *taskGroup) wait(i int) (a *acceptedAttempt, w *jobWorker, ok bool) {
 }
 
 // take lets pieces that are here be consumed, as soon as there is room.
-func (g *taskGroup) take(i int, ids []string) {
+func (g *taskGroup) take(i int, r recalled) {
 	j := g.job
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -388,7 +388,7 @@ func (g *taskGroup) take(i int, ids []string) {
 		j.changed.Wait()
 	}
 	if !g.over() {
-		g.add(i, 0, ids)
+		g.add(i, r.attempt, r.ids)
 		j.changed.Broadcast()
 	}
 }
@@ -412,7 +412,7 @@ func (g *taskGroup) fetchTask(ctx context.Context, i int, a *acceptedAttempt, w 
 		err = fmt.Errorf("%d pieces came instead of %d, or they are corrupt", len(ids), a.output.Pieces)
 	}
 	if err == nil {
-		err = g.keep(i, a.output)
+		err = g.keep(i, a.number, a.output)
 	}
 	if err != nil {
 		for _, id := range ids {

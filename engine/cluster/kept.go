@@ -13,10 +13,11 @@ import (
 
 // A keptOutput is what a store that is kept says of a task whose pieces are all there: its commit.
 type keptOutput struct {
-	Job    string `json:"job"`  // that had it done
-	Task   string `json:"task"` // hash of the task: another split of the input is another task
-	Code   string `json:"code"` // of the task
-	Output Output `json:"output"`
+	Job     string `json:"job"`     // that had it done
+	Attempt int    `json:"attempt"` // of it
+	Task    string `json:"task"`    // hash of the task: another split of the input is another task
+	Code    string `json:"code"`    // of the task
+	Output  Output `json:"output"`
 }
 
 // Kept is a store that outlives the head of a job, and what is in it that this job takes.
@@ -67,7 +68,7 @@ func taskHash(t *engine.Task) (string, error) {
 }
 
 // keep notes that all pieces of a task are in the store that is kept.
-func (g *taskGroup) keep(i int, o Output) error {
+func (g *taskGroup) keep(i, attempt int, o Output) error {
 	if g.job.kept == nil {
 		return nil
 	}
@@ -75,7 +76,7 @@ func (g *taskGroup) keep(i int, o Output) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(keptOutput{g.job.kept.Job, hash, g.tasks[i].Code, o})
+	data, err := json.Marshal(keptOutput{g.job.kept.Job, attempt, hash, g.tasks[i].Code, o})
 	if err != nil {
 		return err
 	}
@@ -85,10 +86,15 @@ func (g *taskGroup) keep(i int, o Output) error {
 	return nil
 }
 
-// recall finds the tasks whose pieces are kept, with the names of those. A piece that is missing or corrupt is one that
-// was never fetched.
-func (g *taskGroup) recall() (pieces map[int][]string, kept []bool) {
-	pieces, kept = map[int][]string{}, make([]bool, len(g.tasks))
+// A recalled task was done before this run of the job.
+type recalled struct {
+	ids     []string // of its pieces
+	attempt int
+}
+
+// recall finds the tasks whose pieces are kept. A piece that is missing or corrupt is one that was never fetched.
+func (g *taskGroup) recall() (pieces map[int]recalled, kept []bool) {
+	pieces, kept = map[int]recalled{}, make([]bool, len(g.tasks))
 	if g.job.kept == nil {
 		return pieces, kept
 	}
@@ -100,26 +106,27 @@ func (g *taskGroup) recall() (pieces map[int][]string, kept []bool) {
 	return pieces, kept
 }
 
-func (g *taskGroup) recallTask(i int) (ids []string, ok bool) {
+func (g *taskGroup) recallTask(i int) (r recalled, ok bool) {
 	store := g.job.kept.Store
 	data, err := store.Get("task/"+taskName(&g.tasks[i]), nil)
 	if err != nil {
-		return nil, false
+		return r, false
 	}
 	var k keptOutput
 	hash, err := taskHash(&g.tasks[i])
 	if err != nil || json.Unmarshal(data, &k) != nil || !g.job.kept.takes(&k, &g.tasks[i], hash) {
-		return nil, false
+		return r, false
 	}
+	r.attempt = k.Attempt
 	sum := xxh3.New()
 	for n := range k.Output.Pieces {
 		id := g.pieceID(i, Attempt{}, n)
 		piece, err := store.Get(id, nil)
 		if err != nil {
-			return nil, false
+			return r, false
 		}
 		_, _ = sum.Write(piece) // a hash takes everything
-		ids = append(ids, id)
+		r.ids = append(r.ids, id)
 	}
-	return ids, sum.Sum64() == k.Output.Hash
+	return r, sum.Sum64() == k.Output.Hash
 }

@@ -253,7 +253,7 @@ func (w *world) begin(j *JobInfo) {
 		h.group.tasks[i].Task = i
 	}
 	for pieces, found := h.group.recall(); h.next < tasks && found[h.next]; h.next++ {
-		h.group.add(h.next, 0, pieces[h.next])
+		h.group.add(h.next, pieces[h.next].attempt, pieces[h.next].ids)
 	}
 	if h.next < kept.whole {
 		w.Fatalf("%s: %d tasks were kept, and %d are found", j.ID, kept.whole, h.next)
