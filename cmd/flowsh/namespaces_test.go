@@ -164,7 +164,7 @@ func (n *network) lost() int {
 // job starts a job that takes a while, and gives it with what it must print.
 func (n *network) job() (job *submitted, want string) {
 	n.Helper()
-	here := &realCluster{T: n.T, dir: n.dir}
+	here := &realCluster{TB: n.T, dir: n.dir}
 	args, want := here.work(24, 1000, 1500)
 	job = &submitted{Cmd: n.in(1, append([]string{"flowsh", "submit", "-q", "--keys", "keys"}, args...)...)}
 	job.Stdout, job.Stderr = &job.stdout, &job.stderr

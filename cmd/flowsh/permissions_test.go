@@ -60,7 +60,7 @@ kill -9 $job $other`)
 
 // TestFoldersOfOthers uses no folder that others can change, or could have made.
 func TestFoldersOfOthers(t *testing.T) {
-	c := &realCluster{T: t, dir: t.TempDir()}
+	c := &realCluster{TB: t, dir: t.TempDir()}
 	open, linked := filepath.Join(c.dir, "open"), filepath.Join(c.dir, fmt.Sprintf("flowsh-cluster-%d", os.Getuid()))
 	if err := os.Mkdir(open, 0o700); err != nil {
 		t.Fatal(err)

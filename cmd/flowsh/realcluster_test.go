@@ -16,14 +16,14 @@ import (
 
 // A realCluster is a master and workers as processes of their own.
 type realCluster struct {
-	*testing.T
+	testing.TB
 	dir   string // its own TMPDIR, and where jobs are submitted
 	state *localCluster
 }
 
-func startCluster(t *testing.T, workers int, flags ...string) *realCluster {
+func startCluster(t testing.TB, workers int, flags ...string) *realCluster {
 	t.Helper()
-	c := &realCluster{T: t, dir: t.TempDir()}
+	c := &realCluster{TB: t, dir: t.TempDir()}
 	c.flowsh(append([]string{"cluster", "up", fmt.Sprintf("-n%d", workers)}, flags...)...)
 	var err error
 	if c.state, err = readState(filepath.Join(c.dir, fmt.Sprintf("flowsh-cluster-%d", os.Getuid()))); err != nil {

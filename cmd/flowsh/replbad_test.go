@@ -58,7 +58,7 @@ func TestPromptBadInput(t *testing.T) {
 func TestPromptWithoutMaster(t *testing.T) {
 	dir := t.TempDir()
 	master := func(listen string) (address string, kill func()) {
-		cmd := (&realCluster{T: t, dir: dir}).command("master", "--works", "--listen", listen, "--state", "state", "--announce", "addresses", "-m256MiB", "--allow-read=/")
+		cmd := (&realCluster{TB: t, dir: dir}).command("master", "--works", "--listen", listen, "--state", "state", "--announce", "addresses", "-m256MiB", "--allow-read=/")
 		if err := os.Remove(filepath.Join(dir, "addresses")); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
 		}
