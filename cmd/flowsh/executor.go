@@ -30,6 +30,8 @@ type executorLine struct {
 	Scratch      string    // a folder of its own, which the agent removes, and the executor where the agent was killed
 	AllowRead    []string  `sep:"none"`
 	AllowWrite   []string  `sep:"none"`
+	RealRead     []string  `sep:"none"` // the same without symbolic links, when they were granted
+	RealWrite    []string  `sep:"none"`
 }
 
 // executorCommand is the first word by which an agent starts an executor. Nobody types it.
@@ -81,7 +83,7 @@ func (c *cli) executor(flags []string) error {
 			if job, options, b, err = c.unpack(data, out); err != nil {
 				return nil, options, err
 			}
-			h.FS, err = host.Granted(host.Grant{Dir: b.Dir, Read: line.AllowRead, Write: line.AllowWrite, Temp: line.Scratch})
+			h.FS, err = host.Granted(host.Grant{Dir: b.Dir, Read: folders(line.AllowRead, line.RealRead), Write: folders(line.AllowWrite, line.RealWrite), Temp: line.Scratch})
 			if err != nil {
 				return nil, options, err
 			}
@@ -106,6 +108,15 @@ func (c *cli) executor(flags []string) error {
 	h.Emit = func(e host.Event) { hooks.event(e) }
 	err = x.Run(context.Background(), duplex{c.host.Stdin, c.host.Stdout})
 	return errors.Join(err, c.host.FS.RemoveAll(line.Scratch))
+}
+
+// folders are those that were granted.
+func folders(names, reals []string) []host.Folder {
+	all := make([]host.Folder, min(len(names), len(reals)))
+	for i := range all {
+		all[i] = host.Folder{Name: names[i], Real: reals[i]}
+	}
+	return all
 }
 
 // mostStepTime is how long a single step of a script may take on a cluster.

@@ -244,7 +244,9 @@ A whole session:
 
 Starts the master of a cluster, at 127.0.0.1:7420 unless --listen says otherwise. Off loopback it needs keys. It says
 at which address it gossips: that is what others join. Jobs write only below the folders of --allow-write, which may be
-given several times, as may --allow-read; without them they reach no file. -m is the memory of the node; --jobs at a time (2) share it, others wait.
+given several times, as may --allow-read; without them they reach no file. Symbolic links do not lead out of them; a hard
+link is a file of the folder that it is in, which can be read, while outputs are new files, so that its other names keep what
+they had. -m is the memory of the node; --jobs at a time (2) share it, others wait.
 Jobs have no network: for --intercept webhook:URL the master posts, if URL is at the server of one of --allow-webhook, and
 at its path or below it; --allow-webhook https:// is all of them. Redirects are not followed.
 --announce writes both addresses to a file. --state DIR keeps the queue of jobs, what they put out and what their tasks

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/flowsh/flowsh/engine/cluster"
+	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/engine/transport"
 	"github.com/flowsh/flowsh/gossip"
 	"github.com/flowsh/flowsh/spill"
@@ -86,15 +87,16 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent clu
 	}
 	flags := []string{fmt.Sprintf("--cores=%d", f.cores()), fmt.Sprintf("--mem=%d", memory/int64(f.Jobs)), "--data-ports=" + f.DataPorts.String()}
 	flags = append(flags, "--data="+dataHost(f.Gossip, credentials))
-	for flag, dirs := range map[string][]string{"--allow-read": f.AllowRead, "--allow-write": f.AllowWrite} {
+	for what, dirs := range map[string][]string{"read": f.AllowRead, "write": f.AllowWrite} {
 		for _, dir := range dirs {
-			if err := c.isFolder(flag, dir); err != nil {
+			if err := c.isFolder("--allow-"+what, dir); err != nil {
 				return agent, nil, err
 			}
-			if dir, err = filepath.Abs(dir); err != nil {
+			folder, err := host.NewFolder(dir)
+			if err != nil {
 				return agent, nil, err
 			}
-			flags = append(flags, flag+"="+dir)
+			flags = append(flags, "--allow-"+what+"="+folder.Name, "--real-"+what+"="+folder.Real)
 		}
 	}
 	name := f.Name

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -8,22 +9,45 @@ import (
 	"strings"
 )
 
-// A Grant says what of the machine's files may be used. Folders are absolute. What is written may be read, too.
+// A Grant says what of the machine's files may be used. What is written may be read, too.
 type Grant struct {
-	Dir   string   // what relative paths are relative to
-	Read  []string // folders
-	Write []string
+	Dir   string // what relative paths are relative to
+	Read  []Folder
+	Write []Folder
 	Temp  string // a folder for scratch files
+}
+
+// A Folder is one that an operator has granted.
+type Folder struct {
+	Name string // absolute, as paths of jobs begin
+	Real string // the same without symbolic links, when it was granted
+}
+
+// NewFolder is a folder as it is now.
+func NewFolder(dir string) (f Folder, err error) {
+	if f.Name, err = filepath.Abs(dir); err != nil {
+		return f, err
+	}
+	f.Real, err = filepath.EvalSymlinks(f.Name)
+	return f, err
 }
 
 // ErrNotGranted is why a path outside of the granted folders is refused.
 var ErrNotGranted = errors.New("it is outside of what the operator of this node has granted: start the node with --allow-read or --allow-write and a folder that holds it")
 
+// ErrReplaced is why a folder is refused that was granted.
+var ErrReplaced = errors.New("it is not the folder that was granted: a symbolic link has taken its place; start the node again if that is right")
+
+// ErrOtherName is why a file is refused that would be changed where it is.
+var ErrOtherName = errors.New("it is a hard link, and what has its other name would change too")
+
 // Granted is the operating system's files, less what is not granted: no path and no symbolic link leads out of the
-// granted folders, also where they change meanwhile. Folders that are granted must exist.
+// granted folders, also where they change meanwhile, and nor does a link that has taken the place of one since it was
+// granted. A hard link is a file of the folder that it is in: it can be read and removed, but not appended to. Folders that are
+// granted must exist.
 func Granted(g Grant) (FS, error) {
 	f := &grantedFS{grant: g}
-	for _, dir := range append([]string{g.Temp}, g.Write...) {
+	for _, dir := range append([]Folder{{g.Temp, ""}}, g.Write...) {
 		if err := f.open(dir, true); err != nil {
 			return nil, err
 		}
@@ -48,13 +72,31 @@ type grantedRoot struct {
 	write bool
 }
 
-func (f *grantedFS) open(dir string, write bool) error {
-	root, err := os.OpenRoot(dir)
+func (f *grantedFS) open(dir Folder, write bool) error {
+	root, err := os.OpenRoot(cmp.Or(dir.Real, dir.Name))
 	if err != nil {
 		return err
 	}
-	f.roots = append(f.roots, grantedRoot{root, filepath.Clean(dir), write})
+	if dir.Real != "" && !dir.is(root) {
+		return errors.Join(&fs.PathError{Op: "open", Path: dir.Name, Err: ErrReplaced}, root.Close())
+	}
+	f.roots = append(f.roots, grantedRoot{root, filepath.Clean(dir.Name), write})
 	return nil
+}
+
+// is reports whether what was opened, perhaps through a link that was there for a moment, is what the folder's path leads to
+// without any.
+func (d Folder) is(root *os.Root) bool {
+	real, err := filepath.EvalSymlinks(d.Real)
+	if err != nil || real != d.Real {
+		return false
+	}
+	opened, err := root.Stat(".")
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(d.Real)
+	return err == nil && os.SameFile(opened, there)
 }
 
 // find is the granted folder that holds a path, and the path in it.
@@ -109,7 +151,18 @@ func (f *grantedFS) Create(name string) (File, error) {
 }
 
 func (f *grantedFS) Append(name string) (File, error) {
-	return f.openFile(name, os.O_RDWR|os.O_APPEND, 0, true)
+	opened, err := f.openFile(name, os.O_RDWR|os.O_APPEND, 0, true)
+	if err != nil {
+		return nil, err
+	}
+	info, err := opened.Stat()
+	if err == nil && otherNames(info) {
+		err = &fs.PathError{Op: "append", Path: name, Err: ErrOtherName}
+	}
+	if err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	return opened, nil
 }
 
 func (f *grantedFS) Rename(from, to string) error {

@@ -14,3 +14,6 @@ func syncDir(name string) error {
 	_, err := os.Stat(name)
 	return err
 }
+
+// otherNames is not known on these systems.
+func otherNames(fs.FileInfo) bool { return false }

@@ -30,3 +30,9 @@ func syncDir(name string) error {
 	}
 	return nil
 }
+
+// otherNames reports whether a file has more names than one.
+func otherNames(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && !info.IsDir() && stat.Nlink > 1
+}
