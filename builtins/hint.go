@@ -74,6 +74,32 @@ var unknownNames = map[string]string{
 	"true":         "write True", "false": "write False", "null": "write None", "nil": "write None",
 }
 
+// foreignMembers are names that modules have in other systems.
+var foreignMembers = map[string]string{
+	"agg.avg":            "did you mean agg.mean?",
+	"agg.average":        "did you mean agg.mean?",
+	"agg.std":            "did you mean agg.stddev?",
+	"agg.variance":       "did you mean agg.var?",
+	"agg.median":         "write agg.quantile(of, 0.5)",
+	"agg.percentile":     "write agg.quantile(of, q), with q from 0 to 1",
+	"agg.count_distinct": "write agg.approx_distinct(of), or agg.set(of) for the values",
+	"agg.nunique":        "write agg.approx_distinct(of), or agg.set(of) for the values",
+	"agg.collect":        "did you mean agg.list?",
+	"agg.collect_list":   "did you mean agg.list?",
+	"agg.array_agg":      "did you mean agg.list?",
+	"agg.collect_set":    "did you mean agg.set?",
+	"windows.tumbling":   "did you mean windows.fixed?",
+	"windows.tumble":     "did you mean windows.fixed?",
+	"windows.hopping":    "did you mean windows.sliding?",
+	"windows.hop":        "did you mean windows.sliding?",
+	"windows.sessions":   "did you mean windows.session?",
+	"windows.global":     "leave window = away: then all records are in one",
+	"json.loads":         "did you mean json.decode?",
+	"json.parse":         "did you mean json.decode?",
+	"json.dumps":         "did you mean json.encode?",
+	"json.stringify":     "did you mean json.encode?",
+}
+
 // connectors are outside systems that a script may name although this build cannot reach them: true for those
 // whose records never end.
 var connectors = map[string]bool{

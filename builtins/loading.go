@@ -111,17 +111,11 @@ func (u *unit) execute(s *script) error {
 			v, err := starlark.EvalExprOptions(dialect(), u.thread, s.expr, u.predeclared)
 			s.restore()
 			u.globals = starlark.StringDict{"job": v}
-			if err != nil {
-				return err
-			}
-			return u.patterns(s.expr)
+			return u.examine(s.expr, err)
 		}
 		u.globals, err = s.program.Init(u.thread, u.predeclared)
 		u.globals.Freeze()
-		if err != nil {
-			return err
-		}
-		return u.patterns(s.tree)
+		return u.examine(s.tree, err)
 	})
 }
 

@@ -96,6 +96,8 @@ var retired = map[string]string{
 	"count_by":      "write count(by = ...)",
 	"sum_by":        "write sum(of, by = ...)",
 	"fold":          "write reduce(initial, f)",
+	"avg":           "write mean(of)",
+	"average":       "write mean(of)",
 	"limit":         "write take(n)",
 	"head":          "write take(n)",
 	"select":        "write map(f) for columns, filter(f) for rows",

@@ -8,6 +8,41 @@ import (
 	"go.starlark.net/syntax"
 )
 
+// examine finds what is wrong in a file that has run, to err.
+func (u *unit) examine(tree syntax.Node, err error) error {
+	if err == nil || noMember.MatchString(err.Error()) {
+		if foreign := u.members(tree); foreign != nil {
+			return foreign
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return u.patterns(tree)
+}
+
+var noMember = regexp.MustCompile(`module has no \.\w+ field or method`)
+
+// members finds names of modules that those of other systems have, with what to write. They would fail for the first record,
+// where they stand in a function.
+func (u *unit) members(tree syntax.Node) error {
+	var errs LoadErrors
+	syntax.Walk(tree, func(n syntax.Node) bool {
+		dot, ok := n.(*syntax.DotExpr)
+		if !ok {
+			return true
+		}
+		if id, ok := dot.X.(*syntax.Ident); ok && predeclaredName(id, id.Name) {
+			name := id.Name + "." + dot.Name.Name
+			if hint := foreignMembers[name]; hint != "" {
+				errs = append(errs, mistakeAt(dot.Name.NamePos, hint, "there is no %s", name))
+			}
+		}
+		return true
+	})
+	return errs.orNil()
+}
+
 // patterns finds what is wrong with the calls of the module re in a file that has run: names that it does not have,
 // and constant patterns that do not compile. They would fail for the first record, which may come late.
 func (u *unit) patterns(tree syntax.Node) error {

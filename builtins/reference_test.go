@@ -2,6 +2,7 @@ package builtins
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -147,5 +148,21 @@ func TestSpecificationHoldsReference(t *testing.T) {
 	}
 	if err := os.WriteFile(specification, []byte(head+heading+referenceText), 0o666); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestForeignMembers tests that what to write instead of a name of another system is in the language, and the name is not.
+func TestForeignMembers(t *testing.T) {
+	names := languageNames()
+	for foreign, hint := range foreignMembers {
+		module, _, _ := strings.Cut(foreign, ".")
+		if !slices.Contains(names, module) || slices.Contains(names, foreign) {
+			t.Errorf("%s is no name that a module lacks", foreign)
+		}
+		for _, word := range regexp.MustCompile(module+`\.\w+`).FindAllString(hint, -1) {
+			if !slices.Contains(names, word) {
+				t.Errorf("%s: there is no %s either", foreign, word)
+			}
+		}
 	}
 }

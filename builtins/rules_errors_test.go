@@ -53,6 +53,10 @@ job = from_enumerable(["a=12 b=3", "x"]).map(f)`, want: "true\t12\ta\t12\t[\"1\"
 		{name: "rule 16: a module re of the script's own", script: "re = struct(match = lambda p, s: p + s)\njob = lines().map(lambda l: re.match('(', l))", stdin: "a\n", want: "(a\n"},
 		{name: "rule 16: a pattern that is made at run time", script: "job = lines().map(lambda l: re.test(l, 'a'))", stdin: "(\n", fails: `missing closing`, loads: true},
 		{name: "rule 16: re.match", script: `job = lines().map(lambda l: re.match("a", l))`, fails: `(?s)there is no re\.match.*re\.test`},
+		{name: "a name of another system", script: `job = lines().summarize(a = agg.avg("x"), by = windows.tumbling("1h"))`, fails: `(?s)job\.star:1:\d+: there is no agg\.avg\s+did you mean agg\.mean\?.*there is no windows\.tumbling\s+did you mean windows\.fixed\?`},
+		{name: "a name of another system in a function", script: "def f(l): return json.loads(l)\njob = lines().map(f)", fails: `job\.star:1:\d+: there is no json\.loads\s+did you mean json\.decode\?`},
+		{name: "such a name in a module of the script's own", script: "agg = struct(avg = lambda a, b: a + b)\njob = lines().map(lambda l: agg.avg(l, 'b'))", stdin: "a\n", want: "ab\n"},
+		{name: "an operator of another system", script: `job = from_enumerable([1]).avg()`, fails: `flows have no operator avg\s+write mean\(of\)`},
 		{name: "rule 14: sum", script: `job = from_enumerable([[0.1] * 10, [1, 2], [1 << 70, 1]]).map(sum)`, want: "1.0\n3\n1180591620717411303425\n"},
 		{name: "rule 21: exact sums on any cut", script: `
 x = from_enumerable([1e100, 1.0, -1e100, 0.1, 0.2, 0.3] * 50)
