@@ -94,7 +94,6 @@ func (g *grammar) split(args []string) (flags, rest []string) {
 	return args, nil
 }
 
-// names lists the flags, as they are written, in order.
 // interspersed takes flags and words apart that stand in any order.
 func (g *grammar) interspersed(before, rest []string) (flags, words []string) {
 	flags = slices.Clone(before)
@@ -108,6 +107,7 @@ func (g *grammar) interspersed(before, rest []string) (flags, words []string) {
 	return flags, words
 }
 
+// names lists the flags, as they are written, in order.
 func (g *grammar) names() []string { return slices.Sorted(maps.Keys(g.flags)) }
 
 // known reports whether name, with or without dashes, is a flag, and whether a value follows it.

@@ -107,19 +107,27 @@ func took(j cluster.JobInfo, now time.Time) string {
 	return j.Ended.Sub(j.Began).Round(time.Millisecond).String()
 }
 
-// oneJob runs f on the job that the command line names.
-func (c *cli) oneJob(command string, before, rest []string, f func(ctx context.Context, client *cluster.Client, id string) error) error {
-	return c.asClient(before, rest, func(ctx context.Context, client *cluster.Client, words []string) error {
-		if len(words) != 1 {
-			return usagef("which job? flowsh %s JOB; flowsh jobs lists them", command)
-		}
-		return f(ctx, client, words[0])
-	})
+// A jobLine is the flags of a command that is about a job.
+type jobLine interface{ client() *clientLine }
+
+func (l *clientLine) client() *clientLine { return l }
+
+// oneJob runs f on the job that the command line names; line gets the flags, which may stand on either side of it.
+func (c *cli) oneJob(command string, line jobLine, before, rest []string, f func(ctx context.Context, client *cluster.Client, id string) error) error {
+	g := newGrammar(line)
+	flags, words := g.interspersed(before, rest)
+	if err := g.parse(flags); err != nil {
+		return err
+	}
+	if len(words) != 1 {
+		return usagef("which job? flowsh %s JOB; flowsh jobs lists them", command)
+	}
+	return c.toMaster(line.client(), func(ctx context.Context, client *cluster.Client) error { return f(ctx, client, words[0]) })
 }
 
 // result prints what a detached job has put out, and waits for its end.
 func (c *cli) result(before, rest []string) error {
-	return c.oneJob("result", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
+	return c.oneJob("result", new(clientLine), before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
 		progress := startProgress(c.console, c.host.Clock)
 		end, err := client.Attach(ctx, id, c.host.Stdout, progress.clusterEvent)
 		progress.finish()
@@ -132,7 +140,7 @@ func (c *cli) result(before, rest []string) error {
 
 // cancel ends a job.
 func (c *cli) cancel(before, rest []string) error {
-	return c.oneJob("cancel", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
+	return c.oneJob("cancel", new(clientLine), before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
 		end, err := client.Cancel(ctx, id)
 		if err != nil {
 			return err
@@ -143,7 +151,7 @@ func (c *cli) cancel(before, rest []string) error {
 
 // forget removes a job that has ended, with its output.
 func (c *cli) forget(before, rest []string) error {
-	return c.oneJob("forget", before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
+	return c.oneJob("forget", new(clientLine), before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
 		end, err := client.Forget(ctx, id)
 		if err != nil {
 			return err
@@ -201,16 +209,8 @@ type planLine struct {
 // plan prints the plan of a job.
 func (c *cli) plan(before, rest []string) error {
 	line := new(planLine)
-	g := newGrammar(line)
-	flags, words := g.interspersed(before, rest)
-	if err := g.parse(flags); err != nil {
-		return err
-	}
-	if len(words) != 1 {
-		return usagef("which job? flowsh plan JOB; flowsh jobs lists them")
-	}
-	return c.toMaster(&line.clientLine, func(ctx context.Context, client *cluster.Client) error {
-		data, end, err := client.Bundle(ctx, words[0])
+	return c.oneJob("plan", line, before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
+		data, end, err := client.Bundle(ctx, id)
 		if err != nil || end.Status != 0 {
 			return c.failed(end, err)
 		}
@@ -288,20 +288,12 @@ type logsLine struct {
 // logs prints what a job has said to people.
 func (c *cli) logs(before, rest []string) error {
 	line := new(logsLine)
-	g := newGrammar(line)
-	flags, words := g.interspersed(before, rest)
-	if err := g.parse(flags); err != nil {
-		return err
-	}
-	if len(words) != 1 {
-		return usagef("of which job? flowsh logs JOB; flowsh jobs lists them")
-	}
-	return c.toMaster(&line.clientLine, func(ctx context.Context, client *cluster.Client) error {
+	return c.oneJob("logs", line, before, rest, func(ctx context.Context, client *cluster.Client, id string) error {
 		console := *c.host
 		console.Stderr = c.host.Stdout
 		p := &progress{console: newConsole(&console, line.messageFlags)}
-		p.console.job = words[0]
-		job, end, err := client.Log(ctx, words[0], line.Follow, p.clusterEvent)
+		p.console.job = id
+		job, end, err := client.Log(ctx, id, line.Follow, p.clusterEvent)
 		if err != nil {
 			return err
 		}
