@@ -120,6 +120,53 @@ func TestSlowSinkStopsTheSource(t *testing.T) {
 	}
 }
 
+// What has read all of its input says so, and how much it has handed on, and not that it is done: also where it merges what was
+// spilled.
+func TestProgressOfAMerge(t *testing.T) {
+	var text strings.Builder
+	const records = 20000
+	for i := range records {
+		fmt.Fprintln(&text, (i*7919)%records)
+	}
+	for name, script := range map[string]string{
+		"sort": `job = lines("in.txt").sort().with_index().map(lambda i, l: l)`,
+		"join": `job = lines("in.txt").join(lines("in.txt"), on = lambda l: l).with_index().map(lambda i, p: p[0])`,
+	} {
+		w := newWorld(t, map[string]string{"in.txt": text.String()}, "")
+		gate := &closedGate{open: make(chan struct{})}
+		clock := host.NewManualClock(time.Unix(0, 0))
+		ending := make(chan engine.Progress, 1)
+		w.Stdout, w.Clock, w.Emit = gate, clock, func(e host.Event) {
+			if p, ok := e.(engine.Progress); ok && p.Ending && p.Emitted > 0 && p.Total > 0 {
+				select {
+				case ending <- p:
+				default:
+				}
+			}
+		}
+		done := make(chan error)
+		go func() {
+			done <- w.runUnder(t.Context(), script, engine.Options{Cores: 2, Memory: 256 << 10, BlockSize: 4 << 10})
+		}()
+		for waits := true; waits; runtime.Gosched() {
+			clock.Advance(200 * time.Millisecond)
+			select {
+			case p := <-ending:
+				if waits = false; p.Records != records || p.Bytes != p.Total || p.Emitted >= records {
+					t.Errorf("%s: %+v", name, p)
+				}
+			case err := <-done:
+				t.Fatalf("%s: it has ended: %v", name, err)
+			default:
+			}
+		}
+		close(gate.open)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // interrupted are jobs with every kind of stage.
 var interrupted = map[string]string{
 	"map":       `job = words.map(len).write("out.txt")`,

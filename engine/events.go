@@ -7,13 +7,16 @@ import (
 )
 
 // Progress says how far a stage has come. Bytes and Total count input bytes as they stand on disk; both are 0 for
-// stages that read no files, Total also where it is not known.
+// stages that read no files, Total also where it is not known. Ending says that the stage has read all of its input and is at
+// what could not be done before, such as the merge of a sort or a join; Emitted is how many records it has handed on.
 type Progress struct {
 	Stage   int
 	Name    string
 	Records int64
 	Bytes   int64
 	Total   int64
+	Ending  bool  `json:",omitempty"`
+	Emitted int64 `json:",omitempty"`
 }
 
 // StageDone says that all records of a stage went to their consumers.

@@ -48,13 +48,14 @@ func (r *stepRun) watch(ctx context.Context) (stop func()) {
 func (r *stepRun) progress() (moves int64) {
 	moves = r.env.Moves.Load()
 	for _, s := range r.stages {
-		records, bytes := s.records.Load(), s.bytes.Load()
-		moves += records + bytes + s.emitted.Load()
-		if s.phase.Load() == finished {
+		phase := s.phase.Load()
+		records, bytes, emitted := s.records.Load(), s.bytes.Load(), s.emitted.Load()
+		moves += records + bytes + emitted
+		if phase == finished {
 			moves++
 			continue
 		}
-		r.host.Send(Progress{Stage: s.ID, Name: s.name, Records: records, Bytes: bytes, Total: s.total})
+		r.host.Send(Progress{Stage: s.ID, Name: s.name, Records: records, Bytes: bytes, Total: s.total, Ending: phase == atTheEnd, Emitted: emitted})
 	}
 	return moves
 }
@@ -73,6 +74,8 @@ func (r *stepRun) waits() string {
 			parts = append(parts, s.name+" waits, as the rate of the job has it")
 		case s.reading.Load():
 			parts = append(parts, fmt.Sprintf("%s waits for %s", s.name, s.inputName()))
+		case phase == atTheEnd:
+			parts = append(parts, fmt.Sprintf("%s brings together the %d records that it has read (%d handed on so far)", s.name, s.records.Load(), s.emitted.Load()))
 		default:
 			parts = append(parts, fmt.Sprintf("%s is working on a batch (%d records read so far)", s.name, s.records.Load()))
 		}

@@ -100,6 +100,7 @@ type stageRun struct {
 const (
 	working int32 = iota
 	waitingSide
+	atTheEnd // all input was read
 	finished
 )
 
@@ -116,6 +117,7 @@ func (s *stageRun) work(ctx context.Context) error {
 		err = s.trail()
 	}
 	if err == nil {
+		s.phase.Store(atTheEnd)
 		watch, span := s.measure.watch(), s.span(0)
 		err = s.end.finish(ctx)
 		watch.lap(atEnd)

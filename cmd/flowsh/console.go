@@ -27,6 +27,8 @@ type message struct {
 	Records   int64  `json:"records,omitempty"`
 	Bytes     int64  `json:"bytes,omitempty"`
 	Total     int64  `json:"total,omitempty"`
+	Ending    bool   `json:"ending,omitempty"` // all records were read
+	Emitted   int64  `json:"emitted,omitempty"`
 	Position  string `json:"position,omitempty"`
 	Record    string `json:"record,omitempty"`
 	From      string `json:"from,omitempty"`

@@ -84,7 +84,7 @@ func (p *progress) report() {
 	}
 	p.console.say("", message{
 		Event: "progress", Text: text,
-		Stage: &s.Stage, Name: s.Name, Records: s.Records, Bytes: s.Bytes, Total: s.Total,
+		Stage: &s.Stage, Name: s.Name, Records: s.Records, Bytes: s.Bytes, Total: s.Total, Ending: s.Ending, Emitted: s.Emitted,
 	})
 }
 
@@ -157,6 +157,10 @@ func (s *stageProgress) describe(now time.Time) string {
 		return "flowsh: " + s.Name + ": no records yet"
 	}
 	fmt.Fprintf(&b, "flowsh: %s: %s records", s.Name, grouped(s.Records))
+	if s.Ending {
+		fmt.Fprintf(&b, " read, all there are; %s handed on", grouped(s.Emitted))
+		return b.String()
+	}
 	seconds := now.Sub(s.since).Seconds()
 	if seconds <= 0 {
 		return b.String()

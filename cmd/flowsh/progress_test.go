@@ -79,11 +79,14 @@ func TestProgressLines(t *testing.T) {
 	p.event(engine.Progress{Stage: 0, Name: "read", Records: 2_000_000, Bytes: 200e6, Total: 400e6})
 	p.event(engine.Progress{Stage: 1, Name: "count", Records: 7})
 	clock.fire()
+	p.event(engine.Progress{Stage: 0, Name: "read", Records: 4_000_000, Bytes: 400e6, Total: 400e6, Ending: true, Emitted: 1_000_000})
+	clock.fire()
 	p.event(engine.StageDone{Stage: 0})
 	clock.fire()
 	p.finish()
 	want := `flowsh: read: 1 records, 0 records/s, 20.0 MB/s, 25%, 15s left
 flowsh: read: 2,000,000 records, 200,000 records/s, 20.0 MB/s, 50%, 10s left
+flowsh: read: 4,000,000 records read, all there are; 1,000,000 handed on
 flowsh: count: 7 records, 0 records/s
 `
 	if out.String() != want {
