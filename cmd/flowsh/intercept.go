@@ -96,7 +96,7 @@ func (s *interceptors) finish(summary *engine.Summary, err error) (warnings []st
 	if err != nil {
 		s.tell("on_error", starlark.StringDict{"error": starlark.String(err.Error())})
 	}
-	s.tell("on_step_complete", completion(summary, err))
+	s.tell("on_step_complete", s.completion(summary, err))
 	s.calls.end()
 	for _, to := range s.all {
 		s.calls.failed(to.close())
@@ -104,15 +104,16 @@ func (s *interceptors) finish(summary *engine.Summary, err error) (warnings []st
 	return s.calls.warnings()
 }
 
-func completion(s *engine.Summary, err error) starlark.StringDict {
+// completion is how a job ended.
+func (s *interceptors) completion(summary *engine.Summary, err error) starlark.StringDict {
 	fields := starlark.StringDict{"ok": starlark.Bool(err == nil)}
-	if s != nil {
-		for name, n := range map[string]int64{"read": s.Read, "bytes": s.Bytes, "written": s.Written, "dead": s.Dead, "late": s.Late} {
+	if summary != nil {
+		for name, n := range map[string]int64{"read": summary.Read, "bytes": summary.Bytes, "written": summary.Written, "dead": summary.Dead, "late": summary.Late} {
 			fields[name] = starlark.MakeInt64(n)
 		}
-		counted := starlark.NewDict(len(s.Counted))
-		for _, c := range s.Counted {
-			_ = counted.SetKey(starlark.String(c.Name), starlark.MakeInt64(c.Value)) // a new dict takes a string
+		counted := starlark.NewDict(len(summary.Counted))
+		for _, c := range summary.Counted {
+			_ = counted.SetKey(starlark.String(s.mask(c.Name)), starlark.MakeInt64(c.Value)) // a new dict takes a string
 		}
 		fields["counted"] = counted
 	}

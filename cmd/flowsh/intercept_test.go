@@ -96,6 +96,24 @@ func slowInterceptor(t *testing.T, job, last time.Duration, calls int) {
 	})
 }
 
+// TestCountersForHooksAreMasked tests that no secret is in the names of counters that interceptors hear of.
+func TestCountersForHooksAreMasked(t *testing.T) {
+	h := host.NewMemory()
+	mask := func(text string) string { return strings.ReplaceAll(text, "secret", "***") }
+	s := newInterceptors([]interceptor{&written{path: "events.jsonl"}}, h.FS, nil, mask, h.Clock)
+	if warnings := s.finish(&engine.Summary{Counted: []engine.Counter{{Name: "a secret", Value: 3}}}, errors.New("secret")); warnings != nil {
+		t.Errorf("%q", warnings)
+	}
+	f, err := h.FS.Open("events.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if text, err := io.ReadAll(f); err != nil || strings.Contains(string(text), "secret") || !strings.Contains(string(text), `"counted":{"a ***":3}`) {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
 // A patientClock waits for ever.
 type patientClock struct{ host.Clock }
 
