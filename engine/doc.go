@@ -65,7 +65,8 @@
 // hold state; over its share a stage spills through spill.Store and merges back. Units in flight are bounded by
 // the window of each stage's sequence, and edges by a number of batches; an edge that may not hold up its producer,
 // because another consumer waits for something else, spills. Of what functions print no more is kept anywhere than the stage
-// can show (kernel/print.go). The collector's limit is the whole budget.
+// can show (kernel/print.go); what they count for a record, or in a reducer, is kept as sums of so many names (kernel/counts.go).
+// The collector's limit is the whole budget.
 //
 // # Tasks elsewhere
 //

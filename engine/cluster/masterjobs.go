@@ -616,8 +616,8 @@ func (m *Master) unlead(id string) {
 	delete(m.heads, id)
 }
 
-// forward sends on what a head says, up to its last word, which it gives. Receipts, and what the job says to people, are kept, as much as
-// there is room for: a job does not fail for want of them.
+// forward sends on what a head says, up to its last word, which it gives. Receipts, and what the job says to people, are
+// kept, as much as there is room for: a job does not fail for want of them.
 func (m *Master) forward(e *entry, out, kept *frames, posts Posts, control io.Reader, conn io.Closer) (end End, err error) {
 	var buf []byte
 	for {
