@@ -115,6 +115,8 @@
 //     the job. Control messages are JSON, whose decoder takes no more memory than it is sent, instead of msgpack. A data
 //     link is a session like those of control, whose streams have a credit of bytes each; the authority of a job is made
 //     by its head, and not by the master, so that the agents hold nobody's keys but their own.
+//   - What a head has fetched, and keeps for one that runs the job again, is in segment files whose frames are checked as they
+//     are found again, not in Badger, which took longer to put it away than it takes to fetch it.
 //   - A record that ends its executor is found by the note of the last call, in three executors, and not by bisection,
 //     which takes one for each halving.
 //   - max_demand and min_demand bound a stage's units and how many are in flight (demand.go), not single records.

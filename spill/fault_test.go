@@ -141,6 +141,9 @@ func wantEmptyDir(t *testing.T, dir string) {
 // A Put that fails leaves the chunk that was there, and the store goes on.
 func TestPutFails(t *testing.T) {
 	for name, open := range map[string]func(h *host.Host) Store{
+		"segments that stay": func(h *host.Host) Store {
+			return openSegments(t, h, filepath.Join(t.TempDir(), "job"), nil)
+		},
 		"segments": func(h *host.Host) Store { return NewSegments(h, t.TempDir(), nil) },
 		"badger": func(h *host.Host) Store {
 			b, err := OpenBadger(h, filepath.Join(t.TempDir(), "job"), nil)

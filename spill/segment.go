@@ -76,3 +76,9 @@ func (s *Segments) closeFiles() {
 		_ = seg.file.Close()
 	}
 }
+
+// The names of segments.
+const (
+	segmentName   = "%06d" + segmentSuffix
+	segmentSuffix = ".seg"
+)

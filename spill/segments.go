@@ -20,11 +20,14 @@ type SegmentsOptions struct {
 	SegmentSize int64
 	// Reserve is the number of bytes that stay free on the disk; 64 MiB by default.
 	Reserve int64
+	// Lock keeps other stores out of the folder of OpenSegments, which must be on the machine's own file system.
+	Lock bool
 }
 
 // Segments is a Store in plain files: chunks are appended to the current segment, their places are kept in
-// memory, and a segment is removed when none of its chunks is left. It is scratch space: nothing survives Close
-// or a crash, and Sync does nothing.
+// memory, and a segment is removed when none of its chunks is left. Those of NewSegments are scratch space: nothing
+// survives Close or a crash, and Sync does nothing. What OpenSegments was given is found again in its folder, also when
+// the process was killed.
 //
 // When the disk has less than the reserve left, or the system reports it full, Put returns an error that wraps
 // ErrFull. A chunk whose bytes are gone from the file is ErrNotFound.
@@ -32,6 +35,8 @@ type Segments struct {
 	host   *host.Host
 	parent string
 	size   int64
+	kept   string // folder that stays; "": a folder of their own, which goes
+	locked bool   // the folder, against other stores
 
 	// write makes appends happen one after another, and is locked before mu. It guards dir, space, serial and
 	// the current segment's end.
@@ -39,6 +44,8 @@ type Segments struct {
 	dir    string // empty before the first Put and after Close removed it
 	space  *reserve
 	serial int
+	frame  []byte
+	lock   *dirLock
 
 	mu      sync.Mutex // guards what follows and the counts in segments; never held over a system call
 	current *segment
@@ -58,6 +65,10 @@ type place struct {
 // NewSegments returns a store whose files will be in a folder with a random name and mode 0700 below parent.
 // Nothing is touched before the first Put; Close removes that folder, but not parent.
 func NewSegments(h *host.Host, parent string, o *SegmentsOptions) *Segments {
+	return newSegments(h, parent, "", o)
+}
+
+func newSegments(h *host.Host, parent, kept string, o *SegmentsOptions) *Segments {
 	var set SegmentsOptions
 	if o != nil {
 		set = *o
@@ -71,6 +82,8 @@ func NewSegments(h *host.Host, parent string, o *SegmentsOptions) *Segments {
 	return &Segments{
 		host:   h,
 		parent: parent,
+		kept:   kept,
+		locked: set.Lock,
 		size:   set.SegmentSize,
 		space:  &reserve{fs: h.FS, keep: set.Reserve},
 		all:    make(map[*segment]struct{}),
@@ -83,7 +96,7 @@ func (s *Segments) Put(id string, data []byte) error {
 	s.write.Lock()
 	defer s.write.Unlock()
 
-	at, err := s.append(data)
+	at, err := s.append(id, data)
 	if err != nil {
 		return err
 	}
@@ -98,23 +111,29 @@ func (s *Segments) Put(id string, data []byte) error {
 }
 
 // append writes data to the end of the current segment, or to a new one.
-func (s *Segments) append(data []byte) (place, error) {
+func (s *Segments) append(id string, data []byte) (place, error) {
 	if err := s.makeDir(); err != nil {
 		return place{}, err
 	}
-	if err := s.space.take(int64(len(data))); err != nil {
+	need := len(data)
+	if s.kept != "" {
+		need += frameSize + len(id)
+	}
+	if err := s.space.take(int64(need)); err != nil {
 		return place{}, err
 	}
-	seg, err := s.writable(len(data))
+	seg, err := s.writable(need)
 	if err != nil {
-		return place{}, s.space.explain(err, int64(len(data)))
+		return place{}, s.space.explain(err, int64(need))
 	}
-	offset := seg.end
-	if err := s.writeTo(seg, data); err != nil {
+	if s.kept != "" {
+		s.frame = appendFrame(s.frame[:0], seg.end, id, data)
+	}
+	if err := s.writeTo(seg, s.frame, data); err != nil {
 		s.retire(seg) // nobody knows where its end is
-		return place{}, s.space.explain(fmt.Errorf("write spilled chunk: %w", err), int64(len(data)))
+		return place{}, s.space.explain(fmt.Errorf("write spilled chunk: %w", err), int64(need))
 	}
-	return place{segment: seg, offset: offset, length: len(data)}, nil
+	return place{segment: seg, offset: seg.end - int64(len(data)), length: len(data)}, nil
 }
 
 // makeDir makes the folder before the first write.
@@ -127,6 +146,9 @@ func (s *Segments) makeDir() error {
 		return ErrClosed
 	case s.dir != "":
 		return nil
+	}
+	if s.kept != "" {
+		return s.makeKept()
 	}
 	var name [8]byte
 	s.host.Random(name[:])
@@ -156,10 +178,10 @@ func (s *Segments) writable(n int) (*segment, error) {
 	seg := s.current
 	empty := seg != nil && seg.live == 0 && seg.reads == 0
 	s.mu.Unlock()
-	if seg != nil && empty && seg.end > 0 {
+	if seg != nil && empty && seg.end > 0 && s.kept == "" {
 		return seg, s.rewind(seg)
 	}
-	if seg != nil && (seg.end == 0 || seg.end+int64(n) <= s.size) {
+	if seg != nil && (seg.end == s.first() || seg.end+int64(n) <= s.size) {
 		return seg, nil
 	}
 	if seg != nil {
@@ -184,7 +206,7 @@ func (s *Segments) create() (*segment, error) {
 		return nil, fmt.Errorf("make spill file in %s: %w", s.dir, err)
 	}
 	s.serial++
-	file, err := s.host.FS.Create(filepath.Join(s.dir, fmt.Sprintf("%06d.seg", s.serial)))
+	file, err := s.host.FS.Create(filepath.Join(s.dir, fmt.Sprintf(segmentName, s.serial)))
 	if err != nil {
 		return nil, fmt.Errorf("make spill file: %w", err)
 	}
@@ -193,21 +215,34 @@ func (s *Segments) create() (*segment, error) {
 	s.current = seg
 	s.all[seg] = struct{}{}
 	s.mu.Unlock()
+	if s.kept == "" {
+		return seg, nil
+	}
+	if err := s.writeTo(seg, []byte(segmentMagic)); err != nil {
+		s.retire(seg)
+		return nil, fmt.Errorf("make spill file: %w", err)
+	}
 	return seg, nil
 }
 
-func (s *Segments) writeTo(seg *segment, data []byte) error {
+// writeTo appends parts to a segment.
+func (s *Segments) writeTo(seg *segment, parts ...[]byte) error {
 	if err := s.host.Fault(pointWrite); err != nil {
 		return err
 	}
-	n, err := seg.file.Write(data)
-	if err == nil && n < len(data) {
-		err = io.ErrShortWrite
+	for _, data := range parts {
+		if len(data) == 0 {
+			continue
+		}
+		n, err := seg.file.Write(data)
+		if err == nil && n < len(data) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return err
+		}
+		seg.end += int64(n)
 	}
-	if err != nil {
-		return err
-	}
-	seg.end += int64(n)
 	return nil
 }
 
@@ -294,6 +329,13 @@ func (s *Segments) Close() error {
 	s.write.Lock()
 	defer s.write.Unlock()
 	s.closeFiles()
+	if s.kept != "" {
+		if s.lock != nil {
+			s.lock.unlock()
+			s.lock = nil
+		}
+		return nil
+	}
 	if s.dir == "" {
 		return nil
 	}

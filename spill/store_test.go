@@ -36,6 +36,12 @@ var stores = []struct {
 	{"small segments", func(t testing.TB) Store {
 		return NewSegments(host.NewMemory(), "/tmp", &SegmentsOptions{SegmentSize: 100})
 	}},
+	{"segments that stay", func(t testing.TB) Store {
+		return openSegments(t, host.New(), filepath.Join(t.TempDir(), "job"), &SegmentsOptions{Lock: true})
+	}},
+	{"small segments that stay", func(t testing.TB) Store {
+		return openSegments(t, host.NewMemory(), "/tmp/job", &SegmentsOptions{SegmentSize: 100})
+	}},
 	{"badger", func(t testing.TB) Store { return openBadger(t, filepath.Join(t.TempDir(), "job"), nil) }},
 	{"tiered", func(t testing.TB) Store {
 		return NewTiered(4096, func() (Store, error) { return NewSegments(host.NewMemory(), "/tmp", nil), nil })

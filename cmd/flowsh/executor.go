@@ -72,7 +72,7 @@ func (c *cli) executor(flags []string) error {
 		},
 		Mask: func(text string) string { return c.console.masked(text) },
 		Keep: func(dir string) (spill.Store, error) {
-			return spill.OpenBadger(c.host, dir, &spill.BadgerOptions{Keep: true})
+			return spill.OpenSegments(c.host, dir, &spill.SegmentsOptions{Lock: true})
 		},
 		Open: c.host.FS.Open,
 		Load: func(data []byte, out io.Writer) (*engine.Program, engine.Options, error) {
