@@ -47,7 +47,6 @@ func (c *cli) executor(flags []string) error {
 	if err != nil {
 		return err
 	}
-	defer limitCores(int(line.Cores))()
 	h := *c.host
 	h.Stdin, h.Stdout = noInput{}, io.Discard
 	var job *builtins.Job
@@ -79,6 +78,7 @@ func (c *cli) executor(flags []string) error {
 			var options engine.Options
 			var b *bundle
 			var err error
+			limitCores(int(line.Cores)) // until the process ends; one that waits for a job needs but one
 			c.loading = loadBounds{memory, mostLoadTime}
 			if job, options, b, err = c.unpack(data, out); err != nil {
 				return nil, options, err

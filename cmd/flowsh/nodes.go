@@ -144,6 +144,13 @@ func (c *cli) nodeLog(m messageFlags) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.host.Stderr, o))
 }
 
+// leaveCores leaves the node's cores to executors but for one, which is enough for a process that passes things on, and
+// returns how to give them back.
+func (f *nodeFlags) leaveCores() (restore func()) {
+	f.Cores = coreCount(f.cores())
+	return limitCores(1)
+}
+
 func (f nodeFlags) cores() int { return cmp.Or(int(f.Cores), runtime.GOMAXPROCS(0)) }
 
 // credentials reads the keys of a role; nil without a folder.
@@ -179,6 +186,7 @@ func (c *cli) master(before, rest []string) error {
 	if err != nil {
 		return err
 	}
+	defer line.leaveCores()()
 	if line.Works {
 		if err := line.Mem.halve(); err != nil { // the worker has the other half
 			return err
@@ -309,6 +317,7 @@ func (c *cli) worker(before, rest []string) error {
 	if line.Join == "" {
 		return usagef("which cluster? Write flowsh worker --join HOST:PORT, the address at which any member gossips")
 	}
+	defer line.leaveCores()()
 	agent, end, err := c.agent(line.nodeFlags, line.messageFlags, transport.Worker)
 	if err != nil {
 		return err

@@ -56,6 +56,7 @@ func (c *cli) packApart(o packOrder) (*packing, error) {
 	}
 	var out, said bytes.Buffer
 	cmd := exec.Command(self, packCommand, string(order))
+	cmd.Env = append(os.Environ(), oneCore)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.host.Stdin, &out, &said
 	err = cmd.Run()
 	var exit *exec.ExitError
