@@ -142,7 +142,7 @@ func newRestartable(ctx context.Context, t *testing.T, script string) *restartab
 }
 
 // executor is one at a node: a worker's reads are counted, and a head dies with its master.
-func (c *restartable) executor(worker bool) cluster.Spawner {
+func (c *restartable) executor(worker bool, change ...func(*cluster.Executor)) cluster.Spawner {
 	h := *c.Host
 	h.Stdout, h.Emit = io.Discard, nil
 	if worker {
@@ -173,6 +173,9 @@ func (c *restartable) executor(worker bool) cluster.Spawner {
 			}
 			return cluster.End{}
 		},
+	}
+	for _, change := range change {
+		change(x)
 	}
 	return func(context.Context) (io.ReadWriteCloser, error) {
 		near, far := net.Pipe()

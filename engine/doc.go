@@ -84,6 +84,11 @@
 // unchanged. It has no other network: what it has to tell servers the master posts, where that is granted
 // (cluster/webhook.go).
 //
+// What tasks give waits in a folder of the job at the worker until it was fetched (cluster/offers.go). An executor that comes
+// after the one that has made it, even of another agent with the same name, finds what is whole there and offers it to the
+// head, which takes what counted before and was lost, by its hash. The agent removes the folder when the head has ended
+// (cluster/held.go).
+//
 // The master keeps its jobs in a queue (cluster/queue.go), a state machine whose records go through a journal
 // (cluster/journal.go) before they take effect. What was fetched from workers is kept by the name and the hash of its
 // task (cluster/kept.go) until the job has ended: a head that runs the job again, after the master or it was killed, takes

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/zeebo/xxh3"
@@ -171,4 +173,11 @@ func frameHash(at int64, parts ...[]byte) uint64 {
 		_, _ = h.Write(p) // a hash takes everything
 	}
 	return h.Sum64()
+}
+
+// IDs are the ids of all chunks, in order.
+func (s *Segments) IDs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.index))
 }

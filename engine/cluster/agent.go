@@ -25,8 +25,10 @@ type Agent struct {
 	Network     transport.Network
 	Credentials *transport.Credentials // nil: only loopback
 	Spawn       Spawner
-	Leases      *Leases // nil: as many executors as there are jobs
-	Log         *slog.Logger
+	// Outputs is the folder in which executors leave what tasks gave, by job, for those that come after; "": they do not.
+	Outputs string
+	Leases  *Leases // nil: as many executors as there are jobs
+	Log     *slog.Logger
 }
 
 // A Mortal connection knows how the process at its other end has ended. Death waits for that.

@@ -51,6 +51,9 @@ type Executor struct {
 	Load Loader
 	// Keep opens the store in which what tasks gave outlives the head of a job; nil: nothing does.
 	Keep func(dir string) (spill.Store, error)
+	// Retain opens the store in which what the tasks of a job give outlives an executor that does them, for the next one of
+	// that job at the node; nil: that ends with it.
+	Retain func(job string) (Retained, error)
 	// Open opens a file of the master for reading, whatever the job may read; nil: what other jobs have put out is not read.
 	Open func(path string) (host.File, error)
 	// Begin is called before the head of a job runs it, with the job's name and with what takes events to whoever
@@ -98,8 +101,15 @@ func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	}
 	graph, err := x.graph(a, program, err)
 	answer := assigned{Graph: graph}
-	if err != nil {
+	var kept *retained
+	switch {
+	case err != nil:
 		answer.Error = err.Error()
+	case a.Retain:
+		if kept = x.retain(a.Job); kept != nil {
+			defer func() { _ = kept.Close() }() // it survives the end of this process anyhow
+			answer.Offers = kept.offers
+		}
 	}
 	var data net.Listener
 	if err == nil && a.Data != nil {
@@ -114,7 +124,7 @@ func (x *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	if a.Head {
 		return x.head(ctx, session, control, out, a, program, options, graph)
 	}
-	return x.work(ctx, session, dataListener{data, a.Data, a.Job}, program, options)
+	return x.work(ctx, session, dataListener{data, a.Data, a.Job}, kept, program, options)
 }
 
 // load makes the program of a bundle, which must be the one that was submitted.
@@ -161,7 +171,7 @@ func (x *Executor) refuse(control io.Writer, err error) error {
 }
 
 // work does tasks for the head at the other end of the session.
-func (x *Executor) work(ctx context.Context, s *transport.Session, data dataListener, p *engine.Program, o engine.Options) error {
+func (x *Executor) work(ctx context.Context, s *transport.Session, data dataListener, kept *retained, p *engine.Program, o engine.Options) error {
 	o.Host, o.Tasks = x.Host, nil
 	defer engine.LimitMemory(o.Memory)()
 	engine.GrowHeap(o.Memory)
@@ -173,6 +183,7 @@ func (x *Executor) work(ctx context.Context, s *transport.Session, data dataList
 	store := engine.NewStore(o)
 	defer func() { _ = store.Close() }() // the agent removes what is left
 	runner := NewRunner(executor, store, x.Die)
+	runner.retain(kept)
 	defer data.serve(ctx, x.Host.Clock, runner)()
 	if err := serveWorker(ctx, s, runner); !errors.Is(err, transport.ErrClosed) {
 		return err
@@ -374,7 +385,7 @@ const rejoinAfter = time.Second
 // join has a worker's agent start an executor for the job, and gives it to the job; another one if it dies.
 func (c *crew) join(ctx context.Context, o order) {
 	for {
-		s, link, err := c.start(o, "")
+		s, link, offers, err := c.start(o, "")
 		if err != nil {
 			if ctx.Err() == nil {
 				c.warn(fmt.Sprintf("%s does not work for this job: %v", o.Name, err))
@@ -382,12 +393,12 @@ func (c *crew) join(ctx context.Context, o order) {
 			return
 		}
 		w := &remoteWorker{session: s, link: link, dead: make(chan struct{}), isolate: func() (*remoteWorker, error) { return c.isolated(ctx, o) }}
-		c.job.Join(o.Name, o.Slots, w)
+		c.job.Join(o.Name, o.Slots, w, offers...)
 		select {
 		case <-s.Done():
 			w.death = c.death(o.Name, "")
 			close(w.dead)
-			c.job.Lose(o.Name, w.death)
+			c.job.left(o.Name, w, w.death)
 			w.forget()
 		case <-ctx.Done():
 			_ = s.Close() // the executor ends with it
@@ -433,26 +444,27 @@ func (c *crew) death(name, part string) Death {
 	return answer
 }
 
-// start has a worker's agent start an executor; the link to it is nil if there is none.
-func (c *crew) start(worker order, part string) (*transport.Session, *link, error) {
+// start has a worker's agent start an executor; the link to it is nil if there is none. The one executor that does the
+// worker's tasks offers what an earlier one has left.
+func (c *crew) start(worker order, part string) (*transport.Session, *link, []Offer, error) {
 	keys, err := c.links.issue()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	stream, err := c.ask("execute", worker.Name, part)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	s, err := transport.Client(stream)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	answer, err := assign(s, assignment{Job: c.id, Bundle: c.bundle, Sum: c.sum, Graph: c.graph, Data: keys})
+	answer, err := assign(s, assignment{Job: c.id, Bundle: c.bundle, Sum: c.sum, Graph: c.graph, Data: keys, Retain: part == ""})
 	if err != nil {
 		_ = s.Close() // the error says why
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return s, c.links.to(s, worker.Host, answer.Data), nil
+	return s, c.links.to(s, worker.Host, answer.Data), answer.Offers, nil
 }
 
 // assign tells an executor what to be.

@@ -137,8 +137,9 @@ func (j *Job) tick() {
 	}
 }
 
-// Join adds a worker that does so many tasks at a time.
-func (j *Job) Join(name string, slots int, w Worker) {
+// Join adds a worker that does so many tasks at a time. What it offers counts again if it has counted before, and has not
+// been done again or read since.
+func (j *Job) Join(name string, slots int, w Worker, offers ...Offer) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.workers[name] != nil {
@@ -146,7 +147,11 @@ func (j *Job) Join(name string, slots int, w Worker) {
 	}
 	j.workers[name] = &jobWorker{Worker: w, running: map[Attempt]context.CancelFunc{}}
 	j.host.Send(NodeJoined{name})
-	j.step(WorkerJoined{name, slots})
+	holds := j.holds(w, offers)
+	j.step(WorkerReturned{name, slots, holds})
+	for _, a := range holds {
+		delete(j.groups[a.Task.Group].outputs, a) // it was done again
+	}
 }
 
 // Lose takes out a worker that is gone, and says how.
@@ -154,6 +159,15 @@ func (j *Job) Lose(name string, d Death) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.lose(name, d)
+}
+
+// left takes out a worker that is gone, unless another has its name by now.
+func (j *Job) left(name string, w Worker, d Death) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if now := j.workers[name]; now != nil && now.Worker == w {
+		j.lose(name, d)
+	}
 }
 
 func (j *Job) lose(name string, d Death) {
@@ -168,7 +182,7 @@ func (j *Job) lose(name string, d Death) {
 	for _, g := range j.groups {
 		for i := range g.accepted {
 			if a := g.accepted[i]; a != nil && a.worker == name {
-				g.accepted[i] = nil
+				g.accepted[i], g.lost[i] = nil, a
 			}
 		}
 	}
@@ -269,8 +283,9 @@ type taskGroup struct {
 	job      *Job
 	number   int
 	tasks    []engine.Task
-	outputs  map[Attempt]Output // of attempts that the scheduler has not judged yet
-	accepted []*acceptedAttempt // by task; nil: not yet, or lost
+	outputs  map[Attempt]Output       // of attempts that the scheduler has not judged yet
+	accepted []*acceptedAttempt       // by task; nil: not yet, or lost
+	lost     map[int]*acceptedAttempt // with their workers
 	err      error
 
 	fetched  []fetchedPiece // in order
@@ -305,7 +320,7 @@ func (j *Job) Start(_ context.Context, tasks []engine.Task) (engine.Pieces, erro
 	defer j.mu.Unlock()
 	g := &taskGroup{
 		job: j, number: len(j.groups), tasks: tasks, cancel: cancel,
-		outputs: map[Attempt]Output{}, accepted: make([]*acceptedAttempt, len(tasks)),
+		outputs: map[Attempt]Output{}, accepted: make([]*acceptedAttempt, len(tasks)), lost: map[int]*acceptedAttempt{},
 	}
 	j.groups = append(j.groups, g)
 	pieces, kept := g.recall()

@@ -32,6 +32,7 @@ type Master struct {
 	ctx     context.Context // of Serve; nil before
 	workers map[string]*member
 	heads   map[string]*head // by job
+	led     int              // heads so far
 	queue   queue
 	entries map[string]*entry // of the jobs in the queue
 	life    string            // of this master, random: what one began another does not confuse with its own
@@ -58,6 +59,7 @@ type member struct {
 
 // A head is a job that runs.
 type head struct {
+	run     string     // its name for workers
 	orders  sync.Mutex // one order is written at a time
 	control io.Writer
 }
@@ -185,7 +187,7 @@ func (m *Master) exit(s *transport.Session, name string) {
 func (m *Master) worker(s *transport.Session, h hello) {
 	m.Log.Info("worker joined", "name", h.Name, "cores", h.Slots)
 	m.tell(order{Op: "join", Name: h.Name, Slots: h.Slots, Host: s.Peer()})
-	_ = s.Serve(context.Background(), func(_ context.Context, _ transport.Stream) { _ = m.drain(h.Name) }) // all that it can ask for
+	_ = s.Serve(context.Background(), func(_ context.Context, stream transport.Stream) { m.workerRequest(h.Name, stream) }) // until it has gone
 	m.Log.Info("worker lost", "name", h.Name)
 	m.exit(s, h.Name)
 }

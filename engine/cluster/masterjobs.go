@@ -514,7 +514,7 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 		return end, err
 	}
 	a := assignment{
-		Job: m.life + "-" + e.info.ID, Head: true, Bundle: bundle, Sum: e.info.Bundle, ID: e.info.ID, Jobs: filepath.Dir(filepath.Dir(keep)), Keep: keep, Of: m.source(e.info),
+		Job: m.headName(e.info.ID), Head: true, Bundle: bundle, Sum: e.info.Bundle, ID: e.info.ID, Jobs: filepath.Dir(filepath.Dir(keep)), Keep: keep, Of: m.source(e.info),
 		Distribute: e.info.Distribute, DeadOnly: e.info.DeadOnly, Workers: m.staying(),
 	}
 	// A head may have said its last word, and gone, before this side knows that the assignment was sent: reading tells.
@@ -523,7 +523,7 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 	if err := transport.ReadMessage(control, &answer); err != nil {
 		return end, headDied("while it loaded the script", deathOf(conn))
 	}
-	m.lead(e.info.ID, &head{control: control})
+	m.lead(e.info.ID, &head{run: a.Job, control: control})
 	defer m.unlead(e.info.ID)
 	go func() { _ = s.Serve(ctx, m.connect) }() // until the head has gone
 	if err := e.receipts.begin(); err != nil {
@@ -577,6 +577,14 @@ func (e *entry) count(r *Receipt) {
 	case r.Ends():
 		e.done.Add(1)
 	}
+}
+
+// headName names a head of a job, as workers know it: no other has the name.
+func (m *Master) headName(id string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.led++
+	return fmt.Sprintf("%s-%s-%d", m.life, id, m.led)
 }
 
 // lead adds the head of a job, and tells it the workers that it can have. It is told of one that joins meanwhile

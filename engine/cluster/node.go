@@ -96,6 +96,7 @@ func (w *WorkerAgent) serve(ctx context.Context) error {
 	w.session = s
 	w.joined++
 	w.mu.Unlock()
+	go w.sweep(s) // it ends with the session
 	return s.Serve(ctx, w.request)
 }
 
@@ -182,7 +183,8 @@ func (w *WorkerAgent) request(ctx context.Context, head transport.Stream) {
 	}
 	switch r.Op {
 	case "execute":
-		w.execute(ctx, head, executionKey{r.Job, r.Part})
+		key := executionKey{r.Job, r.Part}
+		w.tidy(ctx, key, w.execute(ctx, head, key))
 	case "drain":
 		w.leave()
 	case "death":
@@ -190,24 +192,25 @@ func (w *WorkerAgent) request(ctx context.Context, head transport.Stream) {
 	}
 }
 
-// execute starts an executor and connects it to the head of its job. It ends when either has gone.
-func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, key executionKey) {
+// execute starts an executor and connects it to the head of its job. It ends when either has gone, and the
+// executor as it says.
+func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, key executionKey) Death {
 	x := &execution{done: make(chan struct{})}
 	defer close(x.done)
 	if !w.enter(key, x) {
-		return
+		return Death{Cause: Lost}
 	}
 	defer w.exit()
 	release, err := w.Leases.Take(ctx, key.job, func() { w.Log.Info("a job waits for memory and cores", "job", key.job) })
 	if err != nil {
-		return
+		return Death{Cause: Lost}
 	}
 	defer release()
 	conn, err := w.Spawn(ctx)
 	if err != nil {
 		x.death = Death{Cause: Lost, Reason: "its executor does not start: " + err.Error()}
 		w.Log.Error("an executor does not start", "reason", err.Error())
-		return
+		return x.death
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
@@ -220,6 +223,7 @@ func (w *WorkerAgent) execute(ctx context.Context, head transport.Stream, key ex
 		delete(w.executions, key)
 		w.mu.Unlock()
 	}
+	return x.death
 }
 
 // deathWithin is how long an executor takes to end at most, once its connection has.

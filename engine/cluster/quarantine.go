@@ -149,7 +149,7 @@ func (w *remoteWorker) forget() {
 // isolated has a worker's agent start one more executor for the job.
 func (c *crew) isolated(ctx context.Context, worker order) (*remoteWorker, error) {
 	part := strconv.FormatInt(c.parts.Add(1), 10)
-	s, link, err := c.start(worker, part)
+	s, link, _, err := c.start(worker, part)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ type Worker interface {
 type Runner struct {
 	executor *engine.Executor
 	store    spill.Store
+	retained *retained // where what tasks give goes as long as it can; nil: nowhere
 	stuck    func(error)
 
 	doing   sync.Mutex // an executor does one task at a time
@@ -58,6 +59,31 @@ func (a Attempt) piece(i int) string {
 	return fmt.Sprintf("task/%d/%d/%d/%d", a.Task.Group, a.Task.Index, a.Number, i)
 }
 
+// retain has what tasks give outlive this process, with what an earlier one has left.
+func (r *Runner) retain(kept *retained) {
+	r.retained = kept
+	if kept == nil {
+		return
+	}
+	for _, o := range kept.offers {
+		r.outputs[o.Attempt] = o.Output.Pieces
+	}
+}
+
+func (r *Runner) put(id string, piece []byte) error {
+	if r.retained.Put(id, piece) == nil {
+		return nil
+	}
+	return r.store.Put(id, piece)
+}
+
+func (r *Runner) get(id string, buf []byte) ([]byte, error) {
+	if data, err := r.retained.Get(id, buf); err == nil {
+		return data, nil
+	}
+	return r.store.Get(id, buf)
+}
+
 // Do implements Worker.
 func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, error) {
 	r.doing.Lock()
@@ -68,7 +94,7 @@ func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, erro
 	var out Output
 	hash := xxh3.New()
 	counts, err := r.executor.Run(ctx, t, func(piece []byte) error {
-		if err := r.store.Put(a.piece(out.Pieces), piece); err != nil {
+		if err := r.put(a.piece(out.Pieces), piece); err != nil {
 			return err
 		}
 		out.Pieces++
@@ -87,6 +113,7 @@ func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, erro
 		return Output{}, err
 	}
 	out.Hash, out.Read, out.Failed = hash.Sum64(), counts.Read, counts.Failed
+	r.retained.keep(a, out)
 	return out, nil
 }
 
@@ -98,7 +125,7 @@ func (r *Runner) Fetch(ctx context.Context, a Attempt, o Output, get func(piece 
 			return context.Cause(ctx)
 		}
 		var err error
-		if buf, err = r.store.Get(a.piece(i), buf[:0]); err != nil {
+		if buf, err = r.get(a.piece(i), buf[:0]); err != nil {
 			return err
 		}
 		if err := get(buf); err != nil {
@@ -114,7 +141,9 @@ func (r *Runner) Release(a Attempt) {
 	n := r.outputs[a]
 	delete(r.outputs, a)
 	r.mu.Unlock()
+	_ = r.retained.Delete(a.commit()) // what is left over goes with the store
 	for i := range n {
-		_ = r.store.Delete(a.piece(i)) // what is left over goes with the store
+		_ = r.retained.Delete(a.piece(i))
+		_ = r.store.Delete(a.piece(i))
 	}
 }

@@ -37,6 +37,12 @@ type (
 		Worker string
 		Slots  int
 	}
+	// WorkerReturned says the same of one that has what attempts gave that were accepted and lost.
+	WorkerReturned struct {
+		Worker string
+		Slots  int
+		Holds  []Attempt
+	}
 	// WorkerDrained says that a worker is to get no more tasks.
 	WorkerDrained struct{ Worker string }
 	// WorkerLost says that a worker, with all that it has done, is gone, and how.
@@ -201,6 +207,11 @@ func (s *Scheduler) Step(now time.Time, e Event) []Command {
 		s.close(e.Group)
 	case WorkerJoined:
 		s.join(e)
+	case WorkerReturned:
+		s.join(WorkerJoined{e.Worker, e.Slots})
+		for _, a := range e.Holds {
+			s.hold(e.Worker, a)
+		}
 	case WorkerDrained:
 		if w := s.worker(e.Worker); w != nil {
 			w.slots = 0
@@ -286,6 +297,22 @@ func (s *Scheduler) join(e WorkerJoined) {
 	}
 	i, _ := s.find(e.Worker)
 	s.workers = slices.Insert(s.workers, i, &worker{name: e.Worker, slots: e.Slots})
+}
+
+// hold accepts an attempt once more that was lost, unless another was accepted meanwhile.
+func (s *Scheduler) hold(worker string, a Attempt) {
+	t := s.task(a.Task)
+	if t == nil || t.state != waiting || a.Number < 1 || a.Number > t.attempts ||
+		slices.ContainsFunc(t.running, func(r attempt) bool { return r.number == a.Number }) {
+		s.out = append(s.out, Release{worker, a.Task, a.Number})
+		return
+	}
+	for _, other := range t.running {
+		s.cancel(a.Task, other)
+	}
+	t.running, t.state, t.accepted = nil, accepted, attempt{number: a.Number, worker: worker}
+	t.losses = max(0, t.losses-1)
+	s.out = append(s.out, Accept{worker, a.Task, a.Number})
 }
 
 // close forgets a group.

@@ -40,6 +40,7 @@ type world struct {
 	results map[string]string     // what was committed
 	trace   *xxh3.Hasher
 	kills   int
+	held    int // outputs that came back with their workers
 }
 
 // A letter is on its way to the head of a job.
@@ -55,6 +56,7 @@ type simulatedHead struct {
 	group     *taskGroup
 	running   []StartTask
 	done      map[Attempt]string // by which worker
+	lost      map[Attempt]string // that were accepted, by worker
 	next      int                // task to be fetched
 	dead      bool
 }
@@ -248,7 +250,7 @@ func (w *world) begin(j *JobInfo) {
 		kept = &keptStore{Store: spill.NewMem()}
 		w.kept[j.ID] = kept
 	}
-	h := &simulatedHead{job: j.ID, done: map[Attempt]string{}, group: &taskGroup{job: &Job{kept: &Kept{Store: kept}}, tasks: make([]engine.Task, tasks)}}
+	h := &simulatedHead{job: j.ID, done: map[Attempt]string{}, lost: map[Attempt]string{}, group: &taskGroup{job: &Job{kept: &Kept{Store: kept}}, tasks: make([]engine.Task, tasks)}}
 	for i := range h.group.tasks {
 		h.group.tasks[i].Task = i
 	}
@@ -294,6 +296,10 @@ func (w *world) step(h *simulatedHead, e Event) {
 			}
 			if h.done[Attempt{c.Task, c.Attempt}] != c.Worker {
 				w.Fatalf("%s: attempt %d of task %d is accepted from %s, which has not done it", h.job, c.Attempt, c.Task.Index, c.Worker)
+			}
+			if a := (Attempt{c.Task, c.Attempt}); h.lost[a] != "" {
+				delete(h.lost, a)
+				w.held++
 			}
 			piece := w.piece(h.job, c.Task.Index)
 			g.accepted[c.Task.Index] = &acceptedAttempt{c.Worker, c.Attempt, Output{Pieces: 1, Bytes: int64(len(piece)), Hash: xxh3.Hash(piece)}}
@@ -398,6 +404,7 @@ func (w *world) lose(name string, d Death) {
 		for i, a := range h.group.accepted {
 			if a != nil && a.worker == name {
 				h.group.accepted[i] = nil
+				h.lost[Attempt{TaskKey{0, i}, a.number}] = name
 			}
 		}
 		w.step(h, WorkerLost{name, d})
@@ -411,8 +418,21 @@ func (w *world) join(name string) {
 	w.log("join %s", name)
 	w.workers = append(w.workers, name)
 	for _, h := range slices.Clone(w.heads) {
-		w.step(h, WorkerJoined{name, 2})
+		w.step(h, WorkerReturned{name, 2, w.holds(h, name)})
 	}
+}
+
+// holds are the outputs that a worker has kept, of those that were lost with it: some have rotted, or others have been done
+// meanwhile.
+func (w *world) holds(h *simulatedHead, name string) (holds []Attempt) {
+	for i := range h.group.tasks {
+		for n := range mostFailures + mostLosses {
+			if a := (Attempt{TaskKey{0, i}, n + 1}); h.lost[a] == name && !w.chance(20) {
+				holds = append(holds, a)
+			}
+		}
+	}
+	return holds
 }
 
 // happen lets one thing happen.
@@ -525,22 +545,22 @@ func (w *world) judge() (complete int) {
 }
 
 // TestClusterUnderSeeds lives through kills of the master at any place, in the commit and in the journal too, lost
-// workers, corrupt and short outputs, kept pieces that rot, and messages that come late, twice and out of order: no job
+// workers, some of which come back with what they have, corrupt and short outputs, kept pieces that rot, and messages that come late, twice and out of order: no job
 // that was taken is lost, each gives its bytes, and no task whose output is kept is done again.
 func TestClusterUnderSeeds(t *testing.T) {
-	complete, kills := 0, 0
+	complete, kills, held := 0, 0, 0
 	for seed := range uint64(300) {
 		if !t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			w := newWorld(t, seed)
 			w.live()
-			complete, kills = complete+w.judge(), kills+w.kills
+			complete, kills, held = complete+w.judge(), kills+w.kills, held+w.held
 		}) {
 			return
 		}
 	}
-	t.Logf("%d jobs complete, %d masters killed", complete, kills)
-	if complete < 300 || kills < 300 {
-		t.Errorf("%d jobs complete, %d masters killed: the simulation shows too little", complete, kills)
+	t.Logf("%d jobs complete, %d masters killed, %d outputs back", complete, kills, held)
+	if complete < 300 || kills < 300 || held < 300 {
+		t.Errorf("%d jobs complete, %d masters killed, %d outputs back: the simulation shows too little", complete, kills, held)
 	}
 }
 

@@ -28,12 +28,14 @@ type welcome struct {
 
 // A request is the first message of a stream to a master or a worker.
 type request struct {
-	Op     string  `json:"op"` // submit, attach, and leave on the same stream; jobs, receipts, logs, follow, pause, resume, rate, bundle, cancel, forget, nodes, drain; execute, death and drain, of a worker
+	Op     string  `json:"op"` // submit, attach, and leave on the same stream; jobs, receipts, logs, follow, pause, resume, rate, bundle, cancel, forget, nodes, drain; held and drain, of a worker; execute, death and drain, to one
 	Submit *Submit `json:"submit,omitempty"`
 	Worker string  `json:"worker,omitempty"` // whom the stream is for
 	Job    string  `json:"job,omitempty"`
 	Part   string  `json:"part,omitempty"` // which of the job's executors at the worker; "": its own one
 	Rate   int64   `json:"rate,omitempty"` // records in a second; 0: any number
+	// Jobs are those of which a worker has what tasks gave. The answer names all that run.
+	Jobs []string `json:"jobs,omitempty"`
 }
 
 // A Submit asks a master to run a job.
@@ -59,7 +61,7 @@ type Submit struct {
 
 // An assignment tells an executor, first of all, what it is to be.
 type assignment struct {
-	Job    string `json:"job"`
+	Job    string `json:"job"`  // with the number of the head that runs it: what tasks gave to another counts for none
 	Head   bool   `json:"head"` // it runs the job and gives tasks to others; otherwise it does tasks
 	Bundle []byte `json:"bundle"`
 	Sum    string `json:"sum"`             // of the bundle, as when it was submitted
@@ -71,6 +73,9 @@ type assignment struct {
 
 	Data *dataKeys `json:"data,omitempty"` // for the data link of an executor that does tasks; nil: it has none
 
+	// Retain has what tasks give outlive the executor, which offers what an earlier one has left.
+	Retain bool `json:"retain,omitempty"`
+
 	Distribute Distribution `json:"distribute,omitempty"`
 	Workers    int          `json:"workers,omitempty"` // that there are as the job begins
 	DeadOnly   bool         `json:"dead_only,omitempty"`
@@ -81,6 +86,8 @@ type assigned struct {
 	Graph string `json:"graph"`
 	Error string `json:"error,omitempty"`
 	Data  string `json:"data,omitempty"` // port of the data link; "": there is none
+
+	Offers []Offer `json:"offers,omitempty"`
 }
 
 // An order is what a head's agent tells it while the job runs.
