@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/flowsh/flowsh/builtins"
@@ -28,6 +29,7 @@ type executorLine struct {
 	Data         string    // host at which the data link listens
 	DataPorts    portRange // of the data link
 	Scratch      string    // a folder of its own, which the agent removes, and the executor where the agent was killed
+	Outputs      string    // folder of the node for what tasks give; "": that ends with the process
 	AllowRead    []string  `sep:"none"`
 	AllowWrite   []string  `sep:"none"`
 	RealRead     []string  `sep:"none"` // the same without symbolic links, when they were granted
@@ -73,6 +75,9 @@ func (c *cli) executor(flags []string) error {
 		Keep: func(dir string) (spill.Store, error) {
 			return spill.OpenSegments(c.host, dir, &spill.SegmentsOptions{Lock: true})
 		},
+		Retain: func(job string) (cluster.Retained, error) {
+			return spill.OpenSegments(c.host, filepath.Join(line.Outputs, job), &spill.SegmentsOptions{Lock: spill.Locks()})
+		},
 		Open: c.host.FS.Open,
 		Load: func(data []byte, out io.Writer) (*engine.Program, engine.Options, error) {
 			var options engine.Options
@@ -94,6 +99,9 @@ func (c *cli) executor(flags []string) error {
 		},
 	}
 	var hooks *interceptors
+	if line.Outputs == "" {
+		x.Retain = nil
+	}
 	x.Begin = func(job string, emit func(host.Event)) {
 		hooks = newInterceptors(c.hooks, h.FS, emit, c.console.masked, c.host.Clock)
 		hooks.tell("on_step_start", starlark.StringDict{"job": starlark.String(job)})

@@ -262,7 +262,9 @@ Starts a worker, which does tasks of the jobs that a master runs. --join names w
 any of them: the worker finds the master through them. It may come and go while jobs run. Jobs read only below the
 folders of --allow-read, which may be given several times. -m is the memory of the node; --jobs at a time (2) share it,
 others wait. What tasks give is fetched from the ports of --data-ports (any) at the host of --gossip (all of this machine's),
-encrypted with keys that each job has for itself; where they cannot be reached it comes through the master. ` + nodeSettings + `
+encrypted with keys that each job has for itself; where they cannot be reached it comes through the master. Until it is
+fetched it is on the disk, in $TMPDIR: a worker that was killed, and is started again with the same --name, offers it, and
+the tasks are not done again. ` + nodeSettings + `
 
 ` + nodeSession,
 

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestNodeFolders(t *testing.T) {
@@ -13,11 +14,11 @@ func TestNodeFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, temp, nodePrefix+"file", "no folder")
-	first, release, err := nodeFolder(temp)
+	first, release, err := nodeFolder(temp, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, releaseSecond, err := nodeFolder(temp)
+	second, releaseSecond, err := nodeFolder(temp, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,4 +33,78 @@ func TestNodeFolders(t *testing.T) {
 	if _, err := os.Stat(first); !os.IsNotExist(err) {
 		t.Errorf("the folder of a node that has ended: %v", err)
 	}
+}
+
+// A node with a name that was killed finds what tasks have given when it is back, and others leave it alone for a while.
+func TestNodeComesBack(t *testing.T) {
+	temp := t.TempDir()
+	first, release, err := nodeFolder(temp, "worker-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	outputs := filepath.Join(outputsFolder, "job", "000001.seg")
+	write := func(dir string) {
+		for _, name := range []string{outputs, filepath.Join("executor-1", "rest")} {
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			writeFile(t, dir, name, "text")
+		}
+	}
+	has := func(path string, want bool) {
+		t.Helper()
+		if _, err := os.Stat(path); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	write(first)
+	other, releaseOther, err := nodeFolder(temp, "worker-1")
+	if err != nil || other == first {
+		t.Fatalf("two nodes have %s, %v", first, err)
+	}
+	releaseOther()
+	has(filepath.Join(first, outputs), true)
+
+	gone, releaseGone, err := nodeFolder(temp, "worker-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(gone)
+	releaseGone()
+	has(gone, false)
+	release()
+	has(first, false)
+
+	if err := os.MkdirAll(first, 0o700); err != nil { // nobody's
+		t.Fatal(err)
+	}
+	write(first)
+	_, releaseThird, err := nodeFolder(temp, "worker-3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer releaseThird()
+	has(filepath.Join(first, outputs), true)
+	back, releaseBack, err := nodeFolder(temp, "worker-1")
+	if err != nil || back != first {
+		t.Fatalf("%s instead of %s, %v", back, first, err)
+	}
+	has(filepath.Join(first, outputs), true)
+	has(filepath.Join(first, "executor-1"), false)
+	releaseBack()
+
+	if err := os.MkdirAll(first, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-2 * namedLasts)
+	if err := os.Chtimes(first, long, long); err != nil {
+		t.Fatal(err)
+	}
+	_, releaseFourth, err := nodeFolder(temp, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer releaseFourth()
+	has(first, false)
 }

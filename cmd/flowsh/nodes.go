@@ -107,15 +107,23 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent clu
 		}
 		name = fmt.Sprintf("%s-%s-%d", role, hostname, os.Getpid())
 	}
-	folder, release, err := nodeFolder(c.host.FS.TempDir())
+	returns, outputs := "", ""
+	if role == transport.Worker {
+		returns = f.Name
+	}
+	folder, release, err := nodeFolder(c.host.FS.TempDir(), returns)
 	if err != nil {
 		return agent, nil, err
+	}
+	if role == transport.Worker {
+		outputs = filepath.Join(folder, outputsFolder)
+		flags = append(flags, "--outputs="+outputs)
 	}
 	spawner := &spawner{start: func() (*process, error) { return c.launch(folder, memory/int64(f.Jobs), flags...) }}
 	go spawner.refill()
 	return cluster.Agent{
 		Name: name, Version: versionText(), Host: c.host, Network: transport.TCP{}, Credentials: credentials,
-		Spawn: spawner.spawn, Leases: cluster.NewLeases(f.Jobs), Log: c.nodeLog(m),
+		Outputs: outputs, Spawn: spawner.spawn, Leases: cluster.NewLeases(f.Jobs), Log: c.nodeLog(m),
 	}, func() { spawner.close(); release() }, nil
 }
 
@@ -275,7 +283,7 @@ func (c *cli) workBeside(ctx context.Context, line *masterLine, master, address 
 // is named.
 func (c *cli) masterState(dir string) (state string, release func(), err error) {
 	if dir == "" {
-		return nodeFolder(c.host.FS.TempDir())
+		return nodeFolder(c.host.FS.TempDir(), "")
 	}
 	if err := ownFolder(dir); err != nil {
 		return "", nil, err
