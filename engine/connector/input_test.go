@@ -195,7 +195,7 @@ func TestBomb(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			_, _, err := readAll(t, SourceSpec{Format: format, Paths: []string{"bomb"}, MaxRecord: 1 << 20}, h)
 			runtime.ReadMemStats(&after)
-			want := "bomb: at byte 0: the record that begins here is longer than 1048576 bytes; allow more with --max-record"
+			want := "bomb: at byte 0 of the decompressed text: the record that begins here is longer than 1048576 bytes; allow more with --max-record"
 			if fmt.Sprint(err) != want || !errors.Is(err, ErrTooLong) {
 				t.Errorf("%s, %s: error %v", codec, format, err)
 			}
