@@ -117,6 +117,10 @@ func (c *cli) agent(f nodeFlags, m messageFlags, role transport.Role) (agent clu
 	}
 	if role == transport.Worker {
 		outputs = filepath.Join(folder, outputsFolder)
+		if err := os.MkdirAll(outputs, 0o700); err != nil {
+			release()
+			return agent, nil, fmt.Errorf("make a folder for outputs: %w", err)
+		}
 		flags = append(flags, "--outputs="+outputs)
 	}
 	spawner := &spawner{start: func() (*process, error) { return c.launch(folder, memory/int64(f.Jobs), flags...) }}
