@@ -31,7 +31,8 @@
 // without merge= folds its records in order, each bucket on whichever core is free (fold.go); what waits for a lane that
 // is slow goes to disk when the others could go on. A reducer that does nothing but add ints to its state,
 // or to keys of a dict, is such an aggregate too (kernel/keyed.go): the chain gives what each record adds. Numbers
-// that may be floats are added in order, key by key.
+// that may be floats are added in order, key by key. Where keys do not repeat, records go past those tables into blocks of
+// their bucket, and states that are a few ints stay there, outside of the heap (operator/inplace.go, host/pages.go).
 //
 // # Windows
 //

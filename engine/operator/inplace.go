@@ -67,9 +67,9 @@ func (p *placer) touch(blocks []*block, keys []entry) {
 	p.sink = sum
 }
 
-// A foldInPlace folds the rows of blocks into the first row of each key. Rows that stay move up; a row is never written
+// An inPlaceFold folds the rows of blocks into the first row of each key. Rows that stay move up; a row is never written
 // before it, and all before it, were read.
-type foldInPlace struct {
+type inPlaceFold struct {
 	*placer
 	kinds  []IntegerKind
 	blocks []*block
@@ -80,7 +80,7 @@ type foldInPlace struct {
 }
 
 // fold reports false if a sum does not fit: the rows are as many as before then, or fewer, and not all keys differ.
-func (f *foldInPlace) fold() bool {
+func (f *inPlaceFold) fold() bool {
 	fits := true
 	for number, from := range f.blocks {
 		rows := from.n
@@ -104,7 +104,7 @@ func (f *foldInPlace) fold() bool {
 }
 
 // row folds a row of a block, or moves it up. It reports false if a sum does not fit: the row moves up then.
-func (f *foldInPlace) row(number, i int) bool {
+func (f *inPlaceFold) row(number, i int) bool {
 	from := f.blocks[number]
 	key := &from.keys[i]
 	mask := uint64(len(f.slots) - 1)
@@ -122,7 +122,7 @@ func (f *foldInPlace) row(number, i int) bool {
 		if !group.sameKey(row, from, i) {
 			continue
 		}
-		if !group.add64(row, from, i, f.kinds) {
+		if !group.combine(row, from, i, f.kinds) {
 			f.move(number, i)
 			return false
 		}
@@ -134,7 +134,7 @@ func (f *foldInPlace) row(number, i int) bool {
 }
 
 // move moves a row up, behind those that moved before, and gives its place.
-func (f *foldInPlace) move(number, i int) (place int32) {
+func (f *inPlaceFold) move(number, i int) (place int32) {
 	from, to := f.blocks[number], f.blocks[f.at]
 	if f.at < number && (f.n == blockRows || f.arena >= blockArena) {
 		f.leave()
@@ -167,7 +167,7 @@ func (f *foldInPlace) move(number, i int) (place int32) {
 }
 
 // leave ends the block that is written.
-func (f *foldInPlace) leave() {
+func (f *inPlaceFold) leave() {
 	to := f.blocks[f.at]
 	to.n, to.arena = f.n, to.arena[:f.arena]
 }
@@ -184,9 +184,9 @@ func (b *block) sameKey(row int, from *block, i int) bool {
 	return string(b.arena[x.b:][:n]) == string(from.arena[y.b:][:n])
 }
 
-// add64 puts the ints of a row of another block together with those of a row. It reports false, and does nothing, if a
+// combine puts the ints of a row of another block together with those of a row. It reports false, and does nothing, if a
 // sum does not fit.
-func (b *block) add64(row int, from *block, i int, kinds []IntegerKind) bool {
+func (b *block) combine(row int, from *block, i int, kinds []IntegerKind) bool {
 	var next [mostKept]uint64
 	for k, kind := range kinds {
 		x, y := int64(b.numbers[k][row]), int64(from.numbers[k][i])
@@ -216,7 +216,7 @@ func (b *bucket) foldInPlace(g *Groups) bool {
 	p := placers.Get().(*placer)
 	defer placers.Put(p)
 	p.begin(w.records)
-	f := foldInPlace{placer: p, kinds: g.ints, blocks: w.blocks}
+	f := inPlaceFold{placer: p, kinds: g.ints, blocks: w.blocks}
 	fits := f.fold()
 	before, came := w.groups, w.records-w.groups
 	w.blocks, w.groups, w.records = f.blocks, f.groups, f.groups
@@ -244,25 +244,19 @@ func (b *bucket) takeStates(g *Groups, keys *keyBatch, in *Keyed) bool {
 	}
 	w.kept = k
 	for i := range keys.keys {
-		last := len(w.blocks) - 1
-		if last < 0 || w.blocks[last].full() {
-			if last >= 0 {
-				w.bytes += w.blocks[last].held()
-			}
+		if last := len(w.blocks) - 1; last < 0 || w.blocks[last].full() {
 			block := blocks.Get().(*block)
 			block.begin(k)
 			w.blocks = append(w.blocks, block)
-			last++
-		} else if i == 0 {
-			w.bytes -= w.blocks[last].held()
+			w.bytes += block.held()
 		}
-		w.blocks[last].keep(k, &in.Values, i)
-		w.blocks[last].add(keys, i, in.Ordinals[i])
+		block := w.blocks[len(w.blocks)-1]
+		arena := cap(block.arena)
+		block.keep(k, &in.Values, i)
+		block.add(keys, i, in.Ordinals[i])
+		w.bytes += int64(cap(block.arena) - arena)
 	}
-	if n := len(keys.keys); n > 0 {
-		w.bytes += w.blocks[len(w.blocks)-1].held()
-		w.records += n
-	}
+	w.records += len(keys.keys)
 	return true
 }
 
