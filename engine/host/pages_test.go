@@ -24,7 +24,6 @@ func TestPiecesComeBackWithoutTheirOwner(t *testing.T) {
 		}
 	}
 	runtime.KeepAlive(owners)
-	owners = nil
 	for range 1000 {
 		if runtime.GC(); Outside() == before {
 			return

@@ -137,7 +137,6 @@ func TestFoldersKeepNoState(t *testing.T) {
 		if _, err := f.Merge(state, state); err != nil {
 			t.Error(err)
 		}
-		state = nil
 		runtime.GC()
 		if left.Value() != nil || merged.Value() != nil {
 			t.Errorf("kernels %s: a state is kept", kernels)
