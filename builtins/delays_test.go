@@ -20,10 +20,10 @@ type delayed struct {
 	seed uint64
 }
 
-func (d delayed) Do(ctx context.Context, a cluster.Attempt, t engine.Task) (cluster.Output, error) {
+func (d delayed) Do(ctx context.Context, a cluster.Attempt, t engine.Task, in []cluster.Input) (cluster.Output, error) {
 	r := rand.New(rand.NewPCG(d.seed, uint64(a.Task.Index)))
 	<-time.After(time.Duration(r.IntN(2000)) * time.Microsecond)
-	return d.Worker.Do(ctx, a, t)
+	return d.Worker.Do(ctx, a, t, in)
 }
 
 // TestAggregateInOrder gives parts to an aggregate for which their order matters, from workers that end in any order.
@@ -63,7 +63,7 @@ job = lines("in.txt").partition(lambda line: line[-1:]).reduce([], part).aggrega
 			defer x.Close()
 			kept := spill.NewMem()
 			defer kept.Close()
-			tasks.Join(fmt.Sprint("worker ", i), 1, delayed{cluster.NewRunner(x, kept, nil), seed*3 + uint64(i)})
+			tasks.Join(fmt.Sprint("worker ", i), 1, delayed{cluster.NewRunner(x, kept, nil, nil), seed*3 + uint64(i)})
 		}
 		o.Tasks = tasks
 		_, err = engine.Run(t.Context(), job.Program, o)

@@ -22,6 +22,8 @@ type inMemory struct {
 	workers int
 	dies    int                                               // after so many tasks the first worker is lost, with what it has done; 0: never
 	agents  bool                                              // a master and workers with their own connections, in memory
+	folds   bool                                              // workers fold all state by key that is divided
+	apart   bool                                              // no worker reaches another
 	wrap    func(number int, w cluster.Worker) cluster.Worker // what the job has instead of a worker; nil: the worker
 }
 
@@ -36,8 +38,12 @@ func runOn(ctx context.Context, p *engine.Program, o engine.Options) (*engine.Su
 	if workers.agents {
 		return submitTo(ctx, workers, p, own)
 	}
-	var runners []cluster.Worker
-	for range workers.workers {
+	crew := &crew{}
+	read := crew.read
+	if workers.apart {
+		read = nil
+	}
+	for i := range workers.workers {
 		x, err := engine.NewExecutor(p, own)
 		if err != nil {
 			return nil, err
@@ -45,25 +51,45 @@ func runOn(ctx context.Context, p *engine.Program, o engine.Options) (*engine.Su
 		defer x.Close()
 		kept := spill.NewMem()
 		defer kept.Close()
-		runners = append(runners, cluster.NewRunner(x, kept, nil))
+		crew.add(workers, i, cluster.NewRunner(x, kept, nil, read))
 	}
 	store := spill.NewMem()
 	defer store.Close()
 	job := cluster.NewJob(o.Host, store, nil)
 	defer job.Close()
-	for i, w := range runners {
-		if i == 0 && workers.dies > 0 {
-			m := &mortal{Worker: w}
-			m.lives.Store(int32(workers.dies))
-			w = m
-		}
-		if workers.wrap != nil {
-			w = workers.wrap(i, w)
-		}
+	if workers.folds {
+		job.FoldOver(-1)
+	}
+	for i, w := range *crew {
 		job.Join(fmt.Sprintf("worker %d", i), 1, w)
 	}
 	o.Tasks = job
 	return engine.Run(ctx, p, o)
+}
+
+// A crew is workers that read what the others have given.
+type crew []cluster.Worker
+
+// add adds a worker, as the job is to have it.
+func (c *crew) add(m *inMemory, number int, w cluster.Worker) {
+	if number == 0 && m.dies > 0 {
+		dying := &mortal{Worker: w}
+		dying.lives.Store(int32(m.dies))
+		w = dying
+	}
+	if m.wrap != nil {
+		w = m.wrap(number, w)
+	}
+	*c = append(*c, w)
+}
+
+// read is cluster.Peers.
+func (c *crew) read(ctx context.Context, in cluster.Input, get func([]byte) error) error {
+	var number int
+	if _, err := fmt.Sscanf(in.Worker, "worker %d", &number); err != nil {
+		return err
+	}
+	return (*c)[number].Fetch(ctx, in.Attempt, in.Part, get)
 }
 
 // A mortal worker is lost after some tasks.
@@ -72,18 +98,18 @@ type mortal struct {
 	lives atomic.Int32
 }
 
-func (m *mortal) Do(ctx context.Context, a cluster.Attempt, t engine.Task) (cluster.Output, error) {
+func (m *mortal) Do(ctx context.Context, a cluster.Attempt, t engine.Task, in []cluster.Input) (cluster.Output, error) {
 	if m.lives.Add(-1) < 0 {
 		return cluster.Output{}, cluster.ErrLost
 	}
-	return m.Worker.Do(ctx, a, t)
+	return m.Worker.Do(ctx, a, t, in)
 }
 
-func (m *mortal) Fetch(ctx context.Context, a cluster.Attempt, o cluster.Output, get func([]byte) error) error {
+func (m *mortal) Fetch(ctx context.Context, a cluster.Attempt, p cluster.Part, get func([]byte) error) error {
 	if m.lives.Load() <= 0 {
 		return cluster.ErrLost
 	}
-	return m.Worker.Fetch(ctx, a, o, get)
+	return m.Worker.Fetch(ctx, a, p, get)
 }
 
 // submitTo runs a program on a cluster in memory: agents, sessions and executors are those of a real one.
@@ -108,6 +134,9 @@ func submitTo(ctx context.Context, c *inMemory, p *engine.Program, o engine.Opti
 			summary, failed = s, err
 			return cluster.End{}
 		},
+	}
+	if c.folds {
+		executor.FoldOver = -1
 	}
 	spawn := func(lives int64) cluster.Spawner {
 		return func(ctx context.Context) (io.ReadWriteCloser, error) {

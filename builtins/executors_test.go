@@ -26,6 +26,8 @@ var executors = map[string]engine.Options{
 	"three workers":   {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3}},
 	"a cluster":       {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, dies: 3000, agents: true}},
 	"one worker lost": {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, dies: 2}, Compression: chunk.None},
+	"workers fold":    {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, folds: true}},
+	"folds, one lost": {Cores: 2, BlockSize: 20, SplitSize: 50, Tasks: &inMemory{workers: 3, folds: true, dies: 5}},
 	"both, compare":   {Cores: 2, Kernels: "verify", BlockSize: 100},
 }
 

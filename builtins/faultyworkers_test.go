@@ -27,22 +27,22 @@ type faulty struct {
 	n     atomic.Int32                          // pieces
 }
 
-func (f *faulty) Do(ctx context.Context, a cluster.Attempt, t engine.Task) (cluster.Output, error) {
+func (f *faulty) Do(ctx context.Context, a cluster.Attempt, t engine.Task, in []cluster.Input) (cluster.Output, error) {
 	if f.do != nil {
 		if err := f.do(); err != nil {
 			return cluster.Output{}, err
 		}
 	}
 	if f.again {
-		if _, err := f.Worker.Do(ctx, a, t); err != nil {
+		if _, err := f.Worker.Do(ctx, a, t, in); err != nil {
 			return cluster.Output{}, err
 		}
 	}
-	return f.Worker.Do(ctx, a, t)
+	return f.Worker.Do(ctx, a, t, in)
 }
 
-func (f *faulty) Fetch(ctx context.Context, a cluster.Attempt, o cluster.Output, get func([]byte) error) error {
-	return f.Worker.Fetch(ctx, a, o, func(piece []byte) error {
+func (f *faulty) Fetch(ctx context.Context, a cluster.Attempt, p cluster.Part, get func([]byte) error) error {
+	return f.Worker.Fetch(ctx, a, p, func(piece []byte) error {
 		if f.piece == nil {
 			return get(piece)
 		}
@@ -145,9 +145,9 @@ func TestFaultyWorkers(t *testing.T) {
 // careful workers do all tasks as those that have ended a process.
 type careful struct{ cluster.Worker }
 
-func (c careful) Do(ctx context.Context, a cluster.Attempt, t engine.Task) (cluster.Output, error) {
+func (c careful) Do(ctx context.Context, a cluster.Attempt, t engine.Task, in []cluster.Input) (cluster.Output, error) {
 	t.Care = new(engine.Care)
-	return c.Worker.Do(ctx, a, t)
+	return c.Worker.Do(ctx, a, t, in)
 }
 
 // TestCareChangesNothing runs jobs whose tasks are done with care by two of three workers.
@@ -167,15 +167,17 @@ func TestCareChangesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := w.stdout.String()
-			w.stdout.Reset()
-			_, err := w.run(script, engine.Options{Cores: 1, SplitSize: 50, BlockSize: 20, Tasks: &inMemory{workers: 3, wrap: func(i int, worker cluster.Worker) cluster.Worker {
-				if i == 0 {
-					return worker
+			for _, folds := range []bool{false, true} {
+				w.stdout.Reset()
+				_, err := w.run(script, engine.Options{Cores: 1, SplitSize: 50, BlockSize: 20, Tasks: &inMemory{workers: 3, folds: folds, wrap: func(i int, worker cluster.Worker) cluster.Worker {
+					if i == 0 {
+						return worker
+					}
+					return careful{worker}
+				}}})
+				if err != nil || w.stdout.String() != want {
+					t.Errorf("workers fold: %t: %v, %d bytes instead of %d", folds, err, w.stdout.Len(), len(want))
 				}
-				return careful{worker}
-			}}})
-			if err != nil || w.stdout.String() != want {
-				t.Errorf("%v, %d bytes instead of %d", err, w.stdout.Len(), len(want))
 			}
 		})
 	}

@@ -55,6 +55,7 @@ type restartable struct {
 	kept  map[string]spill.Store  // by folder: survives
 	whole []string                // tasks that are kept
 	old   []string                // of them those that were when the master died
+	folds bool                    // workers fold
 	reads int                     // of input files by workers
 	again int                     // of them those of old tasks
 	kills int
@@ -119,7 +120,13 @@ func (k keptMem) Put(id string, data []byte) error {
 	if task, ok := strings.CutPrefix(id, "task/"); ok {
 		k.c.mu.Lock()
 		k.c.whole = append(k.c.whole, path.Base(task))
+		n := len(k.c.whole)
 		k.c.mu.Unlock()
+		if err := k.Store.Put(id, data); err != nil {
+			return err
+		}
+		_ = k.c.at(fmt.Sprint("kept ", n)) // whoever is dead does not see that it is kept
+		return nil
 	}
 	return k.Store.Put(id, data)
 }
@@ -176,6 +183,10 @@ func (c *restartable) executor(worker bool, change ...func(*cluster.Executor)) c
 	}
 	for _, change := range change {
 		change(x)
+	}
+	if c.folds {
+		x.FoldOver, x.Network = -1, c.network
+		x.Listen = func() (net.Listener, error) { return c.network.Listen("127.0.0.1:0") }
 	}
 	return func(context.Context) (io.ReadWriteCloser, error) {
 		near, far := net.Pipe()
@@ -244,8 +255,24 @@ func (c *restartable) run(die func(where string) bool) (job cluster.JobInfo, end
 // restarted runs a script on a cluster whose master dies where die says.
 func restarted(t *testing.T, script string, die func(where string) bool) *restartable {
 	t.Helper()
+	c := restartedWith(t, script, false, die)
+	if c.again > 0 {
+		t.Errorf("%d tasks were done again that were kept", c.again)
+	}
+	return c
+}
+
+// restartedFolding does so, and the workers fold all state by key: what only they have is lost with the head.
+func restartedFolding(t *testing.T, script string, die func(where string) bool) *restartable {
+	t.Helper()
+	return restartedWith(t, script, true, die)
+}
+
+func restartedWith(t *testing.T, script string, folds bool, die func(where string) bool) *restartable {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	c := newRestartable(ctx, t, script)
+	c.folds = folds
 	defer c.running.Wait()
 	defer cancel()
 	job, end := c.run(die)
@@ -254,9 +281,6 @@ func restarted(t *testing.T, script string, die func(where string) bool) *restar
 	}
 	if c.kills > 0 && job.State != cluster.CompleteWithRetries {
 		t.Errorf("the job is %s", job.State)
-	}
-	if c.again > 0 {
-		t.Errorf("%d tasks were done again that were kept", c.again)
 	}
 	return c
 }

@@ -77,6 +77,12 @@
 // run's own workers do (remote.go): unit by unit, in order, so that errors, dead letters, prints and records are the
 // same wherever a task was done. Stages that need side inputs, or read standard input or line numbers, run here.
 //
+// State by key can be divided among places (operator/ranges.go): tasks of such a stage give it, or the records on their way
+// into it, in ranges of the keys, apart from all else that they give. The run asks for what it needs: either all ranges of
+// all tasks, which it folds as it would fold its own, or for each range the groups that one more task has folded of it
+// (FoldTasks) and put in the order of their first ordinals; those it merges. Both come behind all else that the tasks give.
+// A record that fails in a fold waits until all ranges are there: an earlier one may fail in another.
+//
 // Package cluster does tasks on other machines: a Scheduler, which is a state machine, says who does what; a Job
 // follows it; a Master and WorkerAgents bring the head of a job together with executors on the workers, through which
 // bytes go that only the two understand. What tasks give does not go that way: every executor listens at a port of its
@@ -89,6 +95,13 @@
 // after the one that has made it, even of another agent with the same name, finds what is whole there and offers it to the
 // head, which takes what counted before and was lost, by its hash. The agent removes the folder when the head has ended
 // (cluster/held.go).
+//
+// Whether workers fold state by key is decided when all tasks are done that give it, by how much there is
+// (cluster/shuffle.go). The tasks that fold are a group of their own, which reads another: none begins before all is there
+// that it reads. They read it from each other's executors (cluster/peers.go); what cannot be read, or is corrupt, is lost,
+// and the task that gave it is done again, though the head has had the rest of it. If that is so again and again, the head
+// folds the ranges that are left. Executors keep what others may read until
+// all ranges have come to the head.
 //
 // The master keeps its jobs in a queue (cluster/queue.go), a state machine whose records go through a journal
 // (cluster/journal.go) before they take effect. What was fetched from workers is kept by the name and the hash of its
@@ -117,8 +130,8 @@
 //   - batch and map_batch count records over the whole flow, not within a split: a user expects all batches but
 //     the last to be full, and the result must not depend on the size of splits.
 //   - A flow with several readers runs once; its edges spill instead of making readers wait for each other.
-//   - On a cluster the unit of work is a split of a source; what follows the end of a source's stage runs in the head of
-//     the job. Control messages are JSON, whose decoder takes no more memory than it is sent, instead of msgpack. A data
+//   - On a cluster the unit of work is a split of a source, or a range of the keys that the end of a source's stage folds; what
+//     follows runs in the head of the job. Control messages are JSON, whose decoder takes no more memory than it is sent, instead of msgpack. A data
 //     link is a session like those of control, whose streams have a credit of bytes each; the authority of a job is made
 //     by its head, and not by the master, so that the agents hold nobody's keys but their own.
 //   - What a head has fetched, and keeps for one that runs the job again, is in segment files whose frames are checked as they

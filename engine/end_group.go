@@ -44,7 +44,8 @@ type groupEnd struct {
 	folders  *foldQueue              // nil if the op combines
 	pool     sync.Pool               // of *routed
 	failures []error                 // one per bucket
-	broken   atomic.Bool             // there is one
+	broken   atomic.Bool             // there is one, and what comes behind it is not wanted
+	divided  bool                    // records come from other places, by ranges of the keys
 	parts    []operator.SummaryPart  // summarize
 	done     *kernel.Folder          // departition's done; nil: there is none
 	delta    *kernel.Delta           // a reduce that only adds ints to its state; nil: another
@@ -136,7 +137,7 @@ func (p *printLog) take() (lines []kernel.Print) {
 }
 
 func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
-	g := &groupEnd{stage: s, op: op, workers: make([]groupWorker, s.run.cores)}
+	g := &groupEnd{stage: s, op: op, workers: make([]groupWorker, s.run.cores), divided: s.divided()}
 	if err := g.columns(); err != nil {
 		return nil, err
 	}
@@ -150,7 +151,11 @@ func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
 	}
 	g.cut()
 	ordered := !g.combined || op.Kind == OpReduce && g.delta == nil
-	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Lane: g.laneOf, Cores: s.run.cores, Memory: g.memory("group")})
+	depth := 0
+	if g.folds() {
+		depth = 1 // its keys are all of one range
+	}
+	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Lane: g.laneOf, Depth: depth, Cores: s.run.cores, Memory: g.memory("group")})
 	if g.sessions != nil {
 		return g, nil
 	}
@@ -304,11 +309,18 @@ func (g *groupEnd) work(n int, u *unit) error {
 
 // route divides records by bucket.
 func (g *groupEnd) route(k *operator.Keyed) *routed {
+	r := g.blank()
+	r.failed = g.groups.Route(k, &r.Routed)
+	return r
+}
+
+// blank is a routed to be filled.
+func (g *groupEnd) blank() *routed {
 	r, ok := g.pool.Get().(*routed)
 	if !ok {
-		r = new(routed)
+		return new(routed)
 	}
-	r.failed = g.groups.Route(k, &r.Routed)
+	r.failed = nil
 	return r
 }
 
@@ -363,11 +375,9 @@ func (g *groupEnd) deliver(u *unit) error {
 	g.seen = g.seen || u.emitted > 0
 	switch ready := u.ready.(type) {
 	case combined:
-		for _, data := range ready {
-			if err := g.groups.Load(data); err != nil {
-				return g.located(g.groups.FirstError(err))
-			}
-		}
+		return g.load(ready)
+	case *foldedRun:
+		return g.take(ready)
 	case *windowedUnit:
 		return g.deliverInWindows(u, ready)
 	case *keyClasses:
@@ -378,6 +388,24 @@ func (g *groupEnd) deliver(u *unit) error {
 		}
 	case *routed:
 		return g.dispatch(ready, u.held)
+	}
+	return nil
+}
+
+// take takes what another place has folded. A record that failed there is looked at when all are here: another may come
+// before it.
+func (g *groupEnd) take(r *foldedRun) error {
+	g.ledger.folded.Add(r.records)
+	if r.failed != nil {
+		g.failures = append(g.failures, r.failed)
+	}
+	for _, line := range r.prints {
+		g.prints.add(line.at, line.Print)
+	}
+	for _, data := range r.chunks {
+		if err := g.groups.LoadRun(r.number, data); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -419,8 +447,10 @@ func (g *groupEnd) fold(b int, n int64, add func() error) {
 		return
 	}
 	if g.failures[b] = add(); g.failures[b] != nil {
-		g.broken.Store(true)
-		g.stage.halt() // the next record may be long in coming
+		if !g.divided { // else an earlier record may be still to come
+			g.broken.Store(true)
+			g.stage.halt() // the next record may be long in coming
+		}
 		return
 	}
 	g.ledger.folded.Add(n)
@@ -573,6 +603,9 @@ func (g *groupEnd) emitEmpty(ctx context.Context) error {
 	return g.stage.emit(ctx, b)
 }
 
+// folds says that the end folds a range of the keys for another run.
+func (g *groupEnd) folds() bool { return g.stage.task != nil && g.stage.task.of.Fold != nil }
+
 func (g *groupEnd) stopFolding() {
 	g.folders.end(true)
 	g.folders = nil
@@ -580,10 +613,11 @@ func (g *groupEnd) stopFolding() {
 
 func (g *groupEnd) close() { g.folders.end(false) }
 
-// located says of an error which record it struck and where that was read.
+// located says of an error which record it struck and where that was read. That of a fold for another run, which does not
+// know it, is as it was.
 func (g *groupEnd) located(err error) error {
 	var r *operator.RecordError
-	if err == nil || !errors.As(err, &r) {
+	if err == nil || g.folds() || !errors.As(err, &r) {
 		return err
 	}
 	var e *kernel.ScriptError

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/operator"
 )
 
 // standardInput is the path of what the job reads from its standard input.
@@ -166,6 +167,9 @@ func (e *Explanation) grouping(s *Stage, op *Op) string {
 		where = fmt.Sprintf("one state for each of %d lanes", e.lanes(s))
 	case op.Funcs["by"] != "" || op.Funcs["key"] != "" || op.Kind == OpUniq:
 		where = fmt.Sprintf("by key in %d buckets", buckets)
+		if divides(e.Plan.Graph, s) {
+			where += fmt.Sprintf(", which the workers of a cluster have in %d ranges", operator.Ranges)
+		}
 	}
 	if op.Window != nil {
 		where += ", for each window"

@@ -32,12 +32,18 @@ type pieceHead struct {
 	Columns int            `json:"columns"`
 	Only    bool           `json:"only,omitempty"` // positions and columns without the records themselves
 	States  bool           `json:"states,omitempty"`
-	Partial bool           `json:"partial,omitempty"`
-	Prints  []printPiece   `json:"prints,omitempty"`
-	Places  []kernel.Place `json:"places,omitempty"` // of Prints and Dead
-	Dead    []deadPiece    `json:"dead,omitempty"`
-	Bad     []failurePiece `json:"bad,omitempty"`
-	Error   *failurePiece  `json:"error,omitempty"`
+	Records bool           `json:"records,omitempty"` // by key
+	// Run is a range of the keys plus 1, of which the piece has groups in order. The first of a range has how many records
+	// were folded, or why one could not be, and what was printed.
+	Run      int             `json:"run,omitempty"`
+	Folding  *failurePiece   `json:"folding,omitempty"`
+	Ordinals []chunk.Ordinal `json:"ordinals,omitempty"` // of Prints of a run
+	Partial  bool            `json:"partial,omitempty"`
+	Prints   []printPiece    `json:"prints,omitempty"`
+	Places   []kernel.Place  `json:"places,omitempty"` // of Prints and Dead
+	Dead     []deadPiece     `json:"dead,omitempty"`
+	Bad      []failurePiece  `json:"bad,omitempty"`
+	Error    *failurePiece   `json:"error,omitempty"`
 }
 
 type printPiece struct {
@@ -73,6 +79,7 @@ type failurePiece struct {
 	Origin    bool            `json:"origin,omitempty"`
 	Limit     string          `json:"limit,omitempty"` // steps, length or memory, if the record went over one
 	Sizes     []int64         `json:"sizes,omitempty"`
+	Folded    *chunk.Ordinal  `json:"folded,omitempty"` // of the record that was folded
 }
 
 const (
@@ -225,7 +232,12 @@ func failureOf(err error) *failurePiece {
 	var record *connector.RecordError
 	var read *connector.ReadError
 	var limit *operator.LimitError
+	var folded *operator.RecordError
 	switch {
+	case errors.As(err, &folded):
+		f := failureOf(folded.Err)
+		f.Folded = &folded.Ordinal
+		return f
 	case errors.As(err, &script):
 		f := &failurePiece{
 			Kind: "script", Op: script.Op, Name: []byte(script.Name), Position: []byte(script.Position),
@@ -268,8 +280,13 @@ func (f *failurePiece) from(o *chunk.Origin) {
 
 // err is the error that the piece was made of.
 func (f *failurePiece) err() error {
-	if f == nil {
+	switch {
+	case f == nil:
 		return nil
+	case f.Folded != nil:
+		record := *f
+		record.Folded = nil
+		return &operator.RecordError{Ordinal: *f.Folded, Err: record.err()}
 	}
 	origin := chunk.Origin{File: string(f.File), Base: f.Offset, Line: f.Line}
 	cause := error(&remoteError{text: string(f.Message), limit: f.Limit})

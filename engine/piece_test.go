@@ -61,7 +61,7 @@ func somePiece(t testing.TB) []byte {
 		bad:    []*connector.RecordError{someFailures[2].(*connector.RecordError)}, err: someFailures[1],
 	}
 	var data []byte
-	e := &taskEnd{put: func(p []byte) error {
+	e := &taskEnd{of: new(Task), put: func(_ int, p []byte) error {
 		data = append(data, p...)
 		return nil
 	}}

@@ -9,6 +9,7 @@ import (
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/operator"
 )
 
 // Tasks does tasks of a job in other places. A run consumes what they give in the order of the tasks, by the same
@@ -73,12 +74,16 @@ func (s *stageRun) elsewhere(splits []connector.Split) bool {
 		return false
 	}
 	shape, code := s.fingerprints()
+	ranges := 0
+	if divides(s.run.graph, s.Stage) {
+		ranges = operator.Ranges
+	}
 	f := &taskFeed{tasks: o.Tasks}
 	for _, split := range splits {
 		if split.File == "-" || split.File != "" && split.Size == 0 { // only this process can read it
 			return false
 		}
-		f.list = append(f.list, Task{TaskID: TaskID{Stage: s.ID, Task: split.Index}, Step: s.run.number, Splits: []connector.Split{split}, Shape: shape, Code: code})
+		f.list = append(f.list, Task{TaskID: TaskID{Stage: s.ID, Task: split.Index}, Step: s.run.number, Splits: []connector.Split{split}, Ranges: ranges, Shape: shape, Code: code})
 	}
 	s.feed = f
 	return true
@@ -100,12 +105,15 @@ func (w *worker) adopt(u *unit) error {
 	}
 	w.stage.records.Add(u.read)
 	w.stage.bytes.Add(u.bytes)
-	if p.head.States {
-		return u.states(w.stage, p.chunks)
+	if g := w.stage.groups(); g != nil && p.byKey() {
+		return g.adopt(u, &p)
+	}
+	if p.byKey() {
+		return errPiece
 	}
 	if len(p.chunks) == 0 {
-		if g, ok := w.stage.end.(*groupEnd); ok {
-			g.ledger.folded.Add(u.emitted)
+		if g := w.stage.groups(); g != nil {
+			g.ledger.folded.Add(u.emitted - int64(p.head.Len))
 		}
 		return u.err
 	}
@@ -119,17 +127,73 @@ func (w *worker) adopt(u *unit) error {
 	return failed
 }
 
-// states keeps states by key for the end, which must be one that combines them.
-func (u *unit) states(s *stageRun, chunks [][]byte) error {
-	if g, ok := s.end.(*groupEnd); !ok || !g.combinesElsewhere() {
+// groups is the end that brings records into state by key; nil: the stage has none.
+func (s *stageRun) groups() *groupEnd {
+	if s.task != nil {
+		return s.task.groups
+	}
+	g, _ := s.end.(*groupEnd)
+	return g
+}
+
+// divided says that the stage gets records by key from other places, those of each range of the keys by themselves.
+func (s *stageRun) divided() bool {
+	switch s.feed.(type) {
+	case *taskFeed, *inputFeed:
+		return divides(s.run.graph, s.Stage)
+	}
+	return false
+}
+
+// byKey says that the piece is state by key, or records on their way into it.
+func (p *piece) byKey() bool { return p.head.States || p.head.Records || p.head.Run > 0 }
+
+// adopt prepares a piece that another place gave. It must be of the kind that the op asks for.
+func (g *groupEnd) adopt(u *unit, p *piece) error {
+	switch {
+	case p.head.States && g.combinesElsewhere() && g.groups.Ordered:
+		u.ready = combined(p.chunks)
+	case p.head.States && g.combinesElsewhere():
+		return g.load(p.chunks)
+	case p.head.Records && !g.combined && len(p.chunks) == 1:
+		r := g.blank()
+		if err := g.groups.RouteChunk(p.chunks[0], &r.Routed); err != nil {
+			return err
+		}
+		u.ready = r
+	case p.head.Run > 0 && len(p.head.Ordinals) == len(u.prints):
+		run := &foldedRun{number: p.head.Run - 1, records: int64(p.head.Len), failed: p.head.Folding.err(), chunks: p.chunks}
+		for i, at := range p.head.Ordinals {
+			run.prints = append(run.prints, printedAt{u.prints[i], at})
+		}
+		u.prints, u.places, u.ready = nil, nil, run
+	default:
 		return errPiece
 	}
-	u.ready = combined(chunks)
 	return nil
 }
 
-// combined are chunks of states by key.
+// combined are chunks of states by key that are merged in order.
 type combined [][]byte
+
+// load merges chunks of states.
+func (g *groupEnd) load(chunks [][]byte) error {
+	for _, data := range chunks {
+		if err := g.groups.Load(data); err != nil {
+			return g.located(g.groups.FirstError(err))
+		}
+	}
+	return nil
+}
+
+// A foldedRun is a part of what another place has folded: groups of a range of the keys, in order.
+type foldedRun struct {
+	number  int
+	records int64 // that were folded
+	failed  error // why one could not be
+	prints  []printedAt
+	chunks  [][]byte
+}
 
 // output is the records of a piece as a chain would have put them out.
 func (p *piece) output(columns int) (*kernel.Output, error) {

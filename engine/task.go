@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/kernel"
+	"github.com/flowsh/flowsh/engine/operator"
 )
 
 // A Task is a piece of a job that can be done anywhere: the functions of a stage over one split of its source, or
@@ -19,10 +22,41 @@ type Task struct {
 	Step   int               `json:"step"`
 	Splits []connector.Split `json:"splits"`
 	Care   *Care             `json:"care,omitempty"` // nil: it has never ended a process
+	// Ranges is how many parts the state by key is divided into that the task gives, apart from all else; 0: it is not
+	// divided.
+	Ranges int   `json:"ranges,omitempty"`
+	Fold   *Fold `json:"fold,omitempty"` // nil: it has splits
 	// Shape and Code are hashes of the operators that do the task, and of the functions of the script that they call.
 	Shape string `json:"shape"`
 	Code  string `json:"code"`
 }
+
+// A Fold says what a task brings together that has no splits: what all others of the stage gave of a range of the keys.
+type Fold struct {
+	Range int    `json:"range"`
+	Of    string `json:"of"` // hash of those tasks
+}
+
+// FoldTasks are the tasks that bring together what the tasks of a stage give, one for each range of the keys. Their numbers
+// follow those of the stage's splits.
+func FoldTasks(tasks []Task) ([]Task, error) {
+	text, err := json.Marshal(tasks)
+	if err != nil {
+		return nil, err
+	}
+	of := fmt.Sprintf("%x", sha256.Sum256(text))
+	last := tasks[len(tasks)-1].Splits
+	folds := make([]Task, tasks[0].Ranges)
+	for r := range folds {
+		folds[r] = tasks[0]
+		folds[r].Task, folds[r].Splits, folds[r].Ranges, folds[r].Fold = last[len(last)-1].Index+1+r, nil, 0, &Fold{r, of}
+	}
+	return folds, nil
+}
+
+// Inputs gives what a Fold brings together: the pieces of the range that the tasks gave, task after task in their order,
+// and io.EOF behind the last. A piece belongs to who asked for it.
+type Inputs func(ctx context.Context) ([]byte, error)
 
 // An Executor does tasks of a program, one at a time, each on all cores that Options grant. What a task gives
 // depends on the program and its input alone.
@@ -41,10 +75,12 @@ func NewExecutor(p *Program, o Options) (*Executor, error) {
 func (e *Executor) Close() { e.close() }
 
 // Run does a task and hands on its pieces, in order, for the run that asked for the task; put does not keep what it
-// gets. A record that fails is part of what a task gives: the pieces end with it, and Run returns nil. Any other
+// gets. What is of part 0 is for the run itself. Part r+1 is the state of range r of the keys, if the task has ranges:
+// it is for the run, behind part 0 of all tasks of the stage, or for the task that folds the range. in is nil for tasks
+// with splits. A record that fails is part of what a task gives: the pieces end with it, and Run returns nil. Any other
 // error, that of put or ctx too, is the machine's: the pieces so far are worth nothing, and the task can be done
 // again, here or elsewhere. Run is called by one goroutine at a time.
-func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error) (TaskCounts, error) {
+func (e *Executor) Run(ctx context.Context, t Task, in Inputs, put func(part int, piece []byte) error) (TaskCounts, error) {
 	e.env = e.newEnv() // that of an earlier task may have been stopped
 	if t.Care != nil {
 		defer e.careful(t.Care)()
@@ -53,10 +89,12 @@ func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error
 	if err != nil {
 		return TaskCounts{}, err
 	}
-	if err := s.openTask(t); err != nil {
+	if t.Fold != nil {
+		s.feed = &inputFeed{in}
+	} else if err := s.openTask(t); err != nil {
 		return TaskCounts{}, err
 	}
-	s.task = &taskEnd{stage: s, put: put, compression: s.run.options.Compression}
+	s.task = &taskEnd{stage: s, of: &t, put: put, compression: s.run.options.Compression}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	env := s.run.env
@@ -79,8 +117,22 @@ func (e *Executor) Run(ctx context.Context, t Task, put func(piece []byte) error
 	return s.task.counts, why
 }
 
+// An inputFeed reads what a Fold brings together.
+type inputFeed struct{ in Inputs }
+
+func (f *inputFeed) next(ctx context.Context, u *unit) (err error) {
+	u.piece, err = f.in(ctx)
+	return err
+}
+
+func (f *inputFeed) close() error { return nil }
+
 // TaskCounts are how many records a task has read, and how many of them have failed: dead letters, and the one that ended it.
-type TaskCounts struct{ Read, Failed int64 }
+type TaskCounts struct {
+	Read, Failed int64
+	// Ended says that a record has ended the task, and with it the stage.
+	Ended bool
+}
 
 // A StuckError says that a function of the script goes on although it was told to stop. The process that runs it must
 // end.
@@ -110,8 +162,8 @@ func (e *Executor) stage(t Task) (*stageRun, error) {
 		share: e.options.Memory / stateShare, edgeShare: e.options.Memory / edgesShare,
 	}
 	i := slices.IndexFunc(r.plan.Stages, func(s *Stage) bool { return s.ID == t.Stage })
-	if i < 0 || !movable(e.graph, r.plan.Stages[i]) {
-		return nil, fmt.Errorf("stage %d has no tasks", t.Stage)
+	if i < 0 || !movable(e.graph, r.plan.Stages[i]) || (t.Ranges != 0 || t.Fold != nil) && !divides(e.graph, r.plan.Stages[i]) {
+		return nil, fmt.Errorf("stage %d has no such tasks", t.Stage)
 	}
 	p := r.plan.Stages[i]
 	s := &stageRun{Stage: p, run: r, seq: newSequence(2*r.cores, r.options.Memory/inputShare), name: r.stageName(p)}
@@ -127,6 +179,25 @@ func movable(g *Graph, s *Stage) bool {
 	}
 	op := &g.Ops[s.Source]
 	return op.Kind == OpSource && !op.Source.Origin
+}
+
+// divides says that the state by key of a stage can be divided by ranges of the keys, to be folded in several places: it is
+// not looked at in another order than that of the records of each key.
+func divides(g *Graph, s *Stage) bool {
+	if s.End != Group || s.Laned || !movable(g, s) {
+		return false
+	}
+	op := &g.Ops[s.Op]
+	if op.Window != nil {
+		return false
+	}
+	switch op.Kind {
+	case OpUniq, OpGroupBy:
+		return true
+	case OpReduce, OpCount, OpSum, OpMin, OpMax, OpMean, OpSummarize:
+		return op.Funcs["by"] != ""
+	}
+	return false
 }
 
 func (s *stageRun) openTask(t Task) error {
@@ -149,11 +220,13 @@ func (s *stageRun) openTask(t Task) error {
 }
 
 // A taskEnd is the end of a stage whose task is done for another run. The units go there as they are, to the stage's
-// real end, unless that combines records by key: then the states go there.
+// real end, unless that combines records by key: then the states go there, or where they are divided the records by key.
 type taskEnd struct {
 	stage  *stageRun
-	groups *groupEnd // not nil: it combines
-	put    func(piece []byte) error
+	of     *Task
+	groups *groupEnd     // not nil: it combines, or folds
+	cut    *operator.Cut // not nil: it routes
+	put    func(part int, piece []byte) error
 	buf    []byte
 	counts TaskCounts
 	// printed bounds what the task prints: the run that asked for it shows no more of it.
@@ -172,8 +245,15 @@ func (e *taskEnd) make(ctx context.Context) error {
 	if err := s.makeEnd(ctx); err != nil {
 		return err
 	}
-	if g, ok := s.end.(*groupEnd); ok && g.combinesElsewhere() {
+	if g, ok := s.end.(*groupEnd); ok && (e.of.Fold != nil || e.of.Ranges > 0 || g.combinesElsewhere()) {
 		e.groups = g
+		if e.of.Ranges > 0 && !g.combined {
+			e.cut = g.groups.NewCut(func(part int, data []byte) error {
+				p := e.added()
+				p.head.Records, p.chunks = true, [][]byte{data}
+				return e.sendTo(1+part, p)
+			})
+		}
 	} else if s.end != nil {
 		s.end.close()
 	}
@@ -197,8 +277,15 @@ func (e *taskEnd) work(n int, u *unit) error {
 
 // deliver hands a unit on. A record that fails while it is combined is that of the unit.
 func (e *taskEnd) deliver(u *unit) error {
+	if e.of.Fold != nil {
+		return e.fold(u)
+	}
 	if e.groups != nil && (u.err == nil || u.partial) {
-		if err := e.groups.deliver(u); err != nil {
+		deliver := e.groups.deliver
+		if e.cut != nil {
+			deliver = e.divide
+		}
+		if err := deliver(u); err != nil {
 			u.err = err
 		}
 		u.out = nil
@@ -213,6 +300,44 @@ func (e *taskEnd) deliver(u *unit) error {
 		return errStopped
 	}
 	return nil
+}
+
+// divide hands on a unit's records by key.
+func (e *taskEnd) divide(u *unit) error {
+	r, ok := u.ready.(*routed)
+	if !ok { // there are none
+		return nil
+	}
+	u.divided = r.Records()
+	failed := r.failed
+	err := e.cut.Put(&r.Routed)
+	e.groups.pool.Put(r)
+	if err != nil {
+		return err
+	}
+	return e.groups.located(failed)
+}
+
+// fold folds what another task gave.
+func (e *taskEnd) fold(u *unit) error {
+	if u.err != nil {
+		return u.err
+	}
+	return e.failed(e.groups.deliver(u)) // of states: records that fail are found at the end
+}
+
+// failed hands on an error of a record that was folded, which ends the task.
+func (e *taskEnd) failed(err error) error {
+	if err == nil || !errors.As(err, new(*operator.RecordError)) && !errors.As(err, new(*operator.LimitError)) {
+		return err
+	}
+	e.counts.Failed++
+	p := e.added()
+	p.head.Run, p.head.Folding = 1+e.of.Fold.Range, failureOf(err)
+	if err := e.send(p); err != nil {
+		return err
+	}
+	return errStopped
 }
 
 // ofRecord says that an error is the script's, or its data's: it would come again.
@@ -230,6 +355,7 @@ func (e *taskEnd) unit(u *unit) error {
 		u.prints[i] = e.printed.Take(u.prints[i])
 	}
 	p := pieceOf(u)
+	p.head.Len = u.divided
 	if err := e.dead(p, u); err != nil {
 		return err
 	}
@@ -281,17 +407,25 @@ func (e *taskEnd) more(p *piece) *piece {
 func (e *taskEnd) last(p *piece, failed error) error {
 	if failed != nil {
 		e.counts.Failed++
+		e.counts.Ended = true
+		if e.cut != nil { // one of the records before may fail when it is folded
+			if err := e.cut.Finish(); err != nil {
+				return err
+			}
+		}
 	}
 	p.head.Error = failureOf(failed)
 	return e.send(p)
 }
 
-func (e *taskEnd) send(p *piece) error {
+func (e *taskEnd) send(p *piece) error { return e.sendTo(0, p) }
+
+func (e *taskEnd) sendTo(part int, p *piece) error {
 	var err error
 	if e.buf, err = p.append(e.buf[:0]); err != nil {
 		return err
 	}
-	return e.put(e.buf)
+	return e.put(part, e.buf)
 }
 
 // encodeOutput makes chunks of records lo to hi that left a chain, and of their columns.
@@ -324,8 +458,13 @@ func encodeOutput(out *kernel.Output, lo, hi int, c chunk.Compression) ([][]byte
 
 // finish hands on the states of all keys.
 func (e *taskEnd) finish(ctx context.Context) error {
-	if e.groups == nil {
+	switch {
+	case e.groups == nil:
 		return nil
+	case e.of.Fold != nil:
+		return e.failed(e.run(ctx))
+	case e.cut != nil:
+		return e.cut.Finish()
 	}
 	last, err := e.groups.flushRest()
 	if err != nil {
@@ -339,17 +478,46 @@ func (e *taskEnd) finish(ctx context.Context) error {
 	if err := e.send(prints); err != nil {
 		return err
 	}
-	err = e.groups.groups.Drain(ctx, last, func(data []byte) error {
+	err = e.groups.groups.Drain(ctx, last, func(part int, data []byte) error {
 		p := e.added()
 		p.head.States, p.chunks = true, [][]byte{data}
-		return e.send(p)
+		if e.of.Ranges == 0 {
+			return e.send(p)
+		}
+		return e.sendTo(1+part, p)
 	})
 	return e.late(err)
 }
 
+// run hands on what was folded, in the order of the keys' first records, behind what the functions have printed.
+func (e *taskEnd) run(ctx context.Context) error {
+	g := e.groups
+	if err := g.settle(); err != nil {
+		return err
+	}
+	first := e.added()
+	first.head.Run, first.head.Len = 1+e.of.Fold.Range, int(g.ledger.folded.Load())
+	for _, line := range g.prints.inOrder() {
+		first.print(line.Print)
+		first.head.Places = append(first.head.Places, kernel.Place{Print: true})
+		first.head.Ordinals = append(first.head.Ordinals, line.at)
+	}
+	if err := e.send(first); err != nil {
+		return err
+	}
+	return g.groups.Sorted(ctx, func(data []byte) error {
+		p := e.added()
+		p.head.Run, p.chunks = 1+e.of.Fold.Range, [][]byte{data}
+		return e.send(p)
+	})
+}
+
 // added is a piece behind those of all units.
 func (e *taskEnd) added() *piece {
-	last := e.stage.splits[len(e.stage.splits)-1].Index
+	last := 0
+	if n := len(e.stage.splits); n > 0 {
+		last = e.stage.splits[n-1].Index
+	}
 	return &piece{head: pieceHead{Task: last, Counts: make([]kernel.Count, len(e.stage.Chain))}}
 }
 

@@ -29,6 +29,7 @@ type unit struct {
 	read    int64                    // records that came out of the block or batch
 	counts  []kernel.Count           // per step of the chain
 	emitted int64                    // records that left the chain
+	divided int                      // of them, those that are handed on by key
 	dead    []kernel.Dead            // in order
 	prints  []kernel.Print           // in order
 	places  []kernel.Place           // of dead and prints

@@ -325,7 +325,8 @@ Ends a job that waits or runs.`,
 flowsh explain JOB
 
 Prints the plan of a job of a cluster, as flowsh explain does of a script: its stages, and how each function runs. The job is
-read as it was submitted, with its arguments.`,
+read as it was submitted, with its arguments. Workers do what a stage does that reads files. State by key that they have in
+ranges is folded by them, each range by one of them, if there are more than 64 MiB of it; all other state is the head's.`,
 
 	"set": `flowsh set [--master HOST:PORT] [--keys DIR] [--wait DURATION] rate JOB N|off
 
@@ -339,7 +340,7 @@ Submits a job again, as --detach does, and prints its new name: with the script 
 those that stand behind it, where a script was mended. If the job has failed, or records have, what its tasks gave is
 kept, of the last eight such jobs: a task is not done again if its input, its functions and what they use are the same and
 none of its records failed. With --dead-only the functions may differ: only tasks in which a record failed are done with
-the new ones. What is behind the tasks is always done again, and the job says which tasks were not. The input files must be
+the new ones, or all of a stage whose state by key workers have folded. What is behind the tasks is always done again, and the job says which tasks were not. The input files must be
 the same; nobody looks.`,
 
 	"forget": `flowsh forget [--master HOST:PORT] [--keys DIR] [--wait DURATION] JOB

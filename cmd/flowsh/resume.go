@@ -175,7 +175,7 @@ func (r *resumption) tasksOf(p *engine.Program, o engine.Options) (tasks engine.
 	}
 	done, given := engine.NewStore(o), engine.NewStore(o)
 	job := cluster.NewJob(&h, given, &cluster.Kept{Store: kept})
-	job.Join("here", 1, cluster.NewRunner(x, done, func(error) { os.Exit(statusLimit) }))
+	job.Join("here", 1, cluster.NewRunner(x, done, func(error) { os.Exit(statusLimit) }, nil))
 	return job, func() error {
 		job.Close()
 		x.Close()

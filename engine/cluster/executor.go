@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -67,6 +68,9 @@ type Executor struct {
 	// are none, and what tasks give comes through the agents.
 	Network transport.Network
 	Listen  func() (net.Listener, error)
+	// FoldOver is how many bytes of a stage's state by key the head of a job folds itself; of more its workers do. 0:
+	// 64 MiB.
+	FoldOver int64
 	// End words the end of a job.
 	End func(*engine.Summary, error) End
 }
@@ -182,13 +186,30 @@ func (x *Executor) work(ctx context.Context, s *transport.Session, data dataList
 	defer executor.Close()
 	store := engine.NewStore(o)
 	defer func() { _ = store.Close() }() // the agent removes what is left
-	runner := NewRunner(executor, store, x.Die)
+	var read Peers
+	if peers := x.peers(data); peers != nil {
+		defer peers.close()
+		read = peers.read
+	}
+	runner := NewRunner(executor, store, x.Die, read)
 	runner.retain(kept)
 	defer data.serve(ctx, x.Host.Clock, runner)()
 	if err := serveWorker(ctx, s, runner); !errors.Is(err, transport.ErrClosed) {
 		return err
 	}
 	return nil // the head is done with it
+}
+
+// peers are the links to other executors of the job; nil: there are none.
+func (x *Executor) peers(data dataListener) *peers {
+	if x.Network == nil || data.keys == nil {
+		return nil
+	}
+	credentials, err := data.keys.credentials(x.Host.Clock)
+	if err != nil { // nobody would accept them
+		return nil
+	}
+	return &peers{network: x.Network, credentials: credentials, job: data.job, sessions: map[string]*transport.Session{}}
 }
 
 // head runs a job; its tasks are done by workers that the agent names.
@@ -222,6 +243,7 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 			return err
 		}
 	}
+	job.FoldOver(cmp.Or(x.FoldOver, mostFolded))
 	o.Throttle = new(engine.Throttle)
 	links, err := newLinks(x.Network, a.Job, &h)
 	if err != nil {
@@ -243,6 +265,10 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	}
 	return context.Cause(ctx)
 }
+
+// mostFolded is how many bytes of a stage's state by key a head folds itself. It takes several times the memory that it
+// takes on its way; and where there is more the workers would have nothing to do for long.
+const mostFolded = 64 << 20
 
 // keep opens the store of a job that may have had a head before, which may still be ending.
 func (x *Executor) keep(a *assignment) (*Kept, error) {

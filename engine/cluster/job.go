@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -41,7 +42,8 @@ type Job struct {
 	stop  context.CancelFunc
 	done  sync.WaitGroup
 
-	gathers int // workers for which tasks are made larger; 0: they are not
+	gathers  int   // workers for which tasks are made larger; 0: they are not
+	foldOver int64 // bytes of state by key of a stage that are folded here; what gives more is folded by workers
 
 	mu        sync.Mutex
 	changed   sync.Cond
@@ -60,7 +62,7 @@ type jobWorker struct {
 // NewJob makes a job without workers. What tasks give goes through store. If kept is not nil it goes there instead and
 // stays, and what is there already is not asked of workers again. Both are the caller's to close, after Close.
 func NewJob(h *host.Host, store spill.Store, kept *Kept) *Job {
-	j := &Job{host: h, store: store, kept: kept, workers: map[string]*jobWorker{}, draining: map[string]chan struct{}{}, quiet: h.Clock.Now()}
+	j := &Job{host: h, store: store, kept: kept, foldOver: math.MaxInt64, workers: map[string]*jobWorker{}, draining: map[string]chan struct{}{}, quiet: h.Clock.Now()}
 	j.changed.L = &j.mu
 	j.ctx, j.stop = context.WithCancel(context.Background())
 	j.done.Go(j.tick)
@@ -73,6 +75,10 @@ func (j *Job) Distribute(d Distribution) {
 	defer j.mu.Unlock()
 	j.scheduler.Distribute = d
 }
+
+// FoldOver has workers fold the state by key of stages whose tasks give more than so many bytes of it; else the run does.
+// By default it always does. It is called before the job runs.
+func (j *Job) FoldOver(bytes int64) { j.foldOver = bytes }
 
 // Close stops everything and waits for it.
 func (j *Job) Close() {
@@ -246,13 +252,14 @@ func (j *Job) Drain(name string) <-chan struct{} {
 // start has a worker do a task.
 func (j *Job) start(c StartTask) {
 	w, a := j.workers[c.Worker], Attempt{c.Task, c.Attempt}
-	t := j.groups[c.Task.Group].tasks[c.Task.Index]
+	t, in := j.groups[c.Task.Group].tasks[c.Task.Index], j.groups[c.Task.Group].inputs(c.Task.Index)
 	ctx, cancel := context.WithCancel(j.ctx)
 	w.running[a] = cancel
 	j.done.Go(func() {
-		out, err := do(ctx, w.Worker, a, t, c.Suspect)
+		out, err := do(ctx, w.Worker, a, t, in, c.Suspect)
 		cancel()
 		var fatal *fatalError
+		var input *InputError
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		delete(w.running, a)
@@ -271,6 +278,8 @@ func (j *Job) start(c StartTask) {
 			j.lose(c.Worker, deathIn(err))
 		case errors.As(err, &fatal):
 			j.step(TaskFatal{c.Task, c.Attempt, fatal.Death})
+		case errors.As(err, &input):
+			j.inputLost(c, input)
 		default:
 			j.note(Receipt{Kind: ReceiptFailed, Task: c.Task, Attempt: c.Attempt, Node: c.Worker, Reason: err.Error()})
 			j.step(TaskFailed{c.Task, c.Attempt, err.Error()})
@@ -287,6 +296,9 @@ type taskGroup struct {
 	accepted []*acceptedAttempt       // by task; nil: not yet, or lost
 	lost     map[int]*acceptedAttempt // with their workers
 	err      error
+	reads    *taskGroup // what the tasks read, and give in the place of; nil: they have splits
+	unread   int        // times that a task could not read what a worker has that is there
+	pushed   int        // tasks, from the first on
 
 	fetched  []fetchedPiece // in order
 	complete bool           // everything was fetched
@@ -299,8 +311,19 @@ type taskGroup struct {
 type fetchedPiece struct {
 	id      string
 	last    bool // of its task
-	task    int
+	key     TaskKey
+	task    *engine.Task
 	attempt int // of the task
+}
+
+// A fetchedTask is what is in the store of a task.
+type fetchedTask struct {
+	attempt int
+	earlier bool // it was done before this run of the job
+	output  Output
+	rest    []string   // names of its pieces
+	ranges  [][]string // of those of each range
+	whole   bool       // the ranges are there
 }
 
 type acceptedAttempt struct {
@@ -318,25 +341,40 @@ func (j *Job) Start(_ context.Context, tasks []engine.Task) (engine.Pieces, erro
 	ctx, cancel := context.WithCancel(j.ctx)
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	g := j.group(tasks)
+	g.cancel = cancel
+	here := g.recall()
+	j.step(TasksAdded{Group: g.number, N: len(tasks), Kept: g.begin(here), Held: g.held()})
+	g.fetcher.Go(func() { g.fetch(ctx, here) })
+	return g, nil
+}
+
+// group makes a group of tasks. The lock is held.
+func (j *Job) group(tasks []engine.Task) *taskGroup {
 	g := &taskGroup{
-		job: j, number: len(j.groups), tasks: tasks, cancel: cancel,
+		job: j, number: len(j.groups), tasks: tasks,
 		outputs: map[Attempt]Output{}, accepted: make([]*acceptedAttempt, len(tasks)), lost: map[int]*acceptedAttempt{},
 	}
 	j.groups = append(j.groups, g)
-	pieces, kept := g.recall()
-	for i := range tasks {
+	return g
+}
+
+// begin notes which tasks are to be done, and which are kept. The lock is held.
+func (g *taskGroup) begin(here []*fetchedTask) (kept []bool) {
+	kept = make([]bool, len(g.tasks))
+	n := 0
+	for i := range g.tasks {
 		what := ReceiptDistributed
-		if kept[i] {
+		if kept[i] = here[i] != nil; kept[i] {
 			what = ReceiptRecalled
+			n++
 		}
-		j.note(Receipt{Kind: what, Task: TaskKey{g.number, i}})
+		g.job.note(Receipt{Kind: what, Task: TaskKey{g.number, i}})
 	}
-	if len(pieces) > 0 {
-		j.host.Send(TasksKept{Kept: len(pieces), Tasks: len(tasks), Of: j.kept.Of})
+	if n > 0 {
+		g.job.host.Send(TasksKept{Kept: n, Tasks: len(g.tasks), Of: g.job.kept.Of})
 	}
-	j.step(TasksAdded{g.number, len(tasks), kept})
-	g.fetcher.Go(func() { g.fetch(ctx, pieces) })
-	return g, nil
+	return kept
 }
 
 // TasksKept is an event: so many of the tasks of a stage are not done again, for what they gave is kept.
@@ -359,25 +397,49 @@ type Intercepted struct {
 func (Intercepted) Event() string { return "intercepted" }
 
 // fetch fetches what the tasks give, one task after another, each from one attempt, but for those whose pieces are here.
-func (g *taskGroup) fetch(ctx context.Context, pieces map[int]recalled) {
+func (g *taskGroup) fetch(ctx context.Context, here []*fetchedTask) {
+	if g.fetchAll(ctx, here) {
+		g.job.mu.Lock()
+		defer g.job.mu.Unlock()
+		g.complete = true
+		g.job.changed.Broadcast()
+	}
+}
+
+// fetchAll reports whether everything was fetched.
+func (g *taskGroup) fetchAll(ctx context.Context, here []*fetchedTask) bool {
+	if g.divided() {
+		return g.fetchDivided(ctx, here)
+	}
+	return g.fetchRest(ctx, here)
+}
+
+// fetchRest fetches what has no ranges.
+func (g *taskGroup) fetchRest(ctx context.Context, here []*fetchedTask) bool {
 	for i := range g.tasks {
-		if r, here := pieces[i]; here {
-			g.take(i, r)
-			continue
+		if here[i] == nil {
+			here[i] = g.bring(ctx, i, nil, func(*Output) bool { return false })
 		}
-		for done := false; !done; {
-			a, w, ok := g.wait(i)
-			if !ok {
-				return
-			}
-			ids, err := g.fetchTask(ctx, i, a, w)
-			done = g.took(i, a, ids, err)
+		if here[i] == nil || !g.push(i, here[i].attempt, here[i].rest, true) {
+			return false
 		}
 	}
-	g.job.mu.Lock()
-	defer g.job.mu.Unlock()
-	g.complete = true
-	g.job.changed.Broadcast()
+	return true
+}
+
+// bring fetches a task, of which some may be here, from an attempt that is accepted, and its ranges if they are wanted;
+// nil: nobody wants it any more.
+func (g *taskGroup) bring(ctx context.Context, i int, some *fetchedTask, ranges func(*Output) bool) *fetchedTask {
+	for {
+		a, w, ok := g.wait(i)
+		if !ok {
+			return nil
+		}
+		t, err := g.fetchTask(ctx, i, a, w, some, ranges(&a.output))
+		if g.took(i, a, err) {
+			return t
+		}
+	}
 }
 
 // wait waits until an attempt of a task is accepted, and there is room for what it gave.
@@ -385,7 +447,7 @@ func (g *taskGroup) wait(i int) (a *acceptedAttempt, w *jobWorker, ok bool) {
 	j := g.job
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for !g.over() && (g.accepted[i] == nil || len(g.fetched) > mostFetched) {
+	for !g.over() && (g.accepted[i] == nil || len(g.into().fetched) > mostFetched) {
 		j.changed.Wait()
 	}
 	if g.over() {
@@ -394,28 +456,77 @@ func (g *taskGroup) wait(i int) (a *acceptedAttempt, w *jobWorker, ok bool) {
 	return g.accepted[i], j.workers[g.accepted[i].worker], true
 }
 
-// take lets pieces that are here be consumed, as soon as there is room.
-func (g *taskGroup) take(i int, r recalled) {
+// push lets pieces of a task that are here be consumed, as soon as there is room; it reports false if nobody wants them.
+func (g *taskGroup) push(i, attempt int, ids []string, last bool) bool {
 	j := g.job
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for !g.over() && len(g.fetched) > mostFetched {
+	for !g.over() && len(g.into().fetched) > mostFetched {
 		j.changed.Wait()
 	}
-	if !g.over() {
-		g.add(i, r.attempt, r.ids)
-		j.changed.Broadcast()
+	if g.over() {
+		return false
 	}
+	g.add(i, attempt, ids, last)
+	g.pushed++
+	j.changed.Broadcast()
+	return true
 }
 
-func (g *taskGroup) over() bool { return g.closed || g.err != nil || g.job.ctx.Err() != nil }
+// into is the group that the run reads.
+func (g *taskGroup) into() *taskGroup {
+	if g.reads != nil {
+		return g.reads
+	}
+	return g
+}
 
-// fetchTask brings all pieces of an attempt into the store.
-func (g *taskGroup) fetchTask(ctx context.Context, i int, a *acceptedAttempt, w *jobWorker) (ids []string, err error) {
-	hash := xxh3.New()
+func (g *taskGroup) over() bool {
+	return g.closed || g.err != nil || g.job.ctx.Err() != nil || g.unread >= mostUnread || g.reads != nil && g.reads.over()
+}
+
+// fetchTask brings the pieces of an attempt into the store that are not there yet: the rest, and the ranges if they are
+// wanted.
+func (g *taskGroup) fetchTask(ctx context.Context, i int, a *acceptedAttempt, w *jobWorker, some *fetchedTask, ranges bool) (*fetchedTask, error) {
+	t := &fetchedTask{attempt: a.number, output: a.output, whole: ranges || len(a.output.Ranges) == 0}
 	from := Attempt{TaskKey{g.number, i}, a.number}
-	err = w.Fetch(ctx, from, a.output, func(piece []byte) error {
-		id := g.pieceID(i, from, len(ids))
+	var fresh []string
+	var err error
+	if some != nil {
+		t.rest, t.attempt, t.earlier = some.rest, some.attempt, some.earlier
+	} else {
+		t.rest, err = g.fetchPart(ctx, i, from, w, a.output.rest())
+		fresh = t.rest
+	}
+	if ranges {
+		for _, p := range a.output.Ranges {
+			if err != nil {
+				break
+			}
+			var ids []string
+			ids, err = g.fetchPart(ctx, i, from, w, p)
+			t.ranges, fresh = append(t.ranges, ids), append(fresh, ids...)
+		}
+	}
+	if err == nil {
+		err = g.keep(i, t.attempt, a.output, t.whole)
+	}
+	if err != nil {
+		for _, id := range fresh {
+			_ = g.store().Delete(id) // what is left over goes with the store
+		}
+	}
+	return t, err
+}
+
+// fetchPart brings the pieces of a part of an attempt into the store. With an error it names those that are there.
+func (g *taskGroup) fetchPart(ctx context.Context, i int, from Attempt, w *jobWorker, p Part) (ids []string, err error) {
+	if p.Pieces == 0 {
+		return nil, nil
+	}
+	hash := xxh3.New()
+	err = w.Fetch(ctx, from, p, func(piece []byte) error {
+		id := g.pieceID(i, from, p.Number, len(ids))
 		_, _ = hash.Write(piece) // a hash takes everything
 		if err := g.store().Put(id, piece); err != nil {
 			return &storeError{err}
@@ -423,16 +534,8 @@ func (g *taskGroup) fetchTask(ctx context.Context, i int, a *acceptedAttempt, w 
 		ids = append(ids, id)
 		return nil
 	})
-	if err == nil && (len(ids) != a.output.Pieces || hash.Sum64() != a.output.Hash) {
-		err = fmt.Errorf("%d pieces came instead of %d, or they are corrupt", len(ids), a.output.Pieces)
-	}
-	if err == nil {
-		err = g.keep(i, a.number, a.output)
-	}
-	if err != nil {
-		for _, id := range ids {
-			_ = g.store().Delete(id) // what is left over goes with the store
-		}
+	if err == nil && (len(ids) != p.Pieces || hash.Sum64() != p.Hash) {
+		err = fmt.Errorf("%d pieces came instead of %d, or they are corrupt", len(ids), p.Pieces)
 	}
 	return ids, err
 }
@@ -441,7 +544,7 @@ func (g *taskGroup) fetchTask(ctx context.Context, i int, a *acceptedAttempt, w 
 type storeError struct{ error }
 
 // took notes that a task was fetched, or that it could not be; it reports whether the next one is to be fetched.
-func (g *taskGroup) took(i int, a *acceptedAttempt, ids []string, err error) bool {
+func (g *taskGroup) took(i int, a *acceptedAttempt, err error) bool {
 	j := g.job
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -452,7 +555,6 @@ func (g *taskGroup) took(i int, a *acceptedAttempt, ids []string, err error) boo
 	switch {
 	case err == nil:
 		j.noteOutput(ReceiptReceived, TaskKey{g.number, i}, a)
-		g.add(i, a.number, ids)
 		j.step(Consumed{TaskKey{g.number, i}})
 	case errors.As(err, &own):
 		g.err = own.error
@@ -482,7 +584,7 @@ func (g *taskGroup) Next(ctx context.Context) (engine.Piece, error) {
 	if err != nil {
 		return engine.Piece{}, err
 	}
-	piece := engine.Piece{Chunk: chunkName(&g.tasks[fetched.task]), Attempt: fetched.attempt}
+	piece := engine.Piece{Chunk: chunkName(fetched.task), Attempt: fetched.attempt}
 	if j.kept != nil {
 		piece.Data, err = j.kept.Store.Get(fetched.id, nil)
 		return piece, err
@@ -491,13 +593,14 @@ func (g *taskGroup) Next(ctx context.Context) (engine.Piece, error) {
 	return piece, errors.Join(err, j.store.Delete(fetched.id))
 }
 
-// add lets the pieces of a task be consumed. The lock is held.
-func (g *taskGroup) add(task, attempt int, ids []string) {
+// add lets pieces of a task be consumed, which may be its last. The lock is held.
+func (g *taskGroup) add(i, attempt int, ids []string, last bool) {
+	to, key := g.into(), TaskKey{g.number, i}
 	for n, id := range ids {
-		g.fetched = append(g.fetched, fetchedPiece{id, n == len(ids)-1, task, attempt})
+		to.fetched = append(to.fetched, fetchedPiece{id, last && n == len(ids)-1, key, &g.tasks[i], attempt})
 	}
-	if len(ids) == 0 {
-		g.job.note(Receipt{Kind: ReceiptAggregated, Task: TaskKey{g.number, task}})
+	if last && len(ids) == 0 {
+		g.job.note(Receipt{Kind: ReceiptAggregated, Task: key})
 	}
 }
 
@@ -518,7 +621,7 @@ func (g *taskGroup) pop(ctx context.Context) (piece fetchedPiece, err error) {
 		piece = g.fetched[0]
 		g.fetched = g.fetched[1:]
 		if piece.last {
-			j.note(Receipt{Kind: ReceiptAggregated, Task: TaskKey{g.number, piece.task}})
+			j.note(Receipt{Kind: ReceiptAggregated, Task: piece.key})
 		}
 		j.changed.Broadcast()
 		return piece, nil
@@ -533,6 +636,11 @@ func (g *taskGroup) Close() error {
 	j := g.job
 	j.mu.Lock()
 	g.closed = true
+	for _, other := range j.groups {
+		if other.reads == g {
+			j.step(GroupClosed{other.number})
+		}
+	}
 	j.step(GroupClosed{g.number})
 	fetched := g.fetched
 	g.fetched = nil

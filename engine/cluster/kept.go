@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/spill"
@@ -18,6 +19,7 @@ type keptOutput struct {
 	Task    string `json:"task"`    // hash of the task: another split of the input is another task
 	Code    string `json:"code"`    // of the task
 	Output  Output `json:"output"`
+	Rest    bool   `json:"rest,omitempty"` // without its ranges, which its worker has kept
 }
 
 // Kept is a store that outlives the head of a job, and what is in it that this job takes.
@@ -30,6 +32,7 @@ type Kept struct {
 }
 
 // takes reports whether the job takes what a task gave: it is what the task would give, as far as anybody knows.
+// Of a task whose ranges are not kept another attempt may have to give them, with the functions of now.
 func (k *Kept) takes(o *keptOutput, t *engine.Task, hash string) bool {
 	if o.Task != hash {
 		return false
@@ -37,7 +40,7 @@ func (k *Kept) takes(o *keptOutput, t *engine.Task, hash string) bool {
 	if o.Job == k.Job {
 		return o.Code == t.Code
 	}
-	return o.Output.Failed == 0 && (k.DeadOnly || o.Code == t.Code)
+	return o.Output.Failed == 0 && (k.DeadOnly && !o.Rest || o.Code == t.Code)
 }
 
 // store is where a group's pieces go.
@@ -49,11 +52,11 @@ func (g *taskGroup) store() spill.Store {
 }
 
 // pieceID names a piece. In a store that is kept the name depends on the task alone.
-func (g *taskGroup) pieceID(i int, from Attempt, n int) string {
+func (g *taskGroup) pieceID(i int, from Attempt, part, n int) string {
 	if g.job.kept == nil {
-		return "fetched/" + from.piece(n)
+		return "fetched/" + from.piece(part, n)
 	}
-	return fmt.Sprintf("piece/%s/%d", taskName(&g.tasks[i]), n)
+	return fmt.Sprintf("piece/%s/%d/%d", taskName(&g.tasks[i]), part, n)
 }
 
 func taskName(t *engine.Task) string { return fmt.Sprintf("%d/%d/%d", t.Step, t.Stage, t.Task) }
@@ -67,8 +70,8 @@ func taskHash(t *engine.Task) (string, error) {
 	return hex.EncodeToString(sum[:]), err
 }
 
-// keep notes that all pieces of a task are in the store that is kept.
-func (g *taskGroup) keep(i, attempt int, o Output) error {
+// keep notes that all pieces of a task are in the store that is kept, but for those of ranges if it is not whole.
+func (g *taskGroup) keep(i, attempt int, o Output, whole bool) error {
 	if g.job.kept == nil {
 		return nil
 	}
@@ -76,7 +79,7 @@ func (g *taskGroup) keep(i, attempt int, o Output) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(keptOutput{g.job.kept.Job, attempt, hash, g.tasks[i].Code, o})
+	data, err := json.Marshal(keptOutput{g.job.kept.Job, attempt, hash, g.tasks[i].Code, o, !whole})
 	if err != nil {
 		return err
 	}
@@ -86,47 +89,60 @@ func (g *taskGroup) keep(i, attempt int, o Output) error {
 	return nil
 }
 
-// A recalled task was done before this run of the job.
-type recalled struct {
-	ids     []string // of its pieces
-	attempt int
-}
-
-// recall finds the tasks whose pieces are kept. A piece that is missing or corrupt is one that was never fetched.
-func (g *taskGroup) recall() (pieces map[int]recalled, kept []bool) {
-	pieces, kept = map[int]recalled{}, make([]bool, len(g.tasks))
+// recall finds the tasks whose pieces are kept, by task. A piece that is missing or corrupt is one that was never fetched.
+// Tasks of another job that read others are taken if all of those were, too.
+func (g *taskGroup) recall(read ...*fetchedTask) []*fetchedTask {
+	here := make([]*fetchedTask, len(g.tasks))
 	if g.job.kept == nil {
-		return pieces, kept
+		return here
 	}
+	others := !slices.ContainsFunc(read, func(t *fetchedTask) bool { return !t.earlier })
 	for i := range g.tasks {
-		if pieces[i], kept[i] = g.recallTask(i); !kept[i] {
-			delete(pieces, i)
-		}
+		here[i] = g.recallTask(i, others)
 	}
-	return pieces, kept
+	return here
 }
 
-func (g *taskGroup) recallTask(i int) (r recalled, ok bool) {
-	store := g.job.kept.Store
-	data, err := store.Get("task/"+taskName(&g.tasks[i]), nil)
+func (g *taskGroup) recallTask(i int, others bool) *fetchedTask {
+	data, err := g.job.kept.Store.Get("task/"+taskName(&g.tasks[i]), nil)
 	if err != nil {
-		return r, false
+		return nil
 	}
 	var k keptOutput
 	hash, err := taskHash(&g.tasks[i])
-	if err != nil || json.Unmarshal(data, &k) != nil || !g.job.kept.takes(&k, &g.tasks[i], hash) {
-		return r, false
+	if err != nil || json.Unmarshal(data, &k) != nil || !others && k.Job != g.job.kept.Job || !g.job.kept.takes(&k, &g.tasks[i], hash) {
+		return nil
 	}
-	r.attempt = k.Attempt
+	t := &fetchedTask{attempt: k.Attempt, earlier: true, output: k.Output, whole: !k.Rest}
+	ok := false
+	if t.rest, ok = g.recallPart(i, k.Output.rest()); !ok {
+		return nil
+	}
+	for _, p := range k.Output.Ranges {
+		ids, ok := g.recallPart(i, p)
+		if !t.whole || !ok {
+			t.whole, t.ranges = false, nil
+			break
+		}
+		t.ranges = append(t.ranges, ids)
+	}
+	if !t.whole && !g.held() {
+		return nil // nobody would give the ranges alone
+	}
+	return t
+}
+
+// recallPart finds the pieces of a part that are kept.
+func (g *taskGroup) recallPart(i int, p Part) (ids []string, ok bool) {
 	sum := xxh3.New()
-	for n := range k.Output.Pieces {
-		id := g.pieceID(i, Attempt{}, n)
-		piece, err := store.Get(id, nil)
+	for n := range p.Pieces {
+		id := g.pieceID(i, Attempt{}, p.Number, n)
+		piece, err := g.job.kept.Store.Get(id, nil)
 		if err != nil {
-			return r, false
+			return nil, false
 		}
 		_, _ = sum.Write(piece) // a hash takes everything
-		r.ids = append(r.ids, id)
+		ids = append(ids, id)
 	}
-	return r, sum.Sum64() == k.Output.Hash
+	return ids, sum.Sum64() == p.Hash
 }

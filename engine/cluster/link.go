@@ -11,7 +11,8 @@ import (
 	"github.com/flowsh/flowsh/engine/transport"
 )
 
-// Data links bring what tasks give from the executors that did them to the head of their job, past the agents. Each
+// Data links bring what tasks give from the executors that did them to the head of their job, and to other executors that
+// do tasks which read it, past the agents. Each
 // job has an authority of its own, which its head makes and keeps for itself: it gives every executor that it starts a
 // certificate, through the agents, and none of another job is accepted at either end. So no executor has a key of a
 // node, and the key of the cluster's authority need not be on any.
@@ -81,6 +82,19 @@ type link struct {
 	given   bool // up: nobody is reached there
 }
 
+// reached is where executors of the job reach the one that the link is to; "": nobody does.
+func (l *link) reached() string {
+	if l == nil {
+		return ""
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.given {
+		return ""
+	}
+	return l.address
+}
+
 // dialTime is how long an executor may take to answer; one that a firewall hides never does.
 const dialTime = 3 * time.Second
 
@@ -137,14 +151,14 @@ func (x *Executor) listen() net.Listener {
 	return l
 }
 
-// A dataListener is where an executor is dialled by the head of its job.
+// A dataListener is where an executor is dialled by the head of its job, and by others that do its tasks.
 type dataListener struct {
 	net.Listener
 	keys *dataKeys
 	job  string
 }
 
-// serve lets the head use a worker until end is called. Whoever has no certificate of the job is refused.
+// serve lets the head and the job's other executors use a worker until end is called. Whoever has no certificate of the job is refused.
 func (d dataListener) serve(ctx context.Context, clock host.Clock, w Worker) (end func()) {
 	if d.Listener == nil {
 		return func() {}

@@ -15,11 +15,11 @@ import (
 // A pieceWorker gives the same piece for every task.
 type pieceWorker struct{ piece string }
 
-func (w pieceWorker) Do(context.Context, Attempt, engine.Task) (Output, error) {
+func (w pieceWorker) Do(context.Context, Attempt, engine.Task, []Input) (Output, error) {
 	return Output{}, errors.New("it only gives")
 }
 
-func (w pieceWorker) Fetch(_ context.Context, _ Attempt, _ Output, get func([]byte) error) error {
+func (w pieceWorker) Fetch(_ context.Context, _ Attempt, _ Part, get func([]byte) error) error {
 	return get([]byte(w.piece))
 }
 
@@ -77,7 +77,7 @@ func TestDataLink(t *testing.T) {
 	w := &remoteWorker{session: s, link: a.to(s, "127.0.0.1", a.port)}
 	for range 2 { // the second goes over the same connection
 		var got string
-		err := w.Fetch(context.Background(), Attempt{}, Output{Pieces: 1}, func(piece []byte) error { got = string(piece); return nil })
+		err := w.Fetch(context.Background(), Attempt{}, Part{Pieces: 1}, func(piece []byte) error { got = string(piece); return nil })
 		if err != nil || got != "job-a" {
 			t.Fatalf("fetched %q, %v", got, err)
 		}
@@ -137,7 +137,7 @@ func fetchFrom(t *testing.T, address string, c *transport.Credentials) (piece st
 	defer s.Close()
 	w := &remoteWorker{session: s, dead: make(chan struct{})}
 	close(w.dead)
-	err = w.Fetch(ctx, Attempt{}, Output{Pieces: 1}, func(data []byte) error { piece = string(data); return nil })
+	err = w.Fetch(ctx, Attempt{}, Part{Pieces: 1}, func(data []byte) error { piece = string(data); return nil })
 	return piece, err
 }
 
@@ -151,5 +151,43 @@ func TestDataLinkThatIsClosed(t *testing.T) {
 	}
 	if a.to(s, "", a.port) != nil || a.to(s, "127.0.0.1", "") != nil {
 		t.Error("a link without an address")
+	}
+}
+
+// Executors read what others of their job have given, over one connection to each; where nobody answers, or somebody of
+// another job, they say so.
+func TestPeers(t *testing.T) {
+	network := transport.NewMemory()
+	a, b := newLinked(t, network, "job-a"), newLinked(t, network, "job-b")
+	keys, err := a.issue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &Executor{Host: a.host, Network: network}
+	p := x.peers(dataListener{keys: keys, job: "job-a"})
+	defer p.close()
+	fetch := func(port string) (got []string, err error) {
+		in := Input{Part: Part{Pieces: 1}, Address: net.JoinHostPort("127.0.0.1", port)}
+		err = p.read(t.Context(), in, func(piece []byte) error {
+			got = append(got, string(piece))
+			return nil
+		})
+		return got, err
+	}
+	for range 2 {
+		if got, err := fetch(a.port); err != nil || len(got) != 1 || got[0] != "job-a" {
+			t.Fatalf("read %q, %v", got, err)
+		}
+	}
+	if len(p.sessions) != 1 {
+		t.Errorf("%d sessions", len(p.sessions))
+	}
+	for _, port := range []string{b.port, "1"} {
+		if got, err := fetch(port); err == nil {
+			t.Errorf("port %s: read %q of somebody else", port, got)
+		}
+	}
+	if x.peers(dataListener{job: "job-a"}) != nil {
+		t.Error("peers of an executor without keys")
 	}
 }

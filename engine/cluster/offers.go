@@ -44,6 +44,19 @@ func (a Attempt) commit() string {
 	return fmt.Sprintf("%s%d/%d/%d", commitOutput, a.Task.Group, a.Task.Index, a.Number)
 }
 
+// pieces are the names of all pieces; it reports false if they are more than there can be.
+func (o *Offer) pieces(most int) (ids []string, ok bool) {
+	for _, p := range o.Output.parts() {
+		for i := range p.Pieces {
+			if len(ids) == most {
+				return nil, false
+			}
+			ids = append(ids, o.piece(p.Number, i))
+		}
+	}
+	return ids, true
+}
+
 // newRetained finds what an earlier executor has left, and removes what is not whole.
 func newRetained(store Retained) *retained {
 	r := &retained{Retained: store}
@@ -57,20 +70,20 @@ func newRetained(store Retained) *retained {
 		if !strings.HasPrefix(id, commitOutput) {
 			continue
 		}
-		if data, err := store.Get(id, nil); err != nil || json.Unmarshal(data, &o) != nil || o.commit() != id || o.Output.Pieces > len(ids) {
+		if data, err := store.Get(id, nil); err != nil || json.Unmarshal(data, &o) != nil || o.commit() != id {
 			continue
 		}
-		whole := true
-		for i := range o.Output.Pieces {
-			whole = whole && useless[o.piece(i)]
+		pieces, whole := o.pieces(len(ids))
+		for _, piece := range pieces {
+			whole = whole && useless[piece]
 		}
 		if !whole {
 			continue
 		}
 		r.offers = append(r.offers, o)
 		delete(useless, id)
-		for i := range o.Output.Pieces {
-			delete(useless, o.piece(i))
+		for _, piece := range pieces {
+			delete(useless, piece)
 		}
 	}
 	for _, id := range ids {
@@ -154,7 +167,7 @@ func (j *Job) holds(w Worker, offers []Offer) (holds []Attempt) {
 		if n := o.Task.Group; n >= 0 && n < len(j.groups) {
 			lost = j.groups[n].lost[o.Task.Index]
 		}
-		if lost == nil || lost.number != o.Number || lost.output != o.Output {
+		if lost == nil || lost.number != o.Number || !lost.output.same(&o.Output) {
 			w.Release(o.Attempt)
 			continue
 		}

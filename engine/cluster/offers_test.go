@@ -52,26 +52,26 @@ func TestRetained(t *testing.T) {
 	r := newRetained(open())
 	whole, short, begun := Attempt{TaskKey{0, 1}, 2}, Attempt{TaskKey{0, 2}, 1}, Attempt{TaskKey{1, 0}, 1}
 	for _, a := range []Attempt{whole, short, begun} {
-		for i := range 3 {
+		for i, piece := range []string{a.piece(0, 0), a.piece(2, 0), a.piece(2, 1)} {
 			if a != short || i != 1 {
-				must(t, r.Put(a.piece(i), []byte(a.piece(i))))
+				must(t, r.Put(piece, []byte(piece)))
 			}
 		}
 	}
-	output := Output{Pieces: 3, Hash: 7}
+	output := Output{Pieces: 1, Hash: 7, Ranges: []Part{{Number: 1}, {Number: 2, Pieces: 2, Hash: 8}}}
 	r.keep(whole, output)
 	r.keep(short, output)
 	must(t, r.Put(commitOutput+"0/5/1", []byte("no commit")))
 
 	r = newRetained(open())
-	if len(r.offers) != 1 || r.offers[0] != (Offer{whole, output}) {
+	if len(r.offers) != 1 || r.offers[0].Attempt != whole || !r.offers[0].Output.same(&output) {
 		t.Errorf("%+v is offered", r.offers)
 	}
-	want := []string{whole.commit(), whole.piece(0), whole.piece(1), whole.piece(2)}
+	want := []string{whole.commit(), whole.piece(0, 0), whole.piece(2, 0), whole.piece(2, 1)}
 	if ids := r.IDs(); !slices.Equal(ids, want) {
 		t.Errorf("%q stay", ids)
 	}
-	runner := NewRunner(nil, spill.NewMem(), nil)
+	runner := NewRunner(nil, spill.NewMem(), nil, nil)
 	runner.retain(r)
 	runner.Release(whole)
 	if ids := r.IDs(); len(ids) > 0 {
@@ -84,17 +84,17 @@ func TestNothingRetained(t *testing.T) {
 	h := host.NewMemory()
 	disk, err := spill.OpenSegments(h, "/tmp/job", nil)
 	must(t, err)
-	runner := NewRunner(nil, spill.NewMem(), nil)
+	runner := NewRunner(nil, spill.NewMem(), nil, nil)
 	runner.retain(newRetained(disk))
 	a := Attempt{TaskKey{0, 0}, 1}
-	must(t, runner.put(a.piece(0), []byte("first")))
+	must(t, runner.put(a.piece(0, 0), []byte("first")))
 	h.Inject = func(host.Point) error { return errors.New("injected") }
-	must(t, runner.put(a.piece(1), []byte("second")))
+	must(t, runner.put(a.piece(0, 1), []byte("second")))
 	h.Inject = nil
-	must(t, runner.put(a.piece(2), []byte("third")))
+	must(t, runner.put(a.piece(0, 2), []byte("third")))
 	runner.retained.keep(a, Output{Pieces: 3})
 	for i, want := range []string{"first", "second", "third"} {
-		if got, err := runner.get(a.piece(i), nil); err != nil || string(got) != want {
+		if got, err := runner.get(a.piece(0, i), nil); err != nil || string(got) != want {
 			t.Errorf("piece %d is %q, %v", i, got, err)
 		}
 	}

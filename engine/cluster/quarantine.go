@@ -15,15 +15,15 @@ import (
 type isolator interface {
 	// Isolate does a task as Do does. Records that end whatever looks at them fail; the error is a *fatalError if
 	// there is no such record, or too many.
-	Isolate(ctx context.Context, a Attempt, t engine.Task, d Death) (Output, error)
+	Isolate(ctx context.Context, a Attempt, t engine.Task, in []Input, d Death) (Output, error)
 }
 
 // do has a worker do a task. suspect is how the last executor ended that did it, if that was its own doing.
-func do(ctx context.Context, w Worker, a Attempt, t engine.Task, suspect Death) (Output, error) {
+func do(ctx context.Context, w Worker, a Attempt, t engine.Task, in []Input, suspect Death) (Output, error) {
 	if x, ok := w.(isolator); ok && suspect.Cause != Ended {
-		return x.Isolate(ctx, a, t, suspect)
+		return x.Isolate(ctx, a, t, in, suspect)
 	}
-	return w.Do(ctx, a, t)
+	return w.Do(ctx, a, t, in)
 }
 
 // A fatalError says that a task ends whatever does it.
@@ -37,14 +37,14 @@ const mostFatal = 16
 // Isolate implements isolator: executors of their own do the task with care, so that the call is known in which one
 // ends. A call that also ends an executor that looks at nothing but its record is to blame, and is left out from then
 // on; one that passes the limit for a single step is to blame anyhow.
-func (w *remoteWorker) Isolate(ctx context.Context, a Attempt, t engine.Task, d Death) (Output, error) {
+func (w *remoteWorker) Isolate(ctx context.Context, a Attempt, t engine.Task, in []Input, d Death) (Output, error) {
 	var fatal []engine.Fatal
 	if d.Cause == PassedLimit && d.Noted {
 		fatal = append(fatal, fatalOf(d))
 	}
 	for {
 		t.Care = &engine.Care{Fatal: fatal}
-		x, out, err := w.apart(ctx, a, t)
+		x, out, err := w.apart(ctx, a, t, in)
 		if err == nil {
 			w.keep(a, x)
 			return out, nil
@@ -57,7 +57,7 @@ func (w *remoteWorker) Isolate(ctx context.Context, a Attempt, t engine.Task, d 
 			return out, &fatalError{d}
 		}
 		if d.Cause != PassedLimit {
-			if err := w.confirm(ctx, a, t, d); err != nil {
+			if err := w.confirm(ctx, a, t, in, d); err != nil {
 				return out, err
 			}
 		}
@@ -71,9 +71,9 @@ func fatalOf(d Death) engine.Fatal {
 }
 
 // confirm tests that the record that an executor ended with ends one by itself.
-func (w *remoteWorker) confirm(ctx context.Context, a Attempt, t engine.Task, d Death) error {
+func (w *remoteWorker) confirm(ctx context.Context, a Attempt, t engine.Task, in []Input, d Death) error {
 	t.Care = &engine.Care{Fatal: t.Care.Fatal, Only: &d.At.Position}
-	x, _, err := w.apart(ctx, a, t)
+	x, _, err := w.apart(ctx, a, t, in)
 	if err == nil {
 		_ = x.session.Close() // it has shown what it was to show
 		d.Reason = fmt.Sprintf("task %d ends its executor, and no record of it does so alone: %s", a.Task.Index, d.Reason)
@@ -86,12 +86,12 @@ func (w *remoteWorker) confirm(ctx context.Context, a Attempt, t engine.Task, d 
 }
 
 // apart does a task in an executor of its own, which goes on if nothing is wrong.
-func (w *remoteWorker) apart(ctx context.Context, a Attempt, t engine.Task) (*remoteWorker, Output, error) {
+func (w *remoteWorker) apart(ctx context.Context, a Attempt, t engine.Task, in []Input) (*remoteWorker, Output, error) {
 	x, err := w.isolate()
 	if err != nil {
 		return nil, Output{}, fmt.Errorf("no executor for a task that ended one: %w", err)
 	}
-	out, err := x.Do(ctx, a, t)
+	out, err := x.Do(ctx, a, t, in)
 	if err != nil {
 		_ = x.session.Close() // the error says why
 	}

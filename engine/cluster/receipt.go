@@ -17,7 +17,7 @@ type Receipt struct {
 	Node    string    `json:"node,omitempty"`
 	Pieces  int       `json:"pieces,omitempty"`
 	Bytes   int64     `json:"bytes,omitempty"`
-	Hash    string    `json:"hash,omitempty"`    // XXH3 of what it gave
+	Hash    string    `json:"hash,omitempty"`    // XXH3 of what it gave, but for ranges of state by key
 	Records int64     `json:"records,omitempty"` // that the task has read
 	Failed  int64     `json:"failed,omitempty"`  // of them
 	Reason  string    `json:"reason,omitempty"`
@@ -75,8 +75,12 @@ func chunkName(t *engine.Task) string { return fmt.Sprintf("%d.%d.%d", t.Step, t
 
 // noteOutput sends a receipt of what an attempt gave.
 func (j *Job) noteOutput(kind string, task TaskKey, a *acceptedAttempt) {
+	pieces := a.output.Pieces
+	for i := range a.output.Ranges {
+		pieces += a.output.Ranges[i].Pieces
+	}
 	j.note(Receipt{
 		Kind: kind, Task: task, Attempt: a.number, Node: a.worker,
-		Pieces: a.output.Pieces, Bytes: a.output.Bytes, Hash: fmt.Sprintf("%016x", a.output.Hash), Records: a.output.Read, Failed: a.output.Failed,
+		Pieces: pieces, Bytes: a.output.Bytes + a.output.divided(), Hash: fmt.Sprintf("%016x", a.output.Hash), Records: a.output.Read, Failed: a.output.Failed,
 	})
 }

@@ -64,8 +64,8 @@ func (w *remoteWorker) lost(ctx context.Context) error {
 }
 
 // Do implements Worker.
-func (w *remoteWorker) Do(ctx context.Context, a Attempt, t engine.Task) (Output, error) {
-	stream, end, err := w.call(ctx, w.session, taskRequest{Op: "do", Attempt: a, Task: &t})
+func (w *remoteWorker) Do(ctx context.Context, a Attempt, t engine.Task, in []Input) (Output, error) {
+	stream, end, err := w.call(ctx, w.session, taskRequest{Op: "do", Attempt: a, Task: &t, Inputs: in})
 	if err != nil {
 		return Output{}, err
 	}
@@ -74,6 +74,9 @@ func (w *remoteWorker) Do(ctx context.Context, a Attempt, t engine.Task) (Output
 	if err := transport.ReadMessage(stream, &r); err != nil {
 		return Output{}, w.failed(ctx, err)
 	}
+	if r.Lost != nil {
+		return Output{}, &InputError{*r.Lost, r.Error}
+	}
 	if r.Error != "" {
 		return Output{}, errors.New(r.Error)
 	}
@@ -81,25 +84,39 @@ func (w *remoteWorker) Do(ctx context.Context, a Attempt, t engine.Task) (Output
 }
 
 // Fetch implements Worker.
-func (w *remoteWorker) Fetch(ctx context.Context, a Attempt, o Output, get func(piece []byte) error) error {
+func (w *remoteWorker) Fetch(ctx context.Context, a Attempt, p Part, get func(piece []byte) error) error {
 	if x := w.isolation(a, false); x != nil {
 		w = x
 	}
-	stream, end, err := w.call(ctx, w.link.or(ctx, w.session), taskRequest{Op: "fetch", Attempt: a, Output: &o})
+	stream, end, err := w.call(ctx, w.link.or(ctx, w.session), taskRequest{Op: "fetch", Attempt: a, Part: &p})
 	if err != nil {
 		return err
 	}
 	defer end()
+	return readPieces(stream, p, get, func(err error) error { return w.failed(ctx, err) })
+}
+
+// readPieces reads what comes of a part; failed says of an error of the stream what it means.
+func readPieces(stream io.Reader, p Part, get func(piece []byte) error, failed func(error) error) error {
 	var buf []byte
-	for range o.Pieces {
+	for range p.Pieces {
+		var err error
 		if buf, err = transport.ReadFrame(stream, buf); err != nil {
-			return w.failed(ctx, err)
+			return failed(err)
 		}
 		if err := get(buf); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Address is where the other workers of the job reach what keeps an attempt's output; "": nobody does.
+func (w *remoteWorker) Address(a Attempt) string {
+	if x := w.isolation(a, false); x != nil {
+		w = x
+	}
+	return w.link.reached()
 }
 
 // Release implements Worker.
@@ -139,14 +156,17 @@ func serveTask(ctx context.Context, stream transport.Stream, w Worker) error {
 	switch {
 	case r.Op == "do" && r.Task != nil:
 		var reply taskReply
-		out, err := w.Do(ctx, r.Attempt, *r.Task)
+		out, err := w.Do(ctx, r.Attempt, *r.Task, r.Inputs)
 		reply.Output = out
 		if err != nil {
 			reply.Error = err.Error()
 		}
+		if lost := (*InputError)(nil); errors.As(err, &lost) {
+			reply.Error, reply.Lost = lost.Reason, &lost.Input
+		}
 		return transport.WriteMessage(stream, reply)
-	case r.Op == "fetch" && r.Output != nil:
-		return w.Fetch(ctx, r.Attempt, *r.Output, func(piece []byte) error { return transport.WriteFrame(stream, piece) })
+	case r.Op == "fetch" && r.Part != nil:
+		return w.Fetch(ctx, r.Attempt, *r.Part, func(piece []byte) error { return transport.WriteFrame(stream, piece) })
 	case r.Op == "release":
 		w.Release(r.Attempt)
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/flowsh/flowsh/engine"
@@ -19,20 +20,84 @@ type Attempt struct {
 
 // An Output says what a complete attempt gave: its commit.
 type Output struct {
-	Pieces int    `json:"pieces"`
+	Pieces int    `json:"pieces"` // of part 0
 	Bytes  int64  `json:"bytes"`
 	Hash   uint64 `json:"hash"`             // XXH3 of the pieces, one after another
 	Read   int64  `json:"read,omitempty"`   // records
 	Failed int64  `json:"failed,omitempty"` // records
+	Ended  bool   `json:"ended,omitempty"`  // by a record
+	Ranges []Part `json:"ranges,omitempty"` // of state by key
+}
+
+// A Part of what a complete attempt gave can be fetched by itself.
+type Part struct {
+	Number int    `json:"number,omitempty"` // 0: what only the head of the job reads; r+1: range r of the keys
+	Pieces int    `json:"pieces"`
+	Bytes  int64  `json:"bytes"`
+	Hash   uint64 `json:"hash"`
+}
+
+// rest is what only the head of the job reads.
+func (o *Output) rest() Part { return Part{0, o.Pieces, o.Bytes, o.Hash} }
+
+// parts are all of it.
+func (o *Output) parts() []Part { return append([]Part{o.rest()}, o.Ranges...) }
+
+// same reports whether another attempt, or the same one at another place, gave the same.
+func (o *Output) same(other *Output) bool {
+	return o.Read == other.Read && o.Failed == other.Failed && o.Ended == other.Ended && slices.Equal(o.parts(), other.parts())
+}
+
+// divided is how much state by key there is, in bytes.
+func (o *Output) divided() (bytes int64) {
+	for i := range o.Ranges {
+		bytes += o.Ranges[i].Bytes
+	}
+	return bytes
+}
+
+// A summer makes an Output of pieces that come.
+type summer struct {
+	parts  []Part
+	hashes []*xxh3.Hasher
+}
+
+// add counts a piece of a part, and says which one of the part it is.
+func (s *summer) add(part int, piece []byte) (n int) {
+	for len(s.parts) <= part {
+		s.parts, s.hashes = append(s.parts, Part{Number: len(s.parts)}), append(s.hashes, xxh3.New())
+	}
+	p := &s.parts[part]
+	n = p.Pieces
+	p.Pieces++
+	p.Bytes += int64(len(piece))
+	_, _ = s.hashes[part].Write(piece) // a hash takes everything
+	return n
+}
+
+// output is that of a task with so many ranges.
+func (s *summer) output(ranges int) (o Output) {
+	for len(s.parts) < 1+ranges {
+		s.parts, s.hashes = append(s.parts, Part{Number: len(s.parts)}), append(s.hashes, xxh3.New())
+	}
+	for i := range s.parts {
+		s.parts[i].Hash = s.hashes[i].Sum64()
+	}
+	o.Pieces, o.Bytes, o.Hash = s.parts[0].Pieces, s.parts[0].Bytes, s.parts[0].Hash
+	if ranges > 0 {
+		o.Ranges = s.parts[1:]
+	}
+	return o
 }
 
 // A Worker does tasks of one job and keeps what they give until it is released. Its methods may be called
 // concurrently.
 type Worker interface {
-	// Do does a task. The error says that the machine failed, or ctx is done; ErrLost that the worker is gone.
-	Do(ctx context.Context, a Attempt, t engine.Task) (Output, error)
-	// Fetch gives the pieces of a complete attempt in order. get must not keep what it gets.
-	Fetch(ctx context.Context, a Attempt, o Output, get func(piece []byte) error) error
+	// Do does a task, which reads what others gave, in their order, if it has no splits. The error says that the machine
+	// failed, or ctx is done; ErrLost that the worker is gone; *InputError that it cannot read what another has given.
+	Do(ctx context.Context, a Attempt, t engine.Task, in []Input) (Output, error)
+	// Fetch gives the pieces of a part of a complete attempt in order. get must not keep what it gets.
+	Fetch(ctx context.Context, a Attempt, p Part, get func(piece []byte) error) error
 	// Release forgets what an attempt gave, if there is anything. It does not wait.
 	Release(a Attempt)
 }
@@ -43,20 +108,22 @@ type Runner struct {
 	store    spill.Store
 	retained *retained // where what tasks give goes as long as it can; nil: nowhere
 	stuck    func(error)
+	peers    Peers
 
 	doing   sync.Mutex // an executor does one task at a time
 	mu      sync.Mutex
-	outputs map[Attempt]int // pieces in the store
+	outputs map[Attempt][]Part // in the store
 }
 
 // NewRunner makes a runner. Both the executor and the store are the caller's to close. stuck is called when a function
-// of the script cannot be stopped, and must end the process.
-func NewRunner(e *engine.Executor, s spill.Store, stuck func(error)) *Runner {
-	return &Runner{executor: e, store: s, stuck: stuck, outputs: map[Attempt]int{}}
+// of the script cannot be stopped, and must end the process. peers reads what other workers have given; nil: nothing
+// can be read but what is here.
+func NewRunner(e *engine.Executor, s spill.Store, stuck func(error), peers Peers) *Runner {
+	return &Runner{executor: e, store: s, stuck: stuck, peers: peers, outputs: map[Attempt][]Part{}}
 }
 
-func (a Attempt) piece(i int) string {
-	return fmt.Sprintf("task/%d/%d/%d/%d", a.Task.Group, a.Task.Index, a.Number, i)
+func (a Attempt) piece(part, i int) string {
+	return fmt.Sprintf("task/%d/%d/%d/%d/%d", a.Task.Group, a.Task.Index, a.Number, part, i)
 }
 
 // retain has what tasks give outlive this process, with what an earlier one has left.
@@ -66,7 +133,7 @@ func (r *Runner) retain(kept *retained) {
 		return
 	}
 	for _, o := range kept.offers {
-		r.outputs[o.Attempt] = o.Output.Pieces
+		r.outputs[o.Attempt] = o.Output.parts()
 	}
 }
 
@@ -85,25 +152,22 @@ func (r *Runner) get(id string, buf []byte) ([]byte, error) {
 }
 
 // Do implements Worker.
-func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, error) {
+func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task, in []Input) (Output, error) {
 	r.doing.Lock()
 	defer r.doing.Unlock()
 	if ctx.Err() != nil {
 		return Output{}, context.Cause(ctx)
 	}
-	var out Output
-	hash := xxh3.New()
-	counts, err := r.executor.Run(ctx, t, func(piece []byte) error {
-		if err := r.put(a.piece(out.Pieces), piece); err != nil {
-			return err
-		}
-		out.Pieces++
-		out.Bytes += int64(len(piece))
-		_, _ = hash.Write(piece) // a hash takes everything
-		return nil
+	var sum summer
+	read := r.intake(ctx, in)
+	counts, err := r.executor.Run(ctx, t, read.next, func(part int, piece []byte) error {
+		return r.put(a.piece(part, sum.add(part, piece)), piece)
 	})
+	if lost := read.end(); lost != nil && ctx.Err() == nil {
+		err = lost
+	}
 	r.mu.Lock()
-	r.outputs[a] = out.Pieces
+	r.outputs[a] = sum.parts
 	r.mu.Unlock()
 	if stuck := (*engine.StuckError)(nil); errors.As(err, &stuck) {
 		r.stuck(stuck)
@@ -112,20 +176,21 @@ func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task) (Output, erro
 		r.Release(a)
 		return Output{}, err
 	}
-	out.Hash, out.Read, out.Failed = hash.Sum64(), counts.Read, counts.Failed
+	out := sum.output(t.Ranges)
+	out.Read, out.Failed, out.Ended = counts.Read, counts.Failed, counts.Ended
 	r.retained.keep(a, out)
 	return out, nil
 }
 
 // Fetch implements Worker.
-func (r *Runner) Fetch(ctx context.Context, a Attempt, o Output, get func(piece []byte) error) error {
+func (r *Runner) Fetch(ctx context.Context, a Attempt, p Part, get func(piece []byte) error) error {
 	var buf []byte
-	for i := range o.Pieces {
+	for i := range p.Pieces {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		var err error
-		if buf, err = r.get(a.piece(i), buf[:0]); err != nil {
+		if buf, err = r.get(a.piece(p.Number, i), buf[:0]); err != nil {
 			return err
 		}
 		if err := get(buf); err != nil {
@@ -138,12 +203,14 @@ func (r *Runner) Fetch(ctx context.Context, a Attempt, o Output, get func(piece 
 // Release implements Worker.
 func (r *Runner) Release(a Attempt) {
 	r.mu.Lock()
-	n := r.outputs[a]
+	parts := r.outputs[a]
 	delete(r.outputs, a)
 	r.mu.Unlock()
 	_ = r.retained.Delete(a.commit()) // what is left over goes with the store
-	for i := range n {
-		_ = r.retained.Delete(a.piece(i))
-		_ = r.store.Delete(a.piece(i))
+	for _, p := range parts {
+		for i := range p.Pieces {
+			_ = r.retained.Delete(a.piece(p.Number, i))
+			_ = r.store.Delete(a.piece(p.Number, i))
+		}
 	}
 }

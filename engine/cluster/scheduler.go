@@ -24,11 +24,26 @@ type Event any
 
 // What can happen.
 type (
-	// TasksAdded says that the job asks for the tasks 0 to N-1 of a group, and that what the first Kept of them give is
+	// TasksAdded says that the job asks for the tasks 0 to N-1 of a group, and that what those that are Kept give is
 	// there already.
 	TasksAdded struct {
 		Group, N int
 		Kept     []bool // by task; nil: none
+		// Held says that tasks of another group may read what these give: workers keep it, though it is consumed, until
+		// the group is let go.
+		Held bool
+		// Reads is the group that is read by each of the tasks; nil: none is.
+		Reads *int
+	}
+	// LetGo says that nobody reads what the tasks of a group give any more, but for what is not consumed yet.
+	LetGo struct{ Group int }
+	// Again says that more is to be fetched of what a task gave that was consumed, and is held.
+	Again struct{ Task TaskKey }
+	// InputLost says that an attempt could not read what another gave. It is no fault of its worker.
+	InputLost struct {
+		Task    TaskKey
+		Attempt int
+		Input   Attempt
 	}
 	// GroupClosed says that nobody wants the tasks of a group any more.
 	GroupClosed struct{ Group int }
@@ -149,16 +164,20 @@ type Scheduler struct {
 }
 
 type group struct {
-	tasks    []task
-	consumed int // tasks, from the first on: they are consumed in order
-	done     []time.Duration
-	full     bool // no more tasks may start before others are consumed
-	closed   bool
+	tasks  []task
+	done   []time.Duration
+	full   bool // no more tasks may start before others are consumed
+	closed bool
+	held   bool // what tasks give stays where it is when it is consumed
+	reads  int  // another group; noGroup: none
 }
+
+const noGroup = -1
 
 type task struct {
 	state    taskState
-	attempts int // so far
+	fetched  bool // of a group that is held: it is consumed, as far as that goes
+	attempts int  // so far
 	running  []attempt
 	accepted attempt
 	losses   int       // in a row
@@ -228,8 +247,17 @@ func (s *Scheduler) Step(now time.Time, e Event) []Command {
 		}
 	case OutputLost:
 		s.outputLost(e)
+	case InputLost:
+		s.end(e.Task, e.Attempt)
+		s.outputLost(OutputLost{e.Input.Task, e.Input.Number})
 	case Consumed:
 		s.consume(e.Task)
+	case Again:
+		if t := s.task(e.Task); t != nil {
+			t.fetched = false
+		}
+	case LetGo:
+		s.letGo(e.Group)
 	}
 	s.start()
 	return s.out
@@ -237,14 +265,30 @@ func (s *Scheduler) Step(now time.Time, e Event) []Command {
 
 // Waiting is how many tasks nobody does though they could be started, if there were a worker.
 func (s *Scheduler) Waiting() (n int) {
-	for _, g := range s.groups {
+	for number, g := range s.groups {
+		if g.closed {
+			continue
+		}
+		read := s.isRead(number)
 		for i := range g.tasks {
-			if t := &g.tasks[i]; !g.closed && t.state == waiting && len(t.running) == 0 {
+			if t := &g.tasks[i]; t.state == waiting && len(t.running) == 0 && (!t.fetched || read) {
 				n++
 			}
 		}
 	}
 	return n
+}
+
+// isRead reports whether a task that is not consumed yet reads what those of a group give.
+func (s *Scheduler) isRead(n int) bool {
+	return slices.ContainsFunc(s.groups, func(g *group) bool {
+		return !g.closed && g.reads == n && slices.ContainsFunc(g.tasks, func(t task) bool { return t.state != consumed })
+	})
+}
+
+// ready reports whether all is there that the tasks of a group read.
+func (s *Scheduler) ready(g *group) bool {
+	return g.reads == noGroup || !slices.ContainsFunc(s.groups[g.reads].tasks, func(t task) bool { return t.state == waiting })
 }
 
 // Needs reports whether a worker does a task, or has done one whose output is still to be fetched.
@@ -261,11 +305,17 @@ func (s *Scheduler) Needs(worker string) bool {
 
 func (s *Scheduler) add(e TasksAdded) {
 	for len(s.groups) <= e.Group {
-		s.groups = append(s.groups, &group{closed: true})
+		s.groups = append(s.groups, &group{closed: true, reads: noGroup})
 	}
-	g := &group{tasks: make([]task, e.N)}
+	g := &group{tasks: make([]task, e.N), held: e.Held, reads: noGroup}
+	if e.Reads != nil {
+		g.reads = *e.Reads
+	}
 	for i, kept := range e.Kept {
-		if kept {
+		switch {
+		case kept && e.Held: // no worker has it
+			g.tasks[i].fetched = true
+		case kept:
 			g.tasks[i].state = consumed
 		}
 	}
@@ -345,11 +395,15 @@ func (s *Scheduler) lose(e WorkerLost) {
 	name := e.Worker
 	s.workers = slices.DeleteFunc(s.workers, func(w *worker) bool { return w.name == name })
 	for g := range s.groups {
+		read := s.isRead(g)
 		for i := range s.groups[g].tasks {
 			k := TaskKey{g, i}
 			t := s.task(k)
 			if t == nil {
 				break
+			}
+			if t.fetched && !read && t.state == accepted && t.accepted.worker == name { // nobody may ever want it
+				t.state, t.accepted = waiting, attempt{}
 			}
 			before := len(t.running)
 			t.running = slices.DeleteFunc(t.running, func(a attempt) bool { return a.worker == name })
@@ -449,14 +503,31 @@ func (s *Scheduler) consume(k TaskKey) {
 	if t == nil || t.state == consumed {
 		return
 	}
-	if t.state == accepted {
-		s.out = append(s.out, Release{t.accepted.worker, k, t.accepted.number})
-	}
 	for _, a := range t.running { // what was fetched seemed to be lost at the last moment
 		s.cancel(k, a)
 	}
-	t.state, t.running = consumed, nil
-	s.groups[k.Group].consumed++
+	t.running = nil
+	if s.groups[k.Group].held {
+		t.fetched = true
+		return
+	}
+	if t.state == accepted {
+		s.out = append(s.out, Release{t.accepted.worker, k, t.accepted.number})
+	}
+	t.state = consumed
+}
+
+// letGo forgets what a group has held that is consumed.
+func (s *Scheduler) letGo(n int) {
+	if n < 0 || n >= len(s.groups) || s.groups[n].closed {
+		return
+	}
+	s.groups[n].held = false
+	for i := range s.groups[n].tasks {
+		if k := (TaskKey{n, i}); s.task(k).fetched {
+			s.consume(k)
+		}
+	}
 }
 
 // start gives tasks to workers that have a slot: the first that wait, and then those that take too long.
@@ -466,17 +537,21 @@ func (s *Scheduler) start() {
 		slots += w.slots
 	}
 	for n, g := range s.groups {
-		if g.closed {
+		if g.closed || !s.ready(g) {
 			continue
 		}
+		read := g.held && s.isRead(n)
 		open := 0 // begun or to be begun, and not consumed
 		g.full = false
 		for i := range g.tasks {
 			t := &g.tasks[i]
-			if t.state == consumed {
+			if t.state == consumed || t.fetched && !read {
 				continue
 			}
-			if open++; open > tasksAhead*max(slots, 1) {
+			if !t.fetched {
+				open++
+			}
+			if open > tasksAhead*max(slots, 1) {
 				g.full = true
 				break
 			}

@@ -123,7 +123,7 @@ func simulate(t *testing.T, seed uint64, tasks int) *simulation {
 		attempts: map[StartTask]bool{}, accepted: make([]*Accept, tasks+1),
 	}
 	sim.s.Distribute = []Distribution{LeastOpen, RoundRobin, Hash}[sim.r.IntN(3)]
-	sim.step(TasksAdded{0, tasks, nil})
+	sim.step(TasksAdded{N: tasks})
 	for range 300 {
 		if sim.happen(4); sim.next == tasks || sim.failed {
 			return sim
@@ -162,7 +162,7 @@ func TestSchedulerUnderFaults(t *testing.T) {
 func TestOneTaskAtATime(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 2, nil})
+	s.Step(now, TasksAdded{N: 2})
 	want := []Command{StartTask{"w", TaskKey{0, 0}, 1, Death{}}}
 	if got := s.Step(now, WorkerJoined{"w", 1}); !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v", got)
@@ -180,7 +180,7 @@ func TestOneTaskAtATime(t *testing.T) {
 func TestStragglersGetASecondAttempt(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 4, nil})
+	s.Step(now, TasksAdded{N: 4})
 	s.Step(now, WorkerJoined{"slow", 1})
 	for i := 1; i < 4; i++ {
 		if i == 1 {
@@ -210,7 +210,7 @@ func TestStragglersGetASecondAttempt(t *testing.T) {
 func TestAStragglerThatOthersWaitFor(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 100, nil})
+	s.Step(now, TasksAdded{N: 100})
 	s.Step(now, WorkerJoined{"slow", 1})
 	got := s.Step(now, WorkerJoined{"fast", 1})
 	for len(got) > 0 {
@@ -226,7 +226,7 @@ func TestAStragglerThatOthersWaitFor(t *testing.T) {
 func TestATaskThatIsLostTooOften(t *testing.T) {
 	var s Scheduler
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 1, nil})
+	s.Step(now, TasksAdded{N: 1})
 	var got []Command
 	lose := func(name string) {
 		s.Step(now, WorkerJoined{name, 1})
@@ -252,7 +252,7 @@ func TestATaskThatKills(t *testing.T) {
 	var s Scheduler
 	death := Death{Cause: OutOfMemory, Reason: "out of memory"}
 	now := time.Unix(0, 0)
-	s.Step(now, TasksAdded{0, 1, nil})
+	s.Step(now, TasksAdded{N: 1})
 	var got []Command
 	for i := range mostDeaths {
 		got = s.Step(now, WorkerJoined{fmt.Sprint(i), 1})
@@ -280,7 +280,7 @@ func TestDistribution(t *testing.T) {
 				s.Step(time.Time{}, WorkerJoined{name, 2})
 			}
 			var names []string
-			for _, c := range s.Step(time.Time{}, TasksAdded{0, 6, nil}) {
+			for _, c := range s.Step(time.Time{}, TasksAdded{N: 6}) {
 				names = append(names, c.(StartTask).Worker)
 			}
 			got = append(got, strings.Join(names, " "))
@@ -294,7 +294,7 @@ func TestDistribution(t *testing.T) {
 	s.Step(time.Time{}, WorkerJoined{"a", 9})
 	s.Step(time.Time{}, WorkerJoined{"b", 2})
 	var names []string
-	for _, c := range s.Step(time.Time{}, TasksAdded{0, 4, nil}) {
+	for _, c := range s.Step(time.Time{}, TasksAdded{N: 4}) {
 		names = append(names, c.(StartTask).Worker)
 	}
 	if got := strings.Join(names, " "); got != "a b a b" {
@@ -310,7 +310,7 @@ func TestATaskThatFails(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		s.Step(now, WorkerJoined{name, 2})
 	}
-	got := s.Step(now, TasksAdded{0, 1, nil})
+	got := s.Step(now, TasksAdded{N: 1})
 	for i, want := range []string{"a", "b", "c", "a"} {
 		if start, ok := got[0].(StartTask); !ok || start.Worker != want {
 			t.Fatalf("attempt %d: %+v", i+1, got)
@@ -319,5 +319,61 @@ func TestATaskThatFails(t *testing.T) {
 	}
 	if f, ok := got[0].(Fail); !ok || f.Err != "task 0 failed 4 times: on a: disk 0 is full; on b: disk 1 is full; on c: disk 2 is full; on a: disk 3 is full" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestTasksThatReadOthers takes two groups through: one reads the other, which is held until all of that is consumed.
+func TestTasksThatReadOthers(t *testing.T) {
+	var s Scheduler
+	var trace []string
+	step := func(e Event) {
+		for _, c := range s.Step(time.Unix(0, 0), e) {
+			if start, ok := c.(StartTask); ok {
+				c = fmt.Sprint("start ", start.Worker, start.Task, start.Attempt)
+			}
+			trace = append(trace, fmt.Sprint(c))
+		}
+	}
+	expect := func(what string, want ...string) {
+		t.Helper()
+		if !slices.Equal(trace, want) {
+			t.Errorf("%s: %q, want %q", what, trace, want)
+		}
+		trace = nil
+	}
+	first, second, fold := TaskKey{0, 0}, TaskKey{0, 1}, TaskKey{1, 0}
+	step(WorkerJoined{"a", 1})
+	step(WorkerJoined{"b", 1})
+	step(TasksAdded{Group: 0, N: 2, Held: true})
+	expect("it begins", "start a{0 0} 1", "start b{0 1} 1")
+	step(TaskDone{first, 1})
+	step(Consumed{first})
+	step(TasksAdded{Group: 1, N: 1, Reads: new(int)})
+	expect("the other input is not there", "{a {0 0} 1}")
+	step(TaskDone{second, 1})
+	step(Consumed{second})
+	expect("all inputs are there", "{b {0 1} 1}", "start a{1 0} 1")
+	step(WorkerDrained{"b"})
+	if !s.Needs("b") {
+		t.Error("a worker is let go, and others read what it has done")
+	}
+	step(InputLost{fold, 1, Attempt{second, 1}})
+	expect("an input is lost", "start a{0 1} 2")
+	step(InputLost{fold, 1, Attempt{second, 1}})
+	expect("it is said again")
+	if s.Waiting() != 1 {
+		t.Errorf("%d tasks wait", s.Waiting())
+	}
+	step(TaskDone{second, 2})
+	expect("it is there again", "{a {0 1} 2}", "start a{1 0} 2")
+	step(TaskDone{fold, 2})
+	step(Consumed{fold})
+	expect("the second group is done", "{a {1 0} 2}", "{a {1 0} 2}")
+	step(WorkerLost{"a", Death{Cause: Lost}})
+	expect("nobody reads what is lost now")
+	step(LetGo{0})
+	expect("it is over")
+	if s.Needs("b") || s.Waiting() != 0 {
+		t.Error("something is still needed")
 	}
 }

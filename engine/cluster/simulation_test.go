@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/flowsh/flowsh/engine"
+	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/host"
 	"github.com/flowsh/flowsh/spill"
 	"github.com/zeebo/xxh3"
@@ -20,7 +21,7 @@ import (
 
 // A world is a cluster in one goroutine: a master with its queue and journal, the heads of its jobs with their schedulers
 // and what they keep, and workers. A seed draws what happens next, faults too. A job's tasks are as many as its name
-// says, and each gives one piece.
+// says, and each gives one piece. If the number is odd, tasks of a second group read what they give.
 type world struct {
 	*testing.T
 	r       *rand.Rand
@@ -53,18 +54,44 @@ type letter struct {
 type simulatedHead struct {
 	job       string
 	scheduler Scheduler
-	group     *taskGroup
-	running   []StartTask
+	groups    []*simulatedGroup
+	running   []simulatedAttempt
 	done      map[Attempt]string // by which worker
 	lost      map[Attempt]string // that were accepted, by worker
-	next      int                // task to be fetched
 	dead      bool
+}
+
+// A simulatedGroup is fetched task by task.
+type simulatedGroup struct {
+	*taskGroup
+	next int // task to be fetched
+}
+
+func (g *simulatedGroup) fetchedAll() bool { return g.next == len(g.tasks) }
+
+// A simulatedAttempt reads what was there when it began.
+type simulatedAttempt struct {
+	StartTask
+	inputs []Attempt
+}
+
+// folds says that tasks of a second group read what those of the first give.
+func (h *simulatedHead) folds() bool { return len(h.groups[0].tasks)%2 == 1 }
+
+// reads reports whether what the tasks of a group give is needed by others.
+func (h *simulatedHead) reads(group int) bool {
+	return group == 0 && len(h.groups) == 2 && !h.groups[1].fetchedAll()
+}
+
+// mayBeRead reports whether it is, or may be once the second group begins.
+func (h *simulatedHead) mayBeRead(group int) bool {
+	return group == 0 && h.folds() && (len(h.groups) < 2 || h.reads(0))
 }
 
 // A keptStore counts which tasks it has whole.
 type keptStore struct {
 	spill.Store
-	whole  int // tasks, from the first on
+	whole  [2]int // tasks of each group, from the first on
 	pieces []string
 }
 
@@ -78,6 +105,7 @@ func (s *keptStore) Put(id string, data []byte) error {
 const (
 	simulatedJobs     = 6
 	simulatedParallel = 2
+	simulatedFolds    = 5
 	simulatedSteps    = 500
 	mostCalmSteps     = 50000
 )
@@ -176,7 +204,7 @@ func (w *world) rot(s *keptStore) {
 	}
 	data[w.r.IntN(len(data))] ^= 1
 	must(w.T, s.Store.Put(id, data))
-	s.whole = 0 // nobody knows where
+	s.whole = [2]int{} // nobody knows where
 	w.log("%s rots", id)
 }
 
@@ -250,26 +278,39 @@ func (w *world) begin(j *JobInfo) {
 		kept = &keptStore{Store: spill.NewMem()}
 		w.kept[j.ID] = kept
 	}
-	h := &simulatedHead{job: j.ID, done: map[Attempt]string{}, lost: map[Attempt]string{}, group: &taskGroup{job: &Job{kept: &Kept{Store: kept}}, tasks: make([]engine.Task, tasks)}}
-	for i := range h.group.tasks {
-		h.group.tasks[i].Task = i
-	}
-	for pieces, found := h.group.recall(); h.next < tasks && found[h.next]; h.next++ {
-		h.group.add(h.next, pieces[h.next].attempt, pieces[h.next].ids)
-	}
-	if h.next < kept.whole {
-		w.Fatalf("%s: %d tasks were kept, and %d are found", j.ID, kept.whole, h.next)
-	}
+	h := &simulatedHead{job: j.ID, done: map[Attempt]string{}, lost: map[Attempt]string{}}
 	w.heads = append(w.heads, h)
 	if len(w.heads) > simulatedParallel {
 		w.Fatalf("%d jobs run", len(w.heads))
 	}
-	w.log("%s begins at task %d of %d", j.ID, h.next, tasks)
-	w.step(h, TasksAdded{N: tasks, Kept: slices.Repeat([]bool{true}, h.next)})
+	sources := make([]engine.Task, tasks)
+	for i := range sources {
+		sources[i].Task, sources[i].Ranges, sources[i].Splits = i, simulatedFolds, []connector.Split{{Index: i}}
+	}
+	w.group(h, sources)
 	for _, name := range w.workers {
 		w.step(h, WorkerJoined{name, 2})
 	}
 	w.finish(h)
+}
+
+// group begins a group of a job's tasks with what is kept of them.
+func (w *world) group(h *simulatedHead, tasks []engine.Task) {
+	kept, number := w.kept[h.job], len(h.groups)
+	g := &simulatedGroup{taskGroup: &taskGroup{job: &Job{kept: &Kept{Store: kept}}, number: number, tasks: tasks, accepted: make([]*acceptedAttempt, len(tasks))}}
+	h.groups = append(h.groups, g)
+	for here := g.recall(); !g.fetchedAll() && here[g.next] != nil; g.next++ {
+		g.add(g.next, 0, here[g.next].rest, false)
+	}
+	if g.next < kept.whole[number] {
+		w.Fatalf("%s: %d tasks of group %d were kept, and %d are found", h.job, kept.whole[number], number, g.next)
+	}
+	w.log("%s begins group %d at task %d of %d", h.job, number, g.next, len(tasks))
+	e := TasksAdded{Group: number, N: len(tasks), Kept: slices.Repeat([]bool{true}, g.next), Held: number == 0 && h.folds()}
+	if number == 1 {
+		e.Reads = new(int)
+	}
+	w.step(h, e)
 }
 
 // step tells a scheduler what has happened, and does what it says.
@@ -278,31 +319,43 @@ func (w *world) step(h *simulatedHead, e Event) {
 		return
 	}
 	w.now = w.now.Add(time.Duration(w.r.IntN(200)) * time.Millisecond)
-	for _, c := range h.scheduler.Step(w.now, e) {
+	if lost, ok := e.(InputLost); ok {
+		sources := h.groups[0].accepted
+		if a := sources[lost.Input.Task.Index]; a != nil && a.number == lost.Input.Number {
+			sources[lost.Input.Task.Index] = nil
+		}
+	}
+	commands := h.scheduler.Step(w.now, e)
+	fails := slices.ContainsFunc(commands, func(c Command) bool { _, ok := c.(Fail); return ok })
+	for _, c := range commands {
 		w.log("%s %+v", h.job, c)
 		switch c := c.(type) {
 		case StartTask:
-			if c.Task.Index < h.next {
-				w.Fatalf("%s: task %d is done again", h.job, c.Task.Index)
+			if c.Task.Index < h.groups[c.Task.Group].next && !h.reads(c.Task.Group) {
+				w.Fatalf("%s: task %v is done again", h.job, c.Task)
 			}
-			h.running = append(h.running, c)
+			h.running = append(h.running, simulatedAttempt{c, w.inputs(h, c.Task)})
 		case Accept:
-			g := h.group
-			if g.accepted == nil {
-				g.accepted = make([]*acceptedAttempt, len(g.tasks))
-			}
-			if g.accepted[c.Task.Index] != nil || c.Task.Index < h.next {
-				w.Fatalf("%s: task %d is accepted twice", h.job, c.Task.Index)
+			g := h.groups[c.Task.Group]
+			back := h.lost[Attempt{c.Task, c.Attempt}] != "" && h.mayBeRead(c.Task.Group)
+			if g.accepted[c.Task.Index] != nil || c.Task.Index < g.next && !h.reads(c.Task.Group) && !back {
+				w.Fatalf("%s: task %v is accepted twice", h.job, c.Task)
 			}
 			if h.done[Attempt{c.Task, c.Attempt}] != c.Worker {
-				w.Fatalf("%s: attempt %d of task %d is accepted from %s, which has not done it", h.job, c.Attempt, c.Task.Index, c.Worker)
+				w.Fatalf("%s: attempt %d of task %v is accepted from %s, which has not done it", h.job, c.Attempt, c.Task, c.Worker)
 			}
 			if a := (Attempt{c.Task, c.Attempt}); h.lost[a] != "" {
 				delete(h.lost, a)
 				w.held++
 			}
-			piece := w.piece(h.job, c.Task.Index)
+			piece := w.piece(h.job, c.Task)
 			g.accepted[c.Task.Index] = &acceptedAttempt{c.Worker, c.Attempt, Output{Pieces: 1, Bytes: int64(len(piece)), Hash: xxh3.Hash(piece)}}
+		case Release:
+			a := h.groups[c.Task.Group].accepted[c.Task.Index]
+			counts := a != nil && a.number == c.Attempt && a.worker == c.Worker
+			if counts && !fails && h.mayBeRead(c.Task.Group) {
+				w.Fatalf("%s: what task %v gave is released, and others read it", h.job, c.Task)
+			}
 		case Fail:
 			w.excused[h.job] = true
 			w.end(h, Failed, 3)
@@ -310,8 +363,37 @@ func (w *world) step(h *simulatedHead, e Event) {
 	}
 }
 
+// inputs is what a task reads, all of which must be there.
+func (w *world) inputs(h *simulatedHead, k TaskKey) (inputs []Attempt) {
+	if k.Group == 0 {
+		return nil
+	}
+	for i, a := range h.groups[0].accepted {
+		if a == nil {
+			w.Fatalf("%s: task %v begins, and task %d that it reads has not given anything", h.job, k, i)
+		}
+		inputs = append(inputs, Attempt{TaskKey{0, i}, a.number})
+	}
+	return inputs
+}
+
+// lostInput finds what an attempt cannot read: what is not where it was when the attempt began, or something at random.
+func (w *world) lostInput(h *simulatedHead, a *simulatedAttempt) (lost Attempt, ok bool) {
+	for _, in := range a.inputs {
+		if now := h.groups[0].accepted[in.Task.Index]; now == nil || now.number != in.Number {
+			return in, true
+		}
+	}
+	if len(a.inputs) > 0 && w.chance(4) {
+		return a.inputs[w.r.IntN(len(a.inputs))], true
+	}
+	return lost, false
+}
+
 // piece is what a task gives.
-func (w *world) piece(job string, task int) []byte { return fmt.Appendf(nil, "%s/%d;", job, task) }
+func (w *world) piece(job string, k TaskKey) []byte {
+	return fmt.Appendf(nil, "%s/%d/%d;", job, k.Group, k.Index)
+}
 
 // A simulatedWorker gives out what tasks gave, not always right.
 type simulatedWorker struct {
@@ -320,7 +402,7 @@ type simulatedWorker struct {
 	piece []byte
 }
 
-func (s simulatedWorker) Fetch(_ context.Context, _ Attempt, _ Output, get func([]byte) error) error {
+func (s simulatedWorker) Fetch(_ context.Context, _ Attempt, _ Part, get func([]byte) error) error {
 	if s.w.chance(5) {
 		return ErrLost
 	}
@@ -338,43 +420,58 @@ func (s simulatedWorker) Fetch(_ context.Context, _ Attempt, _ Output, get func(
 
 // fetch fetches the next task of a head, if it is there.
 func (w *world) fetch(h *simulatedHead) {
-	g := h.group
-	if g.accepted == nil || h.next >= len(g.tasks) || g.accepted[h.next] == nil {
+	g := h.groups[len(h.groups)-1]
+	if g.fetchedAll() || g.accepted[g.next] == nil {
 		return
 	}
-	a := g.accepted[h.next]
-	from := &jobWorker{Worker: simulatedWorker{echo{}, w, w.piece(h.job, h.next)}}
-	ids, err := g.fetchTask(context.Background(), h.next, a, from)
-	key := TaskKey{0, h.next}
+	a, key := g.accepted[g.next], TaskKey{g.number, g.next}
+	from := &jobWorker{Worker: simulatedWorker{echo{}, w, w.piece(h.job, key)}}
+	fetched, err := g.fetchTask(context.Background(), g.next, a, from, nil, false)
 	switch {
 	case errors.Is(err, ErrLost):
 		w.lose(a.worker, Death{Cause: Lost, Reason: "lost"})
 	case err != nil:
-		g.accepted[h.next] = nil
+		g.accepted[g.next] = nil
 		w.step(h, OutputLost{key, a.number})
 	default:
-		g.add(h.next, 0, ids)
-		if kept := w.kept[h.job]; kept.whole == h.next {
-			kept.whole++
+		g.add(g.next, 0, fetched.rest, false)
+		if kept := w.kept[h.job]; kept.whole[g.number] == g.next {
+			kept.whole[g.number]++
 		}
-		h.next++
+		g.next++
 		w.step(h, Consumed{key})
 		w.finish(h)
 	}
 }
 
-// finish commits a job of which all was fetched, and ends it. The master may die between the two.
+// finish begins the second group of a job of whose first group all was fetched, and commits one of which everything was, and
+// ends it. The master may die between the two.
 func (w *world) finish(h *simulatedHead) {
-	if h.dead || h.next < len(h.group.tasks) {
+	if h.dead || !h.groups[len(h.groups)-1].fetchedAll() {
 		return
 	}
-	var all, want []byte
-	for i, piece := range h.group.fetched {
-		data, err := w.kept[h.job].Get(piece.id, nil)
+	if h.folds() && len(h.groups) == 1 {
+		folds, err := engine.FoldTasks(h.groups[0].tasks)
 		must(w.T, err)
-		all, want = append(all, data...), append(want, w.piece(h.job, i)...)
+		w.group(h, folds)
+		w.finish(h)
+		return
 	}
-	if string(all) != string(want) || len(h.group.fetched) != len(h.group.tasks) {
+	if h.folds() {
+		w.step(h, LetGo{0})
+	}
+	var all, want []byte
+	for _, g := range h.groups {
+		for i, piece := range g.fetched {
+			data, err := w.kept[h.job].Get(piece.id, nil)
+			must(w.T, err)
+			all, want = append(all, data...), append(want, w.piece(h.job, TaskKey{g.number, i})...)
+		}
+		if len(g.fetched) != len(g.tasks) {
+			w.Fatalf("%s: %d tasks of %d", h.job, len(g.fetched), len(g.tasks))
+		}
+	}
+	if string(all) != string(want) {
 		w.Fatalf("%s gives %q", h.job, all)
 	}
 	if before, ok := w.results[h.job]; ok && before != string(all) {
@@ -400,11 +497,13 @@ func (w *world) lose(name string, d Death) {
 	w.log("lose %s", name)
 	w.workers = slices.DeleteFunc(w.workers, func(other string) bool { return other == name })
 	for _, h := range slices.Clone(w.heads) {
-		h.running = slices.DeleteFunc(h.running, func(c StartTask) bool { return c.Worker == name })
-		for i, a := range h.group.accepted {
-			if a != nil && a.worker == name {
-				h.group.accepted[i] = nil
-				h.lost[Attempt{TaskKey{0, i}, a.number}] = name
+		h.running = slices.DeleteFunc(h.running, func(c simulatedAttempt) bool { return c.Worker == name })
+		for number, g := range h.groups {
+			for i, a := range g.accepted {
+				if a != nil && a.worker == name {
+					g.accepted[i] = nil
+					h.lost[Attempt{TaskKey{number, i}, a.number}] = name
+				}
 			}
 		}
 		w.step(h, WorkerLost{name, d})
@@ -425,10 +524,12 @@ func (w *world) join(name string) {
 // holds are the outputs that a worker has kept, of those that were lost with it: some have rotted, or others have been done
 // meanwhile.
 func (w *world) holds(h *simulatedHead, name string) (holds []Attempt) {
-	for i := range h.group.tasks {
-		for n := range mostFailures + mostLosses {
-			if a := (Attempt{TaskKey{0, i}, n + 1}); h.lost[a] == name && !w.chance(20) {
-				holds = append(holds, a)
+	for number, g := range h.groups {
+		for i := range g.tasks {
+			for n := range mostFailures + mostLosses {
+				if a := (Attempt{TaskKey{number, i}, n + 1}); h.lost[a] == name && !w.chance(20) {
+					holds = append(holds, a)
+				}
 			}
 		}
 	}
@@ -485,7 +586,9 @@ func (w *world) finishTask() {
 	c := h.running[i]
 	h.running = slices.Delete(h.running, i, i+1)
 	var e Event = TaskDone{c.Task, c.Attempt}
-	if w.chance(3) {
+	if in, lost := w.lostInput(h, &c); lost {
+		e = InputLost{c.Task, c.Attempt, in}
+	} else if w.chance(3) {
 		e = TaskFailed{c.Task, c.Attempt, "injected"}
 	} else {
 		h.done[Attempt{c.Task, c.Attempt}] = c.Worker

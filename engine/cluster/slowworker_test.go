@@ -37,7 +37,7 @@ func TestSlowWorkerGetsLess(t *testing.T) {
 		}
 		step(WorkerJoined{"fast", 2})
 		step(WorkerJoined{"slow", 2})
-		step(TasksAdded{0, 200, nil})
+		step(TasksAdded{N: 200})
 		for ; len(run) > 0; ticks++ {
 			ended := slices.Clone(run)
 			run = slices.DeleteFunc(run, func(r running) bool { return r.ends <= ticks })

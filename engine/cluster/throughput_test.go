@@ -65,11 +65,11 @@ type echo struct{}
 
 var echoed = []byte("a piece")
 
-func (echo) Do(context.Context, Attempt, engine.Task) (Output, error) {
+func (echo) Do(context.Context, Attempt, engine.Task, []Input) (Output, error) {
 	return Output{Pieces: 1, Bytes: int64(len(echoed)), Hash: xxh3.Hash(echoed)}, nil
 }
 
-func (echo) Fetch(_ context.Context, _ Attempt, _ Output, get func([]byte) error) error {
+func (echo) Fetch(_ context.Context, _ Attempt, _ Part, get func([]byte) error) error {
 	return get(echoed)
 }
 

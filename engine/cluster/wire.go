@@ -135,11 +135,13 @@ type taskRequest struct {
 	Op      string       `json:"op"` // do, fetch, release
 	Attempt Attempt      `json:"attempt"`
 	Task    *engine.Task `json:"task,omitempty"`
-	Output  *Output      `json:"output,omitempty"`
+	Inputs  []Input      `json:"inputs,omitempty"` // of the task
+	Part    *Part        `json:"part,omitempty"`   // that is fetched
 }
 
 // A taskReply answers do.
 type taskReply struct {
-	Output Output `json:"output"`
-	Error  string `json:"error,omitempty"`
+	Output Output   `json:"output"`
+	Error  string   `json:"error,omitempty"`
+	Lost   *Attempt `json:"lost,omitempty"` // the input that could not be read
 }

@@ -149,7 +149,7 @@ func (g *Groups) divisible(b *bucket) error {
 	switch {
 	case g.scratch.Store == nil:
 		return &LimitError{What: "state", Bytes: g.used.Load(), Share: g.scratch.Share, Hint: "give the job more memory with --mem"}
-	case b.len() > 1 && g.depth < maxDepth || bytes <= g.scratch.Share:
+	case b.len() > 1 && g.Depth < maxDepth || bytes <= g.scratch.Share:
 		return nil
 	}
 	return &LimitError{

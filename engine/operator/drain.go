@@ -2,19 +2,18 @@ package operator
 
 import (
 	"context"
-
-	"github.com/flowsh/flowsh/engine/chunk"
-	"github.com/flowsh/flowsh/spill"
+	"sync"
 )
 
 // Drain gives all groups with their states as chunks, to be loaded into the Groups of another place, and leaves
-// nothing. The chunks of one Groups must be loaded in the order in which they came. put does not keep what it gets.
+// nothing. The chunks of one Groups must be loaded in the order in which they came; part is the range of the keys that a
+// chunk has groups of. put does not keep what it gets.
 //
 // The groups must have been combined, by Partial or by states: records that wait to be folded in order cannot be
 // drained. last is a Partial of the Groups that is not flushed yet: what nothing else has a group of does not go through
 // the buckets; nil: all are flushed. The Groups must not be ordered then. Drain is called once, in place of Emit; its errors
 // are those of put and of reading what was spilled.
-func (g *Groups) Drain(ctx context.Context, last *Partial, put func(data []byte) error) error {
+func (g *Groups) Drain(ctx context.Context, last *Partial, put func(part int, data []byte) error) error {
 	var rest [Buckets][]int32
 	if last != nil {
 		if err := last.flushBlocks(); err != nil {
@@ -25,11 +24,14 @@ func (g *Groups) Drain(ctx context.Context, last *Partial, put func(data []byte)
 	if err := g.foldWaiting(); err != nil {
 		return err
 	}
-	out := newScratch(Memory{Share: g.scratch.Share, ID: g.scratch.ID, Store: drainStore{put: put}})
+	part := 0
+	store := drainStore{put: func(data []byte) error { return put(part, data) }}
+	out := newScratch(Memory{Share: g.scratch.Share, ID: g.scratch.ID, Store: store})
 	for i := range g.buckets {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		part = RangeOf(i)
 		if err := g.drainWith(&g.buckets[i], last, rest[i], out); err != nil {
 			return err
 		}
@@ -95,23 +97,15 @@ func (g *Groups) drainBucket(b *bucket, out *scratch) error {
 }
 
 // Load merges the groups of a chunk that Drain gave. Of ordered groups the chunks must be loaded in the order of
-// the flow, by one goroutine. data may come from outside: what is not a chunk of groups is chunk.ErrCorrupt.
+// the flow, by one goroutine; of others it may be called concurrently. data may come from outside: what is not a chunk of groups is chunk.ErrCorrupt.
 func (g *Groups) Load(data []byte) error {
 	r := groupReader{kind: frameStates}
-	var err error
-	if r.ords, err = chunk.DecodeFrame(data, []*chunk.Column{&r.keys, &r.originals, &r.values}); err != nil {
+	if err := r.decode(data); err != nil {
 		return err
 	}
-	if err := r.check(); err != nil {
-		return err
-	}
-	return g.addFrame(&r, new(Routed))
+	routed := routeds.Get().(*Routed)
+	defer routeds.Put(routed)
+	return g.addFrame(&r, routed)
 }
 
-// A drainStore is a store whose chunks go to a function.
-type drainStore struct {
-	spill.Store
-	put func(data []byte) error
-}
-
-func (s drainStore) Put(_ string, data []byte) error { return s.put(data) }
+var routeds = sync.Pool{New: func() any { return new(Routed) }}

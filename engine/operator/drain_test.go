@@ -37,7 +37,7 @@ func TestDrainAndLoad(t *testing.T) {
 					if flushes == n {
 						p = nil
 					}
-					if err := part.Drain(context.Background(), p, whole.Load); err != nil {
+					if err := part.Drain(context.Background(), p, func(_ int, data []byte) error { return whole.Load(data) }); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -67,7 +67,7 @@ func TestDrainOfWhatIsNotFlushed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := g.Drain(context.Background(), last, func(data []byte) error {
+		if err := g.Drain(context.Background(), last, func(_ int, data []byte) error {
 			chunks[i] = append(chunks[i], string(data))
 			return nil
 		}); err != nil {
@@ -89,7 +89,7 @@ func TestLoadOfOtherBytes(t *testing.T) {
 	if err := errors.Join(p.Add(keyed(record{starlark.String("k"), starlark.MakeInt(1), at(0)})), p.Flush()); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.Drain(context.Background(), nil, func(data []byte) error {
+	if err := g.Drain(context.Background(), nil, func(_ int, data []byte) error {
 		chunks = append(chunks, slices.Clone(data))
 		return nil
 	}); err != nil || len(chunks) != 1 {

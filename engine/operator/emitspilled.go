@@ -49,6 +49,7 @@ func (g *Groups) settle(ctx context.Context) ([][]frame, error) {
 	if err := g.settleBuckets(ctx, runs); err != nil {
 		return nil, err
 	}
+	runs = append(runs, g.runs[:]...)
 	return slices.DeleteFunc(runs, func(run []frame) bool { return len(run) == 0 }), nil
 }
 

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -15,6 +16,9 @@ type GroupsConfig struct {
 	// Lane, if it is not nil, gives the lane of a group by its canonical key. Groups come out in the order of their
 	// lanes then, those of a lane in the order of their first ordinals.
 	Lane func(key []byte) uint32
+	// Depth is how often the keys were divided before, each time by other bits of their hashes: all are in one range of
+	// the last Buckets.
+	Depth int
 	// Cores is how many goroutines Emit may use, by default as many as run at a time.
 	Cores  int
 	Memory Memory
@@ -32,7 +36,6 @@ type GroupsConfig struct {
 type Groups struct {
 	GroupsConfig
 	scratch *scratch
-	depth   int // how often the keys were divided before
 	// ints is what the state of a group that is kept in place is; nil: none is.
 	ints        []IntegerKind
 	intsResults bool // they are the results
@@ -42,6 +45,7 @@ type Groups struct {
 	partials  atomic.Int64 // made
 	spilling  sync.Mutex
 	buckets   [Buckets]bucket
+	runs      [Ranges][]frame // that LoadRun was given
 }
 
 // leastShare is what Groups and Sorter take even if their share is less.
@@ -75,7 +79,9 @@ func (g *Groups) keepInPlace() {
 
 // child makes Groups for the keys of one bucket, to be divided again.
 func (g *Groups) child() *Groups {
-	return &Groups{GroupsConfig: g.GroupsConfig, scratch: g.scratch, depth: g.depth + 1, ints: g.ints, intsResults: g.intsResults}
+	child := &Groups{GroupsConfig: g.GroupsConfig, scratch: g.scratch, ints: g.ints, intsResults: g.intsResults}
+	child.Depth++
+	return child
 }
 
 // Route divides records by bucket, keeping their order in each. It may be called concurrently.
@@ -83,7 +89,7 @@ func (g *Groups) child() *Groups {
 // A key that cannot be one is a *RecordError. The records before it are routed all the same, to be added before
 // the error is reported, because one of them may fail too.
 func (g *Groups) Route(in *Keyed, out *Routed) error {
-	return out.fill(in, g.depth)
+	return out.fill(in, g.Depth)
 }
 
 // Add folds the records that were routed to a bucket. It may be called concurrently, for different buckets and
@@ -156,14 +162,14 @@ func (g *Groups) spill(b *bucket) error {
 	return b.spill(g, false)
 }
 
-// spilled reports whether anything was.
+// spilled reports whether anything was, or came as runs.
 func (g *Groups) spilled() bool {
 	for i := range g.buckets {
 		if len(g.buckets[i].frames) > 0 || g.buckets[i].log != nil {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(g.runs[:], func(run []frame) bool { return len(run) > 0 })
 }
 
 // replay adds the rows of spilled frames of a bucket of the parent.
@@ -190,7 +196,7 @@ func (g *Groups) addFrame(r *groupReader, routed *Routed) error {
 	if g.undivided {
 		return g.addLocked(&g.buckets[0], &Keyed{Values: r.values, Ordinals: r.ords}, &routed.loaded, r.kind)
 	}
-	routed.divide(&Keyed{Values: r.values, Ordinals: r.ords}, g.depth)
+	routed.divide(&Keyed{Values: r.values, Ordinals: r.ords}, g.Depth)
 	for b := range Buckets {
 		if err := g.add(b, routed, r.kind); err != nil {
 			return err

@@ -87,5 +87,6 @@ type intAggregate interface {
 	intStates() (kinds []IntegerKind, results bool)
 }
 
-// A plainAggregate is one whose results are small, cannot fail, and may be taken by several goroutines at a time.
+// A plainAggregate is one whose results are small and cannot fail. They, and states, may be taken by several goroutines at a
+// time.
 type plainAggregate interface{ plain() bool }

@@ -187,7 +187,7 @@ func (p *Partial) byBucket() (groups [Buckets][]int32) {
 	}
 	p.order = p.order[:p.table.Len()]
 	lo := 0
-	for b, hi := range arrangeByBucket(p.order, p.table.entries, p.g.depth) {
+	for b, hi := range arrangeByBucket(p.order, p.table.entries, p.g.Depth) {
 		groups[b] = p.order[lo:hi]
 		lo = hi
 	}

@@ -115,7 +115,7 @@ func (s *scratch) read(f frame, cols []*chunk.Column) ([]chunk.Ordinal, error) {
 	}
 	*buf = data
 	ords, err := chunk.DecodeFrame(data, cols)
-	if err == nil && len(ords) != f.rows {
+	if err == nil && f.rows != unknownRows && len(ords) != f.rows {
 		err = fmt.Errorf("%w: %d rows instead of %d", chunk.ErrCorrupt, len(ords), f.rows)
 	}
 	if err != nil {

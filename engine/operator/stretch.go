@@ -58,14 +58,18 @@ func (m *inMemory) results(number int) (runs []*Keyed) {
 		}
 		lo = hi
 	}
-	order := s.order
-	if order == nil {
-		order = s.asTheyAre()
-	}
-	for part := range slices.Chunk(order, emitRows) {
+	for part := range slices.Chunk(s.inOrder(), emitRows) {
 		runs = append(runs, s.run(part))
 	}
 	return runs
+}
+
+// inOrder is the indexes of the groups, in order.
+func (s *stretch) inOrder() []int32 {
+	if s.order != nil {
+		return s.order
+	}
+	return s.asTheyAre()
 }
 
 // asTheyAre numbers the groups.

@@ -165,7 +165,7 @@ func (p *Partial) wait(in *Keyed, k kept) error {
 	for lo := 0; lo < in.Keys.N; lo += runKeys {
 		failed := p.keys.load(&in.Keys, lo, min(lo+runKeys, in.Keys.N))
 		for i := range p.keys.keys {
-			bucket := bucketOf(p.keys.keys[i].hash, p.g.depth)
+			bucket := bucketOf(p.keys.keys[i].hash, p.g.Depth)
 			b := p.blocks[bucket]
 			if b == nil {
 				b = blocks.Get().(*block)
