@@ -188,11 +188,15 @@ func (g *Groups) writeSorted(ctx context.Context, w *groupWriter) error {
 }
 
 // eachInRuns visits the rows of sorted runs in the order of their ordinals. A frame is in memory from its first row to its
-// last: of long rows, which have frames of their own, one at a time, of others a frame of each run.
+// last: of long rows, which have frames of their own, one at a time, of others, and of what came from elsewhere, a frame of
+// each run.
 func (g *Groups) eachInRuns(runs [][]frame, visit func(r *groupReader) error) error {
 	readers := make([]*groupReader, len(runs))
 	for i, frames := range runs {
 		readers[i] = &groupReader{scratch: g.scratch, frames: frames}
+		if err := readers[i].ready(); err != nil {
+			return err
+		}
 	}
 	tree := newLosers(len(readers), func(x, y int) bool {
 		a, b := readers[x], readers[y]
@@ -217,6 +221,9 @@ func (g *Groups) eachInRuns(runs [][]frame, visit func(r *groupReader) error) er
 		}
 		if r.at++; r.done() {
 			r.forget()
+			if err := r.ready(); err != nil {
+				return err
+			}
 		}
 		tree.fix()
 	}

@@ -235,6 +235,16 @@ func (r *groupReader) done() bool { return r.at >= len(r.ords) }
 // ended says that no row is left.
 func (r *groupReader) ended() bool { return r.done() && len(r.frames) == 0 }
 
+// ready loads the next frame if it is not known how it begins: it came from elsewhere.
+func (r *groupReader) ready() error {
+	for r.done() && len(r.frames) > 0 && r.frames[0].rows == unknownRows {
+		if _, err := r.load(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // head is the ordinal of the next row, which need not be loaded.
 func (r *groupReader) head() chunk.Ordinal {
 	if r.done() {
