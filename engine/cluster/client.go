@@ -205,7 +205,7 @@ func (k *conversation) through(ctx context.Context, r request) (End, error) {
 		}
 		k.said, k.repeated = 0, 0
 		if k.job.ID != "" {
-			r = request{Op: "attach", Job: k.job.ID}
+			r = request{Op: "attach", Job: k.job.ID, Have: &k.written}
 		}
 	}
 }

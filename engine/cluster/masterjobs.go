@@ -28,6 +28,7 @@ type entry struct {
 	tasks    atomic.Int64            // that were made
 	done     atomic.Int64            // of them those that the job is through with
 	failed   bool                    // records failed, as far as this master has heard; as retried
+	output   int64                   // bytes that the attempt has put out; as retried
 	out      *frames                 // where what the job says goes; nil: its client is away
 	back     chan struct{}           // closed when the client that is away comes back
 	claim    *claim                  // of the client that waits for the job, or was the last to; nil: none did
@@ -389,7 +390,7 @@ func (m *Master) cancel(e *entry, why error) {
 
 // finish notes the end of a job that has never begun, and says why. The lock is held.
 func (m *Master) finish(e *entry, state JobState, status int, reason string) error {
-	if err := m.end(e, state, status, reason); err != nil {
+	if err := m.end(e, state, status, reason, nil); err != nil {
 		return err
 	}
 	out := e.out
@@ -403,8 +404,8 @@ func (m *Master) finish(e *entry, state JobState, status int, reason string) err
 }
 
 // end notes the end of a job. The lock is held.
-func (m *Master) end(e *entry, state JobState, status int, reason string) error {
-	return m.record(jobRecord{Op: "ended", ID: e.info.ID, State: state, Status: status, Reason: reason, At: m.Host.Clock.Now().UTC()})
+func (m *Master) end(e *entry, state JobState, status int, reason string, last *LastWord) error {
+	return m.record(jobRecord{Op: "ended", ID: e.info.ID, State: state, Status: status, Reason: reason, At: m.Host.Clock.Now().UTC(), Last: last})
 }
 
 // settle lets go of a job that has said all. The lock is held.
@@ -476,7 +477,11 @@ func (m *Master) attempt(ctx context.Context, e *entry) {
 			reason = end.cause()
 		}
 	}
-	_ = m.end(e, state, end.Status, reason) // a journal that fails has been logged
+	var last *LastWord
+	if e.log == nil {
+		last = &LastWord{e.output, end}
+	}
+	_ = m.end(e, state, end.Status, reason, last) // a journal that fails has been logged
 	m.schedule()
 	m.mu.Unlock()
 	_ = out.json(frameEnd, end) // the client may be gone
@@ -628,6 +633,7 @@ func (m *Master) unlead(id string) {
 // kept, as much as there is room for: a job does not fail for want of them.
 func (m *Master) forward(e *entry, out, kept *frames, posts Posts, control io.Reader, conn io.Closer) (end End, err error) {
 	var buf []byte
+	e.output = 0
 	for {
 		if buf, err = transport.ReadFrame(control, buf); err != nil || len(buf) == 0 {
 			return end, headDied("", deathOf(conn))
@@ -639,6 +645,8 @@ func (m *Master) forward(e *entry, out, kept *frames, posts Posts, control io.Re
 			return end, nil
 		}
 		switch buf[0] {
+		case frameOutput:
+			e.output += int64(len(buf) - 1)
 		case frameReceipt:
 			var r Receipt
 			if json.Unmarshal(buf[1:], &r) == nil {
@@ -714,7 +722,7 @@ func (m *Master) jobRequest(ctx context.Context, s *transport.Session, client tr
 	}
 	switch r.Op {
 	case "attach":
-		return m.attach(ctx, e, s, client, out)
+		return m.attach(ctx, e, s, client, out, r.Have)
 	case "receipts":
 		return m.sendReceipts(ctx, e, out)
 	case "logs", "follow":
@@ -772,18 +780,22 @@ func (m *Master) setRate(e *entry, out *frames, perSecond int64) error {
 	return out.json(frameEnd, End{})
 }
 
-// attach gives a client what a job has said so far, and what it says until it ends.
-func (m *Master) attach(ctx context.Context, e *entry, s *transport.Session, client io.Reader, out *frames) error {
+// attach gives a client what a job has said so far, and what it says until it ends. One that is back has so many bytes of
+// output.
+func (m *Master) attach(ctx context.Context, e *entry, s *transport.Session, client io.Reader, out *frames, have *int64) error {
 	if e.log == nil {
 		m.release(e)
 		m.mu.Lock()
-		state, unclaimed, reason := e.info.State, e.info.unclaimed, e.info.Reason
+		state, unclaimed, reason, last := e.info.State, e.info.unclaimed, e.info.Reason, e.info.Last
 		m.mu.Unlock()
 		if unclaimed && !state.Over() {
 			return m.claim(e, s, client, out)
 		}
 		if state == Cancelled {
 			return m.sorry(out, fmt.Errorf("%s: %s", e.info.ID, reason))
+		}
+		if last != nil && have != nil && *have == last.Output {
+			return out.json(frameEnd, last.End) // all that it lacks
 		}
 		return m.sorry(out, fmt.Errorf("%s: its output went to whoever submitted it; flowsh submit --detach keeps it", e.info.ID))
 	}

@@ -53,13 +53,22 @@ type JobInfo struct {
 	Began     time.Time `json:"began,omitzero"` // the last time
 	Ended     time.Time `json:"ended,omitzero"`
 
+	// Last is what whoever waits for the job hears again, if the connection broke at the very end; the master tells it nobody else.
+	Last *LastWord `json:"last,omitempty"`
+
 	unclaimed bool // it does not begin before its client is there
+}
+
+// A LastWord is how a job has ended whose output is not kept.
+type LastWord struct {
+	Output int64 `json:"output"` // bytes
+	End    End   `json:"end"`
 }
 
 // public is the job as clients may see it.
 func (j *JobInfo) public() JobInfo {
 	seen := *j
-	seen.Token = ""
+	seen.Token, seen.Last = "", nil
 	return seen
 }
 
@@ -72,6 +81,7 @@ type jobRecord struct {
 	State  JobState  `json:"state,omitempty"`
 	Status int       `json:"status,omitempty"`
 	Reason string    `json:"reason,omitempty"`
+	Last   *LastWord `json:"last,omitempty"`
 	Number int       `json:"number,omitempty"` // of jobs so far
 	Rate   int64     `json:"rate,omitempty"`
 }
@@ -110,7 +120,7 @@ func (q *queue) apply(r jobRecord) error {
 		job.State, job.Began = Running, r.At
 		job.Attempts++
 	case "ended":
-		job.State, job.Status, job.Reason, job.Ended = r.State, r.Status, r.Reason, r.At
+		job.State, job.Status, job.Reason, job.Ended, job.Last = r.State, r.Status, r.Reason, r.At, r.Last
 		q.paused = q.paused || job.StopsQueue && job.State == Failed
 	case "forgotten":
 		q.jobs = slices.DeleteFunc(q.jobs, func(j *JobInfo) bool { return j == job })

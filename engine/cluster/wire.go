@@ -34,6 +34,7 @@ type request struct {
 	Job    string  `json:"job,omitempty"`
 	Part   string  `json:"part,omitempty"` // which of the job's executors at the worker; "": its own one
 	Rate   int64   `json:"rate,omitempty"` // records in a second; 0: any number
+	Have   *int64  `json:"have,omitempty"` // bytes of output that a client has which is back; nil: it never was there
 	// Jobs are those of which a worker has what tasks gave. The answer names all that run.
 	Jobs []string `json:"jobs,omitempty"`
 }
