@@ -47,7 +47,7 @@ func TestResume(t *testing.T) {
 	}
 	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(5 * time.Millisecond) {
 		events, _ := os.ReadFile(filepath.Join(dir, "events.jsonl"))
-		if strings.Count(string(events), `"aggregated"`) > 2 { // so many tasks are done
+		if strings.Count(string(events), `"received"`) > 2 { // so many tasks are done
 			break
 		}
 	}
