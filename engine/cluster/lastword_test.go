@@ -11,7 +11,7 @@ import (
 // TestLastWordIsHeardAgain gives a client that comes back, after its master was killed at the very end of the job, what it
 // lacks: nothing but how the job has ended. A client that lacks output is told so.
 func TestLastWordIsHeardAgain(t *testing.T) {
-	var q, again queue
+	q := new(queue)
 	for _, r := range []jobRecord{
 		{Op: "submitted", Job: &JobInfo{ID: "job-1", State: Queued}},
 		{Op: "began", ID: "job-1"},
@@ -19,17 +19,11 @@ func TestLastWordIsHeardAgain(t *testing.T) {
 	} {
 		must(t, q.apply(r))
 	}
-	records, err := q.snapshot()
-	must(t, err)
-	for _, data := range records {
-		var r jobRecord
-		must(t, json.Unmarshal(data, &r))
-		must(t, again.apply(r))
-	}
+	again := restored(t, q)
 	if seen := again.jobs[0].public(); seen.Last != nil {
 		t.Error("everybody hears the last word")
 	}
-	m := &Master{queue: again, word: func(error) End { return End{Status: 1} }}
+	m := &Master{queue: *again, word: func(error) End { return End{Status: 1} }}
 	for have, want := range map[int64]int{7: 3, 0: 1, 6: 1, 8: 1} {
 		var said bytes.Buffer
 		_ = m.attach(t.Context(), &entry{info: again.jobs[0]}, nil, nil, &frames{w: &said}, &have) // why it is sorry is said

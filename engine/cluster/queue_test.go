@@ -117,6 +117,20 @@ func TestQueueCountsRetries(t *testing.T) {
 	}
 }
 
+// restored is the queue that a snapshot gives.
+func restored(t *testing.T, q *queue) *queue {
+	t.Helper()
+	records, err := q.snapshot()
+	must(t, err)
+	again := new(queue)
+	for _, data := range records {
+		var r jobRecord
+		must(t, json.Unmarshal(data, &r))
+		must(t, again.apply(r))
+	}
+	return again
+}
+
 // TestQueueSnapshots replays random histories: a snapshot at any place, with what comes behind it, gives the same queue.
 func TestQueueSnapshots(t *testing.T) {
 	for seed := range uint64(200) {
@@ -129,13 +143,7 @@ func TestQueueSnapshots(t *testing.T) {
 				continue
 			}
 			if step == 30 {
-				records, err := q.snapshot()
-				must(t, err)
-				for _, data := range records {
-					var again jobRecord
-					must(t, json.Unmarshal(data, &again))
-					must(t, copied.apply(again))
-				}
+				copied = restored(t, q)
 				continue
 			}
 			must(t, copied.apply(r))

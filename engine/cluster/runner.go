@@ -56,6 +56,17 @@ func (o *Output) divided() (bytes int64) {
 	return bytes
 }
 
+// test has fetch give the pieces of the part to get, and tests that they are what was given: n came.
+func (p *Part) test(fetch func(get func(piece []byte) error) error, get func(piece []byte) error) (n int, whole bool, err error) {
+	hash := xxh3.New()
+	err = fetch(func(piece []byte) error {
+		n++
+		_, _ = hash.Write(piece) // a hash takes everything
+		return get(piece)
+	})
+	return n, n == p.Pieces && hash.Sum64() == p.Hash, err
+}
+
 // A summer makes an Output of pieces that come.
 type summer struct {
 	parts  []Part

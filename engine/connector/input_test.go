@@ -297,18 +297,7 @@ func TestInputThatChanges(t *testing.T) {
 
 func TestInputThatChangesWhileItIsOpen(t *testing.T) {
 	h := memoryHost(t, map[string]string{"f": strings.Repeat("a line of text\n", 100)})
-	s, err := NewSource(SourceSpec{Format: "lines", Paths: []string{"f"}, BlockSize: 50}, h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	splits, err := s.Splits(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := s.Open(t.Context(), splits)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := openAll(t, SourceSpec{Format: "lines", Paths: []string{"f"}, BlockSize: 50}, h)
 	defer r.Close()
 	if _, err := r.Next(); err != nil {
 		t.Fatal(err)

@@ -48,18 +48,7 @@ func TestReadersLeaveNothingRunning(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	for codec, compress := range compressors {
 		h := memoryHost(t, map[string]string{"f": compress(t, strings.Repeat("line\n", 100_000))})
-		s, err := NewSource(SourceSpec{Format: "lines", Paths: []string{"f"}, BlockSize: 100}, h)
-		if err != nil {
-			t.Fatal(err)
-		}
-		splits, err := s.Splits(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := s.Open(t.Context(), splits)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := openAll(t, SourceSpec{Format: "lines", Paths: []string{"f"}, BlockSize: 100}, h)
 		if _, err := r.Next(); err != nil {
 			t.Errorf("%s: %v", codec, err)
 		}

@@ -412,12 +412,10 @@ func TestBadSpecs(t *testing.T) {
 	}
 }
 
-// TestBlocksOfLongRecords reads records that are longer than blocks: little more memory is held than they take.
-func TestBlocksOfLongRecords(t *testing.T) {
-	const length, records = 500_000, 6
-	blockMemories = sync.Pool{} // what other tests have left may be larger
-	h := memoryHost(t, map[string]string{"f": strings.Repeat(strings.Repeat("x", length-1)+"\n", records)})
-	s, err := NewSource(SourceSpec{Format: "lines", Paths: []string{"f"}, BlockSize: 10_000, SplitSize: 1 << 30}, h)
+// openAll opens all splits of a source.
+func openAll(t *testing.T, spec SourceSpec, h *host.Host) Reader {
+	t.Helper()
+	s, err := NewSource(spec, h)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -429,6 +427,15 @@ func TestBlocksOfLongRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// TestBlocksOfLongRecords reads records that are longer than blocks: little more memory is held than they take.
+func TestBlocksOfLongRecords(t *testing.T) {
+	const length, records = 500_000, 6
+	blockMemories = sync.Pool{} // what other tests have left may be larger
+	h := memoryHost(t, map[string]string{"f": strings.Repeat(strings.Repeat("x", length-1)+"\n", records)})
+	r := openAll(t, SourceSpec{Format: "lines", Paths: []string{"f"}, BlockSize: 10_000, SplitSize: 1 << 30}, h)
 	defer r.Close()
 	for n := range records {
 		b, err := r.Next()

@@ -51,26 +51,37 @@ func BenchmarkCountWords(b *testing.B) {
 	}
 }
 
+// counted is groups that have counted all keys.
+func counted(b *testing.B, batches []Keyed) *Groups {
+	g := NewGroups(config("count", 8<<30))
+	p := g.NewPartial()
+	for i := range batches {
+		if err := p.Add(&batches[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := p.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	return g
+}
+
+// emitted emits groups, and gives how many there are.
+func emitted(b *testing.B, g *Groups) (groups int) {
+	if err := g.Emit(b.Context(), func(k *Keyed) error { groups += len(k.Ordinals); return nil }); err != nil {
+		b.Fatal(err)
+	}
+	return groups
+}
+
 func BenchmarkGroupsEmit(b *testing.B) {
 	batches := words(1_000_000, 1<<20)
 	groups := 0
 	for b.Loop() {
 		b.StopTimer()
-		g := NewGroups(config("count", 8<<30))
-		p := g.NewPartial()
-		for i := range batches {
-			if err := p.Add(&batches[i]); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := p.Flush(); err != nil {
-			b.Fatal(err)
-		}
+		g := counted(b, batches)
 		b.StartTimer()
-		groups = 0
-		if err := g.Emit(b.Context(), func(k *Keyed) error { groups += len(k.Ordinals); return nil }); err != nil {
-			b.Fatal(err)
-		}
+		groups = emitted(b, g)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(groups), "ns/group")
 }

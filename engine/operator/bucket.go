@@ -89,9 +89,7 @@ func (b *bucket) mergeTable(g *Groups, from *Table, which []int32, in *Keyed) er
 	}
 	if len(from.originals) == 0 {
 		b.keys.loadGroups(from, which)
-		if b.takeStates(g, b.keys, in) {
-			return b.waited(g)
-		}
+		return b.fold(g, in, b.keys, true)
 	}
 	if err := b.intoTable(g); err != nil {
 		return err

@@ -97,7 +97,8 @@ func (g *Groups) drainBucket(b *bucket, out *scratch) error {
 }
 
 // Load merges the groups of a chunk that Drain gave. Of ordered groups the chunks must be loaded in the order of
-// the flow, by one goroutine; of others it may be called concurrently. data may come from outside: what is not a chunk of groups is chunk.ErrCorrupt.
+// the flow, by one goroutine; of others it may be called concurrently. data may come from outside: what is not a chunk of
+// groups is chunk.ErrCorrupt.
 func (g *Groups) Load(data []byte) error {
 	r := groupReader{kind: frameStates}
 	if err := r.decode(data); err != nil {

@@ -51,13 +51,7 @@ func (p *placer) begin(groups int) {
 // touch loads what will be needed to find these keys, as touch of a Table does.
 func (p *placer) touch(blocks []*block, keys []entry) {
 	var places [runKeys]uint32
-	slots, shift := p.slots, p.shift
-	for i := range keys {
-		hash := keys[i].hash
-		slot := slots[hash>>shift]
-		same := ((slot^hash)>>halfBits - 1) >> 63
-		places[i%runKeys] = uint32(slot & -same)
-	}
+	likely(p.slots, p.shift, keys, &places)
 	sum := p.sink
 	for _, place := range places[:len(keys)] {
 		if place > 0 {
@@ -292,26 +286,22 @@ func (b *bucket) each(visit func(group int32)) {
 }
 
 // group is the key of a group, its text if the entry does not hold it, and its first ordinal.
-func (b *bucket) group(group int32) (e *entry, text string, first chunk.Ordinal) {
+func (b *bucket) group(group int32) (e *entry, text string, first *chunk.Ordinal) {
 	if b.table != nil {
 		e = &b.table.entries[group]
-		return e, b.table.longText(e), b.table.firsts[group]
+		return e, b.table.longText(e), &b.table.firsts[group]
 	}
 	block, row := b.at(group)
 	if e = &block.keys[row]; !e.short() {
 		text = view(block.arena[e.b:][:e.length()])
 	}
-	return e, text, block.ords[row]
+	return e, text, &block.ords[row]
 }
 
 // appendKey appends the canonical key of a group.
 func (b *bucket) appendKey(dst []byte, group int32) []byte {
 	e, text, _ := b.group(group)
-	if e.short() {
-		var short [inline]byte
-		return appendCanonical(dst, view(e.appendText(short[:0])), e.size)
-	}
-	return appendCanonical(dst, text, e.size)
+	return e.appendCanonical(dst, text)
 }
 
 // original is the key of a group as its first record had it, nil if its entry gives it back.
@@ -332,18 +322,15 @@ func (b *bucket) first(group int32) chunk.Ordinal {
 
 // enterLanes gives the first ordinals of all groups their lanes.
 func (b *bucket) enterLanes(lane func(key []byte) uint32) {
-	switch {
-	case lane == nil:
-	case b.table != nil:
-		b.table.enterLanes(lane)
-	default:
-		var key []byte
-		b.each(func(group int32) {
-			key = b.appendKey(key[:0], group)
-			block, row := b.at(group)
-			block.ords[row].Lane = lane(key)
-		})
+	if lane == nil {
+		return
 	}
+	var key []byte
+	b.each(func(group int32) {
+		e, text, first := b.group(group)
+		key = e.appendCanonical(key[:0], text)
+		first.Lane = lane(key)
+	})
 }
 
 // inOrder gives the groups in the order of their first ordinals; nil: as they are numbered.

@@ -131,20 +131,7 @@ func BenchmarkDistinctKeys(b *testing.B) {
 	batches := words(1<<30, 1<<22)
 	groups := 0
 	for b.Loop() {
-		g := NewGroups(config("count", 8<<30))
-		p := g.NewPartial()
-		for i := range batches {
-			if err := p.Add(&batches[i]); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if err := p.Flush(); err != nil {
-			b.Fatal(err)
-		}
-		groups = 0
-		if err := g.Emit(b.Context(), func(k *Keyed) error { groups += len(k.Ordinals); return nil }); err != nil {
-			b.Fatal(err)
-		}
+		groups = emitted(b, counted(b, batches))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(groups), "ns/group")
 }

@@ -29,6 +29,15 @@ func (e *entry) short() bool { return e.size <= mostShort }
 
 func (e *entry) length() int { return int(e.size >> 1) }
 
+// appendCanonical appends the canonical key; text is that of a long one.
+func (e *entry) appendCanonical(dst []byte, text string) []byte {
+	if e.short() {
+		var short [inline]byte
+		text = view(e.appendText(short[:0]))
+	}
+	return appendCanonical(dst, text, e.size)
+}
+
 // appendText appends a text that the entry holds.
 func (e *entry) appendText(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, e.a)
@@ -220,10 +229,9 @@ func (k *keyBatch) original(i int) starlark.Value {
 
 // appendCanonical appends canonical key i.
 func (k *keyBatch) appendCanonical(dst []byte, i int) []byte {
-	e := &k.keys[i]
-	if e.short() {
-		var text [inline]byte
-		return appendCanonical(dst, view(e.appendText(text[:0])), e.size)
+	e, text := &k.keys[i], ""
+	if !e.short() {
+		text = k.texts[i]
 	}
-	return appendCanonical(dst, k.texts[i], e.size)
+	return e.appendCanonical(dst, text)
 }

@@ -142,11 +142,8 @@ func (p *Partial) judge() (grow bool) {
 func (p *Partial) pass(in *Keyed) error {
 	p.direct -= in.Keys.N
 	in = in.expand(&p.ords)
-	if k, ok := p.keeps(in); ok {
-		if _, counts := p.patient.(*countAggregate); counts && k.kind == chunk.Int {
-			in = p.counted(in)
-		}
-		if err := p.wait(in, k); err != nil {
+	if kept, k, ok := p.keeps(in); ok {
+		if err := p.wait(kept, k); err != nil {
 			return err
 		}
 		p.account()

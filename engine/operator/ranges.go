@@ -27,11 +27,15 @@ type Cut struct{ writers [Ranges]*groupWriter }
 func (g *Groups) NewCut(put func(part int, data []byte) error) *Cut {
 	c := new(Cut)
 	for i := range c.writers {
-		store := drainStore{put: func(data []byte) error { return put(i, data) }}
-		m := Memory{Share: g.scratch.Share, ID: g.scratch.ID, Store: store, Compression: g.scratch.Compression}
-		c.writers[i] = newGroupWriter(newScratch(m), frameRecords)
+		c.writers[i] = g.writerTo(func(data []byte) error { return put(i, data) }, frameRecords)
 	}
 	return c
+}
+
+// writerTo is a writer whose chunks go to another place.
+func (g *Groups) writerTo(put func(data []byte) error, kind frameKind) *groupWriter {
+	m := Memory{Share: g.scratch.Share, ID: g.scratch.ID, Store: drainStore{put: put}, Compression: g.scratch.Compression}
+	return newGroupWriter(newScratch(m), kind)
 }
 
 // Put writes records, of which nothing is needed any more then.
@@ -87,17 +91,20 @@ func (g *Groups) Sorted(ctx context.Context, put func(data []byte) error) error 
 	if err := g.foldWaiting(); err != nil {
 		return err
 	}
-	if !g.spilled() {
+	w := g.writerTo(put, frameStates)
+	if g.spilled() {
+		if err := g.writeSorted(ctx, w); err != nil {
+			return err
+		}
+	} else {
 		m := g.inMemory()
 		defer m.close()
 		if m.plain() {
 			return m.sortedPlain(ctx, put)
 		}
-	}
-	m := Memory{Share: g.scratch.Share, ID: g.scratch.ID, Store: drainStore{put: put}, Compression: g.scratch.Compression}
-	w := newGroupWriter(newScratch(m), frameStates)
-	if err := g.writeSorted(ctx, w); err != nil {
-		return err
+		if err := m.eachGroup(ctx, w.appendGroup); err != nil {
+			return err
+		}
 	}
 	_, err := w.finish()
 	return err
@@ -126,16 +133,11 @@ func (m *inMemory) chunks(number int) (made madeChunks) {
 	s := m.gather(number)
 	defer stretches.Put(s)
 	s.values.Reset()
-	for lo := 0; lo < len(s.groups); {
-		owner, hi := s.owners[lo], lo+1
-		for hi < len(s.groups) && s.owners[hi] == owner {
-			hi++
-		}
-		m.buckets[owner].states(s.groups[lo:hi], &s.values)
-		lo = hi
+	for owner, groups := range s.byOwner() {
+		m.buckets[owner].states(groups, &s.values)
 	}
 	for part := range slices.Chunk(s.inOrder(), frameRows) {
-		keys, originals := m.canonicalKeys(s, part), chunk.Column{Kind: chunk.Null, N: len(part)}
+		keys, originals := s.canonicalKeys(part), chunk.Column{Kind: chunk.Null, N: len(part)}
 		var values chunk.Column
 		gatherColumn(&values, &s.values, part)
 		columns := []*chunk.Column{&keys, &originals, &values}
@@ -150,11 +152,11 @@ func (m *inMemory) chunks(number int) (made madeChunks) {
 }
 
 // canonicalKeys is the keys of groups as chunks have them.
-func (m *inMemory) canonicalKeys(s *stretch, order []int32) chunk.Column {
+func (s *stretch) canonicalKeys(order []int32) chunk.Column {
 	var texts []byte
 	ends := make([]int, len(order))
 	for i, at := range order {
-		texts = m.buckets[s.owners[at]].appendKey(texts, s.groups[at])
+		texts = s.keys[at].appendCanonical(texts, s.texts[at])
 		ends[i] = len(texts)
 	}
 	keys, lo := chunk.Column{Kind: chunk.Bytes, N: len(order), Strings: make([]string, len(order))}, 0

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"encoding/binary"
+	"iter"
 	"slices"
 	"sync"
 
@@ -34,7 +35,7 @@ func (m *inMemory) gather(number int) *stretch {
 			s.owners = append(s.owners, uint8(i))
 			s.groups = append(s.groups, group)
 			e, text, first := b.group(group)
-			s.keys, s.texts, s.ords = append(s.keys, *e), append(s.texts, text), append(s.ords, first)
+			s.keys, s.texts, s.ords = append(s.keys, *e), append(s.texts, text), append(s.ords, *first)
 		}
 	}
 	s.order = s.sorter.sort(s.ords)
@@ -48,20 +49,31 @@ func (m *inMemory) results(number int) (runs []*Keyed) {
 	spare := m.spares.Get().(*spareAggregate)
 	defer m.spares.Put(spare)
 	s.values.Reset()
-	for lo := 0; lo < len(s.groups); {
-		owner, hi := s.owners[lo], lo+1
-		for hi < len(s.groups) && s.owners[hi] == owner {
-			hi++
-		}
-		if err := m.buckets[owner].results(s.groups[lo:hi], &s.values, spare); err != nil {
+	for owner, groups := range s.byOwner() {
+		if err := m.buckets[owner].results(groups, &s.values, spare); err != nil {
 			panic("operator: a plain aggregate failed: " + err.Error())
 		}
-		lo = hi
 	}
 	for part := range slices.Chunk(s.inOrder(), emitRows) {
 		runs = append(runs, s.run(part))
 	}
 	return runs
+}
+
+// byOwner gives the groups of each bucket, as they stand.
+func (s *stretch) byOwner() iter.Seq2[uint8, []int32] {
+	return func(yield func(uint8, []int32) bool) {
+		for lo := 0; lo < len(s.groups); {
+			owner, hi := s.owners[lo], lo+1
+			for hi < len(s.groups) && s.owners[hi] == owner {
+				hi++
+			}
+			if !yield(owner, s.groups[lo:hi]) {
+				return
+			}
+			lo = hi
+		}
+	}
 }
 
 // inOrder is the indexes of the groups, in order.

@@ -202,14 +202,7 @@ func (t *Table) touch(keys []entry) {
 		return
 	}
 	var groups [runKeys]uint32
-	slots, shift := t.slots, t.shift
-	for i := range keys {
-		hash := keys[i].hash
-		slot := slots[hash>>shift]
-		// The group, or 0 if the slot is not of this hash. A branch would wait for each load.
-		same := ((slot^hash)>>halfBits - 1) >> 63
-		groups[i%runKeys] = uint32(slot & -same)
-	}
+	likely(t.slots, t.shift, keys, &groups)
 	sum := t.sink
 	for _, g := range groups[:len(keys)] {
 		if g > 0 {
@@ -217,6 +210,16 @@ func (t *Table) touch(keys []entry) {
 		}
 	}
 	t.sink = sum
+}
+
+// likely gives what the first slots say that at most runKeys keys are looked for in, or 0 for one that is not of the key's hash.
+func likely(slots []uint64, shift uint, keys []entry, found *[runKeys]uint32) {
+	for i := range keys {
+		hash := keys[i].hash
+		slot := slots[hash>>shift]
+		same := ((slot^hash)>>halfBits - 1) >> 63 // a branch would wait for each load
+		found[i%runKeys] = uint32(slot & -same)
+	}
 }
 
 // place gives new groups of a run their first ordinals, and lowers those of others.
@@ -307,23 +310,7 @@ func (t *Table) rehash(size int) {
 // appendKey appends the canonical key of a group.
 func (t *Table) appendKey(dst []byte, g int32) []byte {
 	e := &t.entries[g]
-	if e.short() {
-		var text [inline]byte
-		return appendCanonical(dst, view(e.appendText(text[:0])), e.size)
-	}
-	return appendCanonical(dst, t.longText(e), e.size)
-}
-
-// enterLanes gives the first ordinals of all groups their lanes.
-func (t *Table) enterLanes(lane func(key []byte) uint32) {
-	if lane == nil {
-		return
-	}
-	var key []byte
-	for g := range t.firsts {
-		key = t.appendKey(key[:0], int32(g))
-		t.firsts[g].Lane = lane(key)
-	}
+	return e.appendCanonical(dst, t.longText(e))
 }
 
 // keepOriginals keeps the keys of a run's records that are first of their groups and that their entries do not

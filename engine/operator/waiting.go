@@ -105,24 +105,24 @@ func (g *Groups) foldWaiting() error {
 	return nil
 }
 
-// keeps says whether these records can wait, and with what values.
-func (p *Partial) keeps(in *Keyed) (k kept, ok bool) {
+// keeps says whether these records can wait, and with what values: where a count is a state, each has its own.
+func (p *Partial) keeps(in *Keyed) (with *Keyed, k kept, ok bool) {
 	if p.g.Ordered || !exactKeys(&in.Keys) || p.mostBytes() < Buckets*sizeBlock {
-		return kept{}, false
+		return nil, kept{}, false
 	}
 	if p.patient == nil {
 		agg, err := p.g.New()
 		if err != nil {
-			return kept{}, false
+			return nil, kept{}, false
 		}
 		if p.patient, ok = agg.(patientAggregate); !ok {
 			p.patient = impatient{}
 		}
 	}
 	if k, ok = p.patient.keeps(&in.Values); ok && k.kind == chunk.Empty && len(p.g.ints) > 0 {
-		k = kept{kind: chunk.Int} // a count
+		return p.counted(in), kept{kind: chunk.Int}, true
 	}
-	return k, ok
+	return in, k, ok
 }
 
 // counted gives records that are counted the value 1 each.

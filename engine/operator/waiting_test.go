@@ -27,7 +27,7 @@ func TestDistinctKeysWait(t *testing.T) {
 				if name == "first" {
 					in.Values.Reset()
 				}
-				if _, ok := p.keeps(in); !ok {
+				if _, _, ok := p.keeps(in); !ok {
 					t.Fatalf("%s of %s do not wait", name, kind)
 				}
 				if err := p.Add(in); err != nil {
@@ -74,7 +74,7 @@ func TestWhatMayFailDoesNotWait(t *testing.T) {
 		keyed(record{starlark.Float(1), starlark.MakeInt(1), at(1)}), // must be kept as it is
 		keyed(record{starlark.Tuple{starlark.Float(1)}, starlark.MakeInt(1), at(1)}),
 	} {
-		if _, ok := p.keeps(in); ok {
+		if _, _, ok := p.keeps(in); ok {
 			t.Errorf("%v: %v waits", in.Keys.At(0), in.Values.At(0))
 		}
 	}
