@@ -19,21 +19,22 @@ const modulePath = "github.com/flowsh/flowsh"
 // floors lists every package of the module. A package imports only packages of lower floors, so that each can be
 // read and tested with what lies below it and nothing else. Tests may import their own floor too.
 var floors = map[string]int{
-	"engine/value":     0, // what a record is
-	"engine/host":      0, // the world outside
-	"engine/chunk":     1, // records in batches
-	"engine/scan":      1, // text into records
-	"gossip":           1, // members of a cluster
-	"engine/transport": 1, // frames between them
-	"spill":            2, // chunks on disk
-	"engine/kernel":    2, // functions over batches
-	"engine/connector": 2, // sources and sinks
-	"engine/operator":  3, // state that can spill
-	"engine":           4, // graph, plan, run
-	"engine/cluster":   5, // run on several machines
-	"engine/flock":     5, // named processes
-	"builtins":         6, // what a script says
-	"cmd/flowsh":       7, // what a command line says
+	"engine/value":         0, // what a record is
+	"engine/host":          0, // the world outside
+	"engine/host/prefault": 0, // pages of the program before they are touched
+	"engine/chunk":         1, // records in batches
+	"engine/scan":          1, // text into records
+	"gossip":               1, // members of a cluster
+	"engine/transport":     1, // frames between them
+	"spill":                2, // chunks on disk
+	"engine/kernel":        2, // functions over batches
+	"engine/connector":     2, // sources and sinks
+	"engine/operator":      3, // state that can spill
+	"engine":               4, // graph, plan, run
+	"engine/cluster":       5, // run on several machines
+	"engine/flock":         5, // named processes
+	"builtins":             6, // what a script says
+	"cmd/flowsh":           7, // what a command line says
 }
 
 // A home is where a heavy module lives: it costs much to link, or its rules are hard to keep, so the rest of the

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/flowsh/flowsh/engine/host"
+	_ "github.com/flowsh/flowsh/engine/host/prefault"
 )
 
 func main() {
