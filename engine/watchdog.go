@@ -25,10 +25,10 @@ const (
 	overLooks = 3        // in a row
 	shortWait = 100 * time.Millisecond
 	longWait  = 5 * time.Second
-	// See LimitMemory.
+	noPercent = -1 // no collection but where the memory limit asks for it
+	// See GrowHeap.
 	mostUntouched  = 28 << 20
 	untouchedShare = 64
-	// See GrowHeap.
 	mostRoom       = 1 << 30
 	roomShare      = 16
 	leastGrown     = 8 << 20  // of the heap
@@ -135,9 +135,18 @@ type outsideMemory int64
 
 func (o *outsideMemory) follow() {
 	if now := outsideMemory(host.Outside()); now != *o {
-		debug.SetMemoryLimit(debug.SetMemoryLimit(-1) + int64(*o-now))
+		raiseLimit(int64(*o - now))
 		*o = now
 	}
+}
+
+var raising sync.Mutex
+
+// raiseLimit has the runtime keep to so many bytes more.
+func raiseLimit(bytes int64) {
+	raising.Lock()
+	defer raising.Unlock()
+	debug.SetMemoryLimit(debug.SetMemoryLimit(-1) + bytes)
 }
 
 // A stillness is how long script code has been at the same step.
@@ -198,27 +207,21 @@ func (u *memoryUsage) read() (live, held int64) {
 
 // untouched is memory that is allocated and never used, by all runs of the process together.
 var untouched struct {
-	sync.Mutex
 	bytes []byte
 	size  atomic.Int64
-	grown sync.Once // the heap has grown in huge pages
+	once  sync.Once
+	grown atomic.Bool // see GrowHeap
 }
 
-// LimitMemory tells the runtime to keep to a budget. restore puts its settings back.
-//
-// The collector runs whenever the heap has grown by half, so that garbage does not take as much as state, and memory that
-// is new, which the system has to clear, is asked for less often; with a heap of a few megabytes that is all the time. Bytes
-// that are allocated but never touched take no memory and make it wait until there is something to collect. They stay for
-// the runs that follow: what is allocated again is cleared, which touches it.
+// LimitMemory tells the runtime to keep to a budget. restore puts its settings back. Until GrowHeap is called, the collector
+// runs where the budget is all used, and only there: a heap of a few megabytes is not worth it.
 func LimitMemory(budget int64) (restore func()) {
-	untouched.Lock()
-	defer untouched.Unlock()
-	if n := min(mostUntouched, budget/untouchedShare); n > int64(len(untouched.bytes)) {
-		untouched.size.Add(n - int64(len(untouched.bytes)))
-		untouched.bytes = make([]byte, n)
+	percent := noPercent
+	if untouched.grown.Load() {
+		percent = gcPercent
 	}
 	limit, stack := debug.SetMemoryLimit(max(budget, leastCollected)+untouched.size.Load()), debug.SetMaxStack(maxStack)
-	percent := debug.SetGCPercent(gcPercent)
+	percent = debug.SetGCPercent(percent)
 	return func() {
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
@@ -226,17 +229,27 @@ func LimitMemory(budget int64) (restore func()) {
 	}
 }
 
-// GrowHeap has the heap grow by a part of the budget, once in a process: by huge pages, which it takes before any others
-// once it needs them. The first touch of memory can cost more than all that is done with it. But it takes a collection, and
-// the first huge page is cleared as a whole, so that it is for jobs with much input, and for heaps that have begun to grow.
+// GrowHeap has the collector run as often as jobs with much data need it, once in a process, and has the heap grow by a part
+// of the budget. It is for jobs with much input, and for heaps that have begun to grow: it takes a collection, and memory
+// that is cleared as a whole.
+//
+// The collector runs whenever the heap has grown by half, so that garbage does not take as much as state, and memory that
+// is new, which the system has to clear, is asked for less often; with a heap of a few megabytes that is all the time. Bytes
+// that are allocated but never touched take no memory and make it wait until there is something to collect.
+//
+// The heap grows by huge pages, which it takes before any others once it needs them: the first touch of memory can cost more
+// than all that is done with it.
 func GrowHeap(budget int64) {
-	untouched.grown.Do(func() {
-		bytes := min(mostRoom, budget/roomShare)
-		untouched.size.Add(bytes)
-		defer untouched.size.Add(-bytes)
-		room := make([]byte, bytes)
+	untouched.once.Do(func() {
+		untouched.bytes = make([]byte, min(mostUntouched, budget/untouchedShare))
+		room := make([]byte, min(mostRoom, budget/roomShare))
+		untouched.size.Add(int64(len(untouched.bytes) + len(room)))
 		host.HugePages(unsafe.Pointer(unsafe.SliceData(room)), uintptr(len(room)))
 		runtime.KeepAlive(room)
+		raiseLimit(int64(len(untouched.bytes)))
+		untouched.grown.Store(true)
+		debug.SetGCPercent(gcPercent)
 		runtime.GC()
+		untouched.size.Add(-int64(len(room)))
 	})
 }

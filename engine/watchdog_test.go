@@ -57,19 +57,17 @@ func TestWatchdogStopsOverBudget(t *testing.T) {
 
 // TestHeapGrowsOnceItIsNeeded leaves the heaps of small jobs alone.
 func TestHeapGrowsOnceItIsNeeded(t *testing.T) {
-	grown := func() bool {
-		first := false
-		untouched.grown.Do(func() { first = true })
-		return !first
+	forget := func() {
+		untouched.once = sync.Once{}
+		untouched.grown.Store(false)
+		untouched.size.Store(0)
 	}
-	forget := func() { untouched.grown = sync.Once{} }
 	forget()
 	defer forget()
-	LimitMemory(1 << 30)()
-	if grown() {
+	defer LimitMemory(1 << 30)()
+	if untouched.grown.Load() {
 		t.Error("the heap grows before it is used")
 	}
-	forget()
 	used := make([]byte, leastGrown+1)
 	done := make(chan struct{})
 	w := Watchdog{Clock: host.New().Clock, Budget: 1 << 30, Busy: func() bool {
@@ -80,7 +78,7 @@ func TestHeapGrowsOnceItIsNeeded(t *testing.T) {
 		}
 		return false
 	}}
-	if err := w.Wait(t.Context(), done); err != nil || !grown() {
+	if err := w.Wait(t.Context(), done); err != nil || !untouched.grown.Load() {
 		t.Errorf("the heap does not grow, %v", err)
 	}
 	runtime.KeepAlive(used)
