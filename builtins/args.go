@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.starlark.net/starlark"
 )
@@ -30,7 +31,7 @@ type declaration struct {
 
 var argParams = []string{"name", "default", "type", "help", "rest", "env", "secret", "choices"}
 
-var argName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+var argName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`) })
 
 // declareArg is arg(name, default=, type=, help=, rest=False, env=None, secret=False, choices=None).
 func declareArg(thread *starlark.Thread, fn *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
@@ -73,7 +74,7 @@ func (d *declaration) ownDefault() (starlark.Value, error) {
 func declare(given []starlark.Value) (*declaration, error) {
 	d := &declaration{fallback: given[1]}
 	name, _ := starlark.AsString(orNone(given[0]))
-	if !argName.MatchString(name) {
+	if !argName().MatchString(name) {
 		return nil, mistake(`arg("limit", default = 10)`, "arg needs a name of letters, digits and dashes")
 	}
 	d.Name = dashes(name)

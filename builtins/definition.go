@@ -1,7 +1,6 @@
 package builtins
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,16 +24,11 @@ var stageParams = map[string]string{"partition": "key", "uniq": "key", "sort": "
 // A stageName is a name of the definition form, such as map2: a word and the digits that tell it from others.
 type stageName struct{ base, digits string }
 
-var stagePattern = regexp.MustCompile(`^([a-z_]+?)([0-9]*)$`)
-
 // parseStage takes a stage's or modifier's name apart; ok is false for all other names.
 func parseStage(name string) (s stageName, ok bool) {
-	parts := stagePattern.FindStringSubmatch(name)
-	if parts == nil {
-		return stageName{}, false
-	}
-	s = stageName{parts[1], parts[2]}
-	return s, s.stage() || slices.Contains(modifierNames, s.base)
+	base := strings.TrimRight(name, "0123456789")
+	s = stageName{base, name[len(base):]}
+	return s, s.stage() || slices.Contains(modifierNames, base)
 }
 
 func (s stageName) stage() bool { return slices.Contains(stageNames, s.base) }

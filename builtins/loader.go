@@ -3,7 +3,6 @@ package builtins
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -93,7 +92,7 @@ func (l *loader) flagHint(flag string) string {
 	switch hint := didYouMean(flag, names); {
 	case hint != "":
 		return hint
-	case slices.Contains(l.options.EarlyFlags, flag):
+	case l.options.EarlyFlag != nil && l.options.EarlyFlag(flag):
 		return flag + " stands before the script"
 	}
 	if len(names) == 0 {

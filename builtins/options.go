@@ -27,8 +27,8 @@ type Options struct {
 	// RunFlags knows flowsh's own flags, by name without dashes ("cores", "j"), that may also follow the
 	// script. nil: there are none.
 	RunFlags func(name string) (takesValue, known bool)
-	// EarlyFlags are flags of flowsh's that a script cannot follow, with their dashes.
-	EarlyFlags []string
+	// EarlyFlag knows the flags of flowsh's that a script cannot follow, with their dashes. nil: there are none.
+	EarlyFlag func(flag string) bool
 	// Expr says that the source is one expression, whose value is the job.
 	Expr bool
 }

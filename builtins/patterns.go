@@ -2,6 +2,7 @@ package builtins
 
 import (
 	"regexp"
+	"sync"
 
 	"go.starlark.net/resolve"
 	"go.starlark.net/starlark"
@@ -10,7 +11,7 @@ import (
 
 // examine finds what is wrong in a file that has run, to err.
 func (u *unit) examine(tree syntax.Node, err error) error {
-	if err == nil || noMember.MatchString(err.Error()) {
+	if err == nil || noMember().MatchString(err.Error()) {
 		if foreign := u.members(tree); foreign != nil {
 			return foreign
 		}
@@ -21,7 +22,9 @@ func (u *unit) examine(tree syntax.Node, err error) error {
 	return u.patterns(tree)
 }
 
-var noMember = regexp.MustCompile(`module has no \.\w+ field or method`)
+var noMember = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`module has no \.\w+ field or method`)
+})
 
 // members finds names of modules that those of other systems have, with what to write. They would fail for the first record,
 // where they stand in a function.

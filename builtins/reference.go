@@ -23,6 +23,7 @@ type entry struct {
 
 var reference = sync.OnceValue(func() []entry {
 	var entries []entry
+	code := regexp.MustCompile("`([^`]+)`")
 	for i, part := range strings.Split(referenceText, "\n### ") {
 		if i == 0 {
 			continue
@@ -30,7 +31,7 @@ var reference = sync.OnceValue(func() []entry {
 		heading, text, _ := strings.Cut(part, "\n")
 		text, _, _ = strings.Cut(text, "\n## ")
 		e := entry{text: strings.TrimSpace(text)}
-		for _, span := range codeSpan.FindAllStringSubmatch(heading, -1) {
+		for _, span := range code.FindAllStringSubmatch(heading, -1) {
 			e.signatures = append(e.signatures, span[1])
 			e.names = append(e.names, nameIn(span[1]))
 		}
@@ -38,8 +39,6 @@ var reference = sync.OnceValue(func() []entry {
 	}
 	return entries
 })
-
-var codeSpan = regexp.MustCompile("`([^`]+)`")
 
 // nameIn is what stands before the parameters of a signature.
 func nameIn(signature string) string {

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/flowsh/flowsh/engine"
 	"go.starlark.net/starlark"
@@ -97,7 +98,7 @@ func (u *unit) noStep(name string) error {
 }
 
 // jobID is how a cluster names jobs.
-var jobID = regexp.MustCompile(`^job-[1-9][0-9]*$`)
+var jobID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^job-[1-9][0-9]*$`) })
 
 // result is result(name), the records of an earlier step's flow that is not written, or result(job=), the lines that an earlier
 // job of the cluster has put out.
@@ -112,7 +113,7 @@ func result(thread *starlark.Thread, fn *starlark.Builtin, args starlark.Tuple, 
 	}
 	if given[1] != nil {
 		id, ok := starlark.AsString(given[1])
-		if given[0] != nil || !ok || !jobID.MatchString(id) {
+		if given[0] != nil || !ok || !jobID().MatchString(id) {
 			return nil, mistake("flowsh jobs lists them", "result(job = ...) needs the name of a job alone, such as \"job-3\"")
 		}
 		at := thread.CallFrame(1).Pos

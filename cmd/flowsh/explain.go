@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/flowsh/flowsh/engine"
 	"github.com/flowsh/flowsh/engine/host"
@@ -71,11 +72,11 @@ func (f planFlags) words(others []string) []string {
 	return others
 }
 
-var clusterJob = regexp.MustCompile(`^job-[0-9]+$`)
+var clusterJob = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^job-[0-9]+$`) })
 
 // isJob says that a word is the name of a job of a cluster, and of no script.
 func (c *cli) isJob(word string) bool {
-	if !clusterJob.MatchString(word) {
+	if !clusterJob().MatchString(word) {
 		return false
 	}
 	_, err := c.host.FS.Stat(word)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -134,7 +135,7 @@ func (b budget) resolve(machine func() uint64) (int64, error) {
 
 // machineMemory is what this process may use: the limit of its cgroup or the memory of the machine, whichever is
 // less, and 2 GiB where neither can be known.
-func machineMemory() uint64 {
+var machineMemory = sync.OnceValue(func() uint64 {
 	least := uint64(math.MaxUint64)
 	for _, limit := range []memlimit.Provider{memlimit.FromCgroup, memlimit.FromSystem} {
 		if n, err := limit(); err == nil && n > 0 {
@@ -145,4 +146,4 @@ func machineMemory() uint64 {
 		return 2 << 30
 	}
 	return least
-}
+})

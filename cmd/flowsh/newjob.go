@@ -16,8 +16,6 @@ import (
 //go:embed newjob
 var newJob embed.FS
 
-var jobName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
-
 // create makes a folder with a job, its test and its data.
 func (c *cli) create(before, rest []string) error {
 	line := new(plainLine)
@@ -32,7 +30,7 @@ func (c *cli) create(before, rest []string) error {
 	}
 	dir := names[0]
 	name := filepath.Base(dir)
-	if !jobName.MatchString(name) {
+	if !regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`).MatchString(name) {
 		return usagef("%q is no name for a job: begin with a letter, then letters, digits, _ and -", name)
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {

@@ -26,7 +26,7 @@ func (c *cli) receipts(before, rest []string) error {
 	if err := g.parse(flags); err != nil {
 		return err
 	}
-	for len(words) > 0 && !clusterJob.MatchString(words[0]) {
+	for len(words) > 0 && !clusterJob().MatchString(words[0]) {
 		switch {
 		case words[0] == "open":
 			line.Open, words = true, words[1:]

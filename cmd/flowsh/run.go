@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/flowsh/flowsh/builtins"
@@ -146,26 +147,32 @@ func (c *cli) load(before, rest []string) (*builtins.Job, *runLine, error) {
 	if c.loading.memory > 0 {
 		memory = min(memory, c.loading.memory)
 	}
+	after := sync.OnceValue(func() *grammar { return newGrammar(new(afterLine)) })
 	o := builtins.Options{
-		Host:       c.host,
-		Args:       args,
-		Now:        c.began(),
-		MaxSteps:   line.MaxSteps,
-		Memory:     memory,
-		LoadTime:   c.loading.time,
-		RunFlags:   newGrammar(new(afterLine)).known,
-		EarlyFlags: newGrammar(new(loadFlags)).names(),
-		Expr:       line.Expr != nil,
+		Host:     c.host,
+		Args:     args,
+		Now:      c.began(),
+		MaxSteps: line.MaxSteps,
+		Memory:   memory,
+		LoadTime: c.loading.time,
+		RunFlags: func(name string) (takesValue, known bool) { return after().known(name) },
+		EarlyFlag: func(flag string) bool {
+			_, known := newGrammar(new(loadFlags)).known(flag)
+			return known
+		},
+		Expr: line.Expr != nil,
 	}
 	job, err := builtins.Load(script.path, script.text, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	line = new(runLine)
-	if err := newGrammar(line).parse(slices.Concat(before, job.RunFlags)); err != nil {
-		return nil, nil, err
+	if len(job.RunFlags) > 0 {
+		line = new(runLine)
+		if err := newGrammar(line).parse(slices.Concat(before, job.RunFlags)); err != nil {
+			return nil, nil, err
+		}
+		c.console = newConsole(c.host, line.messageFlags)
 	}
-	c.console = newConsole(c.host, line.messageFlags)
 	c.console.mask(job.Secrets)
 	for _, warning := range job.Warnings {
 		c.console.warn(warning)
