@@ -389,11 +389,16 @@ func (w *worker) release(u *unit) {
 // apart says that nothing that waits for the unit's turn can be a view of its block: classes of keys are rendered, and
 // joined records that are not kept hold numbers alone.
 func (u *unit) apart() bool {
-	switch u.ready.(type) {
+	switch ready := u.ready.(type) {
 	case nil, *keyClasses, *joined:
-		return len(u.dead)+len(u.bad)+len(u.prints) == 0
+	case *connector.Encoded:
+		if ready.Views() {
+			return false
+		}
+	default:
+		return false
 	}
-	return false
+	return len(u.dead)+len(u.bad)+len(u.prints) == 0
 }
 
 func (w *worker) input(u *unit) (*chunk.Batch, error) {

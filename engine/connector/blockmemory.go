@@ -15,13 +15,17 @@ type blockMemory struct {
 // mostReused bounds what is kept to be used again: only records longer than blocks need more.
 const mostReused = 8 << 20
 
+// stepReused is what sizes are rounded up to: how much of a record is left over from the block before differs from block to
+// block.
+const stepReused = 32 << 10
+
 var blockMemories sync.Pool
 
 // newBlockMemory is memory of a size or more, of any content, with one user.
 func newBlockMemory(size int) *blockMemory {
 	m, ok := blockMemories.Get().(*blockMemory)
 	if !ok || len(m.bytes) < size {
-		m = &blockMemory{bytes: make([]byte, size)}
+		m = &blockMemory{bytes: make([]byte, (size+stepReused-1)/stepReused*stepReused)}
 	}
 	m.users.Store(1)
 	return m

@@ -28,6 +28,13 @@ func TestBlockMemoryIsUsedAgainWhenNobodyHasIt(t *testing.T) {
 	}
 }
 
+// TestBlockMemoryOfSizesThatDiffer is about readers that have something of a record left over from the block before.
+func TestBlockMemoryOfSizesThatDiffer(t *testing.T) {
+	if a, b := newBlockMemory(2*stepReused+100), newBlockMemory(2*stepReused+5000); len(a.bytes) != len(b.bytes) {
+		t.Fatalf("%d and %d bytes", len(a.bytes), len(b.bytes))
+	}
+}
+
 // TestBlockWithoutMemoryCanBeReleased is about blocks that are not read into a blockMemory.
 func TestBlockWithoutMemoryCanBeReleased(t *testing.T) {
 	b := &Block{Data: []byte("whole text")}

@@ -8,6 +8,7 @@ package connector
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -195,6 +196,13 @@ type Encoder interface {
 type Encoded struct {
 	Records int
 	Parts   []EncodedPart // one, or one per key in order of first occurrence
+}
+
+// Views reports whether e may refer to text of the records that it was made of: columns are named by those of a record.
+func (e *Encoded) Views() bool {
+	return slices.ContainsFunc(e.Parts, func(p EncodedPart) bool {
+		return slices.ContainsFunc(p.Shapes, func(s Shape) bool { return s.Columns != nil })
+	})
 }
 
 // EncodedPart is the text of the records of one output file.

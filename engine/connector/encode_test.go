@@ -170,6 +170,26 @@ func TestEncodeRecordColumns(t *testing.T) {
 	}
 }
 
+// TestEncodedViews says when the memory of records may be used again before they are written.
+func TestEncodedViews(t *testing.T) {
+	for _, tt := range []struct {
+		spec   SinkSpec
+		record string
+		want   bool
+	}{
+		{SinkSpec{Format: "text"}, `"a line"`, false},
+		{SinkSpec{Format: "jsonl"}, `{"a": 1}`, false},
+		{SinkSpec{Format: "tsv"}, `("a", "b")`, false},
+		{SinkSpec{Format: "csv"}, `{"a": 1}`, true},
+		{SinkSpec{Format: "csv", Columns: []string{"a"}}, `{"a": 1}`, false},
+	} {
+		e, err := encoderOf(t, tt.spec).Encode(typedBatch(starlarkValue(t, tt.record)), nil)
+		if err != nil || e.Views() != tt.want {
+			t.Errorf("%v of %s: views %v, %v, want %v", tt.spec.Format, tt.record, !tt.want, err, tt.want)
+		}
+	}
+}
+
 func TestFixedColumns(t *testing.T) {
 	dicts := elements(t, `[{"a": 1, "b": 2, "c": 3}, {"c": 4}, {}, struct(b = 5)]`)
 	spec := SinkSpec{Format: "csv", Columns: []string{"c", "a"}}
