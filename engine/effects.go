@@ -198,6 +198,14 @@ func (s *stageRun) reached(i, ahead int) error {
 	return nil
 }
 
+// quiet is the end of the records of a unit, of which there are n, before which nothing else is to happen.
+func (s *stageRun) quiet(n int) int {
+	if len(s.pending) > 0 {
+		return min(n, s.pending[0].before)
+	}
+	return n
+}
+
 // passAll reaches every record of a unit that is handed on as it is, up to record n. It returns how many of them
 // come before an error.
 func (s *stageRun) passAll(n int) (int, error) {

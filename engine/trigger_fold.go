@@ -31,7 +31,7 @@ type stepper struct {
 	order  []*running          // by first occurrence
 	bytes  int64
 	lane   uint32 // of the last record, if the flow has lanes; they come one after another
-	tick   int64  // records so far
+	tick   int64  // turns so far
 	ended  int    // of order, whose states have been handed on at the end of the flow
 	chunks int64  // spilled
 	in     operator.Keyed
@@ -52,7 +52,7 @@ type running struct {
 	trigger starlark.Value // the state of the trigger's own function
 	since   time.Time      // of the first record, or of the period
 	waited  bool           // after= has fired
-	touched int64          // the tick of the last record
+	touched int64          // the last turn with it
 	chunk   int64          // that holds state and trigger, 0 if they are here
 }
 
@@ -92,51 +92,63 @@ func (f *stepper) next(out *kernel.Output) (*chunk.Batch, error) {
 	ordinals := out.Ordinals(nil)
 	f.folder.Open(&out.Column, func(i int) chunk.Ordinal { return ordinals[i] })
 	defer f.folder.Close()
-	for i := range out.N {
+	for i := 0; i < out.N; {
 		if err := f.stage.reached(i, b.N); err != nil {
 			return b, err
 		}
 		f.folder.At(ordinals[i])
-		if err := f.record(b, out, times, i); err != nil {
+		var err error
+		if i, err = f.record(b, out, times, i); err != nil {
 			return b, err
 		}
 		for len(out.Lanes) > 0 && len(b.Lanes) < b.N {
-			b.Lanes = append(b.Lanes, out.Lanes[i])
+			b.Lanes = append(b.Lanes, out.Lanes[i-1])
 		}
 	}
 	return b, nil
 }
 
-// record takes one record through all of its windows.
-func (f *stepper) record(b *chunk.Batch, out *kernel.Output, times *chunk.Column, i int) error {
+// record takes record i through all of its windows, and those behind it that go the same way without anything coming of
+// them. It gives the record that is next.
+func (f *stepper) record(b *chunk.Batch, out *kernel.Output, times *chunk.Column, i int) (next int, err error) {
 	if err := f.enter(b, out, i); err != nil {
-		return err
+		return i, err
 	}
 	windows, err := f.windowsOf(out, times, i)
 	if err != nil {
-		return err
+		return i, err
 	}
+	next = i + 1
 	f.tick++
 	for k := range max(1, len(windows)) {
 		var window *int64
 		if f.windows != nil {
 			if len(windows) == 0 {
-				return nil // it was late
+				return next, nil // it was late
 			}
 			window = &windows[k]
 		}
 		s, err := f.find(out, i, window)
 		if err == nil {
-			err = f.fold(b, s, out, i)
+			next, err = f.fold(b, s, out, i)
 		}
 		if window != nil {
 			f.marker.mark(b, *window)
 		}
 		if err != nil {
-			return err
+			return next, err
 		}
 	}
-	return nil
+	return next, nil
+}
+
+// alike is the end of the records from number i on that are folded as i is: into the same state, which is measured behind
+// them, with nothing to happen between them and nothing to be asked of them one by one.
+func (f *stepper) alike(s *running, out *kernel.Output, i int) int {
+	if f.op.Kind != OpScan || f.keyed || f.windows != nil || len(out.Lanes) > 0 || f.op.Trigger != nil {
+		return i + 1
+	}
+	return min(f.stage.quiet(out.N), i+int(max(1, s.measure-s.records)))
 }
 
 // windowsOf are the windows of a record, none if it is late.
@@ -236,22 +248,30 @@ func (f *stepper) find(out *kernel.Output, i int, window *int64) (*running, erro
 
 const sizeRunning = 200 // bytes of a running with its place in the map, without state and key
 
-// fold folds a record into a state, and releases this if a trigger fires.
-func (f *stepper) fold(b *chunk.Batch, s *running, out *kernel.Output, i int) error {
-	result, _, err := f.folder.Fold(s.state, i, i+1)
+// fold folds record i into a state, and those behind it as record says, and releases the state if a trigger fires.
+func (f *stepper) fold(b *chunk.Batch, s *running, out *kernel.Output, i int) (next int, err error) {
+	var result starlark.Value
+	if f.op.Kind == OpScan {
+		s.state, result, next, err = f.folder.Scan(s.state, i, f.alike(s, out, i))
+	} else {
+		result, next, err = f.folder.Fold(s.state, i, i+1)
+	}
 	if err != nil {
-		return f.failed(out, i, err)
+		s.records += int64(next - i)
+		return next + 1, f.failed(out, next, err)
 	}
-	if s.state, err = f.emit(b, result, out, i); err != nil {
-		return err
+	if result != nil {
+		if s.state, err = f.emit(b, result, out, next-1); err != nil {
+			return next, err
+		}
 	}
-	if s.records++; s.records == s.measure {
+	if s.records += int64(next - i); s.records >= s.measure {
 		if err := f.grow(s); err != nil {
-			return err
+			return next, err
 		}
 	}
 	if f.op.Trigger == nil {
-		return nil
+		return next, nil
 	}
 	fired, err := f.fired(s, out, i)
 	for _, trigger := range fired {
@@ -259,7 +279,7 @@ func (f *stepper) fold(b *chunk.Batch, s *running, out *kernel.Output, i int) er
 			s.state, err = f.releaser.release(b, s.released(trigger))
 		}
 	}
-	return err
+	return next, err
 }
 
 func (s *running) released(trigger starlark.Value) released {

@@ -15,7 +15,7 @@ type library struct {
 	fn    *Func
 	using starlark.Value
 	env   *Env
-	folds bool // the function gives the next state
+	role  role
 
 	mu    sync.Mutex
 	calls []*call
@@ -54,7 +54,7 @@ func (l *library) find(own []starlark.Value, records *chunk.Column, f *frame) *c
 	if records != nil {
 		input = typeOf(records, nil, false)
 	}
-	p, err := compileCall(l.fn, l.using, l.env, types, input, l.folds)
+	p, err := compileCall(l.fn, l.using, l.env, types, input, l.role)
 	if err != nil {
 		l.off.Store(true)
 		l.refusal = err.(*Refusal)
@@ -141,16 +141,25 @@ func (c *callee) call(own []starlark.Value) *call {
 }
 
 // fold takes the records from row on, up to end, into the state that is own. It gives the state before row next,
-// where it stopped, and what the record there panicked with.
+// where it stopped, and what the record there panicked with. What a scan returned for its record stands for the state.
 func (c *callee) fold(own []starlark.Value, row, end int) (state starlark.Value, next int, cause any) {
+	state, result, next, cause := c.scan(own, row, end, false)
+	if result != nil {
+		state = result
+	}
+	return state, next, cause
+}
+
+// scan is fold for a function that need not give the state alone: it stops behind a record for which it gives something
+// else, which is the result. Where quiet, a scan's function gives something else only if there are records in it.
+func (c *callee) scan(own []starlark.Value, row, end int, quiet bool) (state, result starlark.Value, next int, cause any) {
 	p := c.call(own)
 	if p == nil {
-		return own[0], row, nil
+		return own[0], nil, row, nil
 	}
 	f := c.frame
 	f.row = row
-	before := own[0]
-	state, cause = c.dash(p, before, end)
+	state, result, cause = c.dash(p, own[0], end, quiet)
 	next = f.row
 	c.report.Records += int64(next - row)
 	if cause == nil {
@@ -158,7 +167,7 @@ func (c *callee) fold(own []starlark.Value, row, end int) (state starlark.Value,
 	} else {
 		c.gaveUp(cause, next-row)
 	}
-	return state, next, cause
+	return state, result, next, cause
 }
 
 // gaveUp counts a record that compiled code gave up.
@@ -172,8 +181,8 @@ func (c *callee) gaveUp(cause any, before int) {
 	}
 }
 
-// dash runs records from f.row on until one panics, or the next state needs another call.
-func (c *callee) dash(p *call, before starlark.Value, end int) (state starlark.Value, cause any) {
+// dash runs records from f.row on until one panics, or gives a result that the next cannot go on with.
+func (c *callee) dash(p *call, before starlark.Value, end int, quiet bool) (state, result starlark.Value, cause any) {
 	f := c.frame
 	start := f.row
 	state = before
@@ -189,26 +198,42 @@ func (c *callee) dash(p *call, before starlark.Value, end int) (state starlark.V
 	for f.row < end {
 		c.record(p)
 		if !p.closed {
-			v := p.result(f, f.slots[p.out:])
+			v := p.boxed(f)
 			if v == starlark.None && before != starlark.None {
 				f.bail(otherType, 0)
 			}
-			if p.views {
-				v = value.Detach(v)
-			}
 			f.journal.forget()
 			f.row++
-			return v, nil
+			return before, v, nil
 		}
-		now, next := p.state(f), f.slots[p.out:int(p.out)+p.width]
-		if lost(p.own[0], now, next) {
+		now, out := p.state(f), int(p.out)
+		if p.emits {
+			if !quiet || f.slots[out].list().n > 0 {
+				state, result = p.first(f, now), p.boxed(f)
+				f.journal.forget()
+				f.row++
+				return state, result, nil
+			}
+			out++
+		}
+		next := f.slots[out : out+p.width]
+		if !p.emits && lost(p.own[0], now, next) {
 			f.bail(otherType, 0)
 		}
 		copy(now, next)
 		f.journal.forget()
 		f.row++
 	}
-	return p.first(f, p.state(f)), nil
+	return p.first(f, p.state(f)), nil, nil
+}
+
+// boxed is the result, which is no view of records.
+func (p *call) boxed(f *frame) starlark.Value {
+	v := p.result(f, f.slots[p.out:])
+	if p.views {
+		v = value.Detach(v)
+	}
+	return v
 }
 
 // record runs the call on record f.row, with budgets of its own.
@@ -282,13 +307,13 @@ type libraries struct {
 	all []*library
 }
 
-func (l *libraries) of(fn *Func, using starlark.Value, env *Env, folds bool) *library {
+func (l *libraries) of(fn *Func, using starlark.Value, env *Env, role role) *library {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if i := slices.IndexFunc(l.all, func(one *library) bool { return one.fn == fn }); i >= 0 {
 		return l.all[i]
 	}
-	one := &library{fn: fn, using: using, env: env, folds: folds}
+	one := &library{fn: fn, using: using, env: env, role: role}
 	l.all = append(l.all, one)
 	return one
 }

@@ -1,6 +1,10 @@
 package kernel
 
 import (
+	"slices"
+
+	"github.com/flowsh/flowsh/engine/value"
+
 	"github.com/flowsh/flowsh/engine/chunk"
 	"go.starlark.net/starlark"
 )
@@ -19,31 +23,54 @@ type call struct {
 	first   boxer // of the first argument
 	width   int   // cells that it takes
 	views   bool  // what a record holds comes as it is, because the arguments can keep nothing
-	closed  bool  // the result is of the type of the first argument: the next record goes on with it
+	closed  bool  // the next state is of the type of the first argument: the next record goes on with it
+	emits   bool  // the next state stands behind a list of records in the result
 	cost    int64
 	used    int // slots
 	columns [][]int
 }
+
+// A role is what the result of a function of a reducer is to the reducer.
+type role int
+
+const (
+	gives role = iota // a value
+	folds             // the next state
+	scans             // (records, next state)
+	lists             // as scans, where no state can keep a list: the records need be no list of Starlark's
+)
 
 // maxClosing is how often the type of a state may grow until its function gives the same type.
 const maxClosing = 4
 
 // compileCall compiles a function of a reducer. If the type of its first argument can grow until the result is of
 // the same type, it is compiled for that. The error is a *Refusal.
-func compileCall(fn *Func, using starlark.Value, env *Env, own []*Type, input *Type, folds bool) (*call, error) {
-	p, result, err := buildCall(fn, using, env, own, input, folds)
-	if err != nil || !folds || p.closed {
+func compileCall(fn *Func, using starlark.Value, env *Env, own []*Type, input *Type, role role) (*call, error) {
+	if role == scans && !holdsAny(own[0]) {
+		if p, err := closeCall(fn, using, env, own, input, lists); err == nil && p.closed {
+			return p, nil
+		}
+	}
+	return closeCall(fn, using, env, own, input, role)
+}
+
+func closeCall(fn *Func, using starlark.Value, env *Env, own []*Type, input *Type, role role) (*call, error) {
+	p, result, err := buildCall(fn, using, env, own, input, role)
+	if err != nil || p.closed {
 		return p, err
 	}
 	open := p
 	for range maxClosing {
-		c := new(compiler)
-		wider := c.join(own[0], result)
+		next := role.state(result)
+		if next == nil {
+			break
+		}
+		wider := new(compiler).join(own[0], next)
 		if loosens(wider, own[0]) || !stateType(wider) {
 			break
 		}
 		own = []*Type{wider}
-		if p, result, err = buildCall(fn, using, env, own, input, folds); err != nil {
+		if p, result, err = buildCall(fn, using, env, own, input, role); err != nil {
 			break
 		}
 		if p.closed {
@@ -51,6 +78,35 @@ func compileCall(fn *Func, using starlark.Value, env *Env, own []*Type, input *T
 		}
 	}
 	return open, nil
+}
+
+// state is the type of the next state in a result; nil: there is none.
+func (r role) state(result *Type) *Type {
+	switch {
+	case r == folds:
+		return result
+	case (r == scans || r == lists) && result.kind == tuple && len(result.elems) == 2 && result.elems[0].kind == list_:
+		return result.elems[1]
+	}
+	return nil
+}
+
+// closes says that a next state can be brought into the cells of the state before.
+func closes(state, next *Type) bool {
+	return equal(next, state) || next.kind != none && equal(new(compiler).join(state, next), state)
+}
+
+// owned says that boxed values of a type are no views: what was boxed before may be one.
+func owned(t *Type) bool {
+	switch t.kind {
+	case none, boolean, integer, float, str, byteStr:
+		return true
+	case list_:
+		return owned(t.elem.of())
+	case tuple, optional:
+		return !slices.ContainsFunc(t.elems, func(e *Type) bool { return !owned(e) })
+	}
+	return false
 }
 
 // loosens says that a type holds Values of unknown type where another one does not.
@@ -101,10 +157,10 @@ func stateType(t *Type) bool {
 }
 
 // buildCall compiles a function for types as they are. It gives the type of the result too.
-func buildCall(fn *Func, using starlark.Value, env *Env, own []*Type, input *Type, folds bool) (*call, *Type, error) {
+func buildCall(fn *Func, using starlark.Value, env *Env, own []*Type, input *Type, role role) (*call, *Type, error) {
 	b := newBuilder(new(Chain), env)
 	c := b.compiler
-	c.keeps = true
+	c.keeps = role != lists
 	for _, t := range own {
 		c.detach = c.detach || holdsAny(t)
 	}
@@ -146,19 +202,32 @@ func buildCall(fn *Func, using starlark.Value, env *Env, own []*Type, input *Typ
 			return
 		}
 		result = o.typ
-		if folds && o.typ.kind != none && equal(new(compiler).join(own[0], o.typ), own[0]) || folds && equal(o.typ, own[0]) {
-			p.closed = true
-			o = c.convert(o, own[0], c.line)
+		if next := role.state(o.typ); next != nil && closes(own[0], next) {
+			p.closed, p.emits = true, role != folds
+			wanted := own[0]
+			if p.emits {
+				wanted = tupleOf([]*Type{o.typ.elems[0], own[0]})
+			}
+			o = c.convert(o, wanted, c.line)
 		}
-		c.noteBoxed(o.typ)
+		if role == lists && p.emits { // nobody changes the list of records any more when it is boxed
+			c.noteBoxed(o.typ.elems[0].elem.of())
+			c.noteBoxed(o.typ.elems[1])
+		} else {
+			c.noteBoxed(o.typ)
+		}
 		put, held := c.place(o)
 		p.run, p.out = some(put), held.at
 		if o.typ.width == 0 {
 			p.run = c.evaluate(o)
 		}
 		p.result = c.boxer(o.typ, c.line, 0)
-		if folds {
+		p.views = p.views && !(c.keeps && owned(o.typ))
+		if role != gives {
 			p.first, p.width = c.boxer(own[0], c.line, 0), own[0].width
+			if box := p.first; !c.keeps {
+				p.first = func(f *frame, cells []cell) starlark.Value { return value.Detach(box(f, cells)) }
+			}
 		}
 		p.cost = c.nodes * nodeSteps
 		p.used = c.next

@@ -123,7 +123,7 @@ func (f *Folder) Close() {
 }
 
 // Fold folds the records from number i up to end into the state and returns the next state. Of an error, stopped is the
-// record that it is about. What a scan's function returns is not the next state: it folds one record at a time.
+// record that it is about. What a scan's function returns stands for the next state, of one record at a time.
 func (f *Folder) Fold(state starlark.Value, i, end int) (next starlark.Value, stopped int, err error) {
 	for i < end {
 		c := f.folding
@@ -152,6 +152,34 @@ func (f *Folder) Fold(state starlark.Value, i, end int) (next starlark.Value, st
 		i++
 	}
 	return state, i, nil
+}
+
+// Scan folds the records from number i on, up to end, until the function of a scan gives records for one. before is the
+// state before that one, result what the function returned for it, and next the record behind it; a result of nil says
+// that there are no records of any, and before is the state behind them. Of an error, next is the record that it is
+// about, and before the state before it.
+func (f *Folder) Scan(state starlark.Value, i, end int) (before, result starlark.Value, next int, err error) {
+	c := f.folding
+	if c == nil || c.off.Load() || f.r.Kernels == "verify" {
+		result, _, err = f.Fold(state, i, i+1)
+	} else {
+		var cause any
+		if before, result, next, cause = c.scan(f.hold(state), i, end, true); result != nil || next == end {
+			return before, result, next, nil
+		}
+		if cause == nil {
+			c.report.Interpreted++
+		}
+		state, i = before, next
+		f.At(f.ordinal(i))
+		if result, err = f.interpret(state, i); err == nil {
+			c.bug(cause)
+		}
+	}
+	if err != nil {
+		return state, nil, i, err
+	}
+	return state, result, i + 1, nil
 }
 
 // interpretAll folds records on the interpreter.

@@ -14,13 +14,25 @@ func (f *Folder) calleeOf(at **callee, fn *Func) *callee {
 	if *at != nil || f.r.Kernels == "off" || fn.Source == nil {
 		return *at
 	}
-	l := f.r.compiled.of(fn, f.r.Using, f.env, fn == f.r.Fn && !f.r.Emits)
+	role := gives
+	if fn == f.r.Fn {
+		role = f.r.role()
+	}
+	l := f.r.compiled.of(fn, f.r.Using, f.env, role)
 	if f.frame == nil && !l.off.Load() {
 		f.frame = &frame{env: f.env, thread: f.thread}
 		f.frame.memory.forget()
 	}
 	*at = l.callee(f.frame)
 	return *at
+}
+
+// role is what the function that folds gives.
+func (r *Reducer) role() role {
+	if r.Emits {
+		return scans
+	}
+	return folds
 }
 
 // call calls a function with values: states, and what says which they are.

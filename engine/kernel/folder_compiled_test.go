@@ -94,6 +94,43 @@ func TestCompiledFolds(t *testing.T) {
 	}
 }
 
+// TestScansStopWhereRecordsAre folds as many records at once as give none.
+func TestScansStopWhereRecordsAre(t *testing.T) {
+	for name, src := range map[string]string{
+		"a conditional":     "def f(n, x): return ([x] if x > 6 else [], n + x)\ninitial = 0",
+		"a list that grows": "def f(n, x):\n    out = []\n    if x > 6:\n        out.append(x)\n    return out, n + x\ninitial = 0",
+		"None first":        "def f(n, x): return ([x] if x > 6 else [], (n or 0) + x)\ninitial = None",
+	} {
+		r := reducerOf(t, src)
+		r.Emits = true
+		in := records(t, "[1, 2, 3, 7, 4, 8, 5, 6]")
+		f := NewFolder(r, env())
+		f.Open(&in.Column, func(i int) chunk.Ordinal { return chunk.Ordinal{Position: uint64(i)} })
+		state, err := f.Initial(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := 0
+		for _, want := range []struct {
+			next   int
+			result string // "": there is none
+			state  string
+		}{{4, "([7], 13)", "13"}, {6, "([8], 25)", "25"}, {8, "", "36"}} {
+			before, result, next, err := f.Scan(state, at, in.N)
+			if err != nil || next != want.next || (result == nil) != (want.result == "") || result != nil && result.String() != want.result {
+				t.Fatalf("%s: from %d to %d: %v, %v, want %+v", name, at, next, result, err, want)
+			}
+			if state, at = before, next; result != nil {
+				state = result.(starlark.Tuple)[1]
+			}
+			if state.String() != want.state {
+				t.Fatalf("%s: the state is %s, want %s", name, state, want.state)
+			}
+		}
+		f.Close()
+	}
+}
+
 // TestMergesAreCompiled calls merge, and a function of states that gives up.
 func TestMergesAreCompiled(t *testing.T) {
 	r := reducerOf(t, "def f(a, b): return (a[0] + b[0], a[1] + b[1])\ninitial = (0, 0)")

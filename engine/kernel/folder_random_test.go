@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -24,8 +25,8 @@ var stateTypes = map[string][]string{
 
 var stateNames = []string{"int", "int", "float", "str", "bool", "tuple", "tuple", "list", "words", "dict", "dict", "pairs", "set", "maybe", "row", "nest", "nest", "both"}
 
-// reducer writes a function that folds records into a state.
-func (g *generator) reducer(state string, params, types []string) string {
+// reducer writes a function that folds records into a state, for a scan one that gives records beside it.
+func (g *generator) reducer(state string, params, types []string, scans bool) string {
 	g.out.Reset()
 	g.helper()
 	g.vars, g.names = map[string]string{}, nil
@@ -42,13 +43,38 @@ func (g *generator) reducer(state string, params, types []string) string {
 		}
 		g.changeState(state)
 	}
-	if g.IntN(3) > 0 || state == "nest" || state == "both" {
-		g.line("return acc")
-	} else {
-		g.line("return %s", g.expr(state, 3))
+	next := "acc"
+	if g.IntN(3) == 0 && state != "nest" && state != "both" {
+		next = g.expr(state, 3)
 	}
+	if scans {
+		next = fmt.Sprintf("(%s, %s)", g.handedOn(state), next)
+	}
+	g.line("return %s", next)
 	g.indent--
 	return g.out.String()
+}
+
+// handedOn is the records that a scan hands on.
+func (g *generator) handedOn(state string) string {
+	switch g.IntN(7) {
+	case 0:
+		return "[]"
+	case 1:
+		return "[acc]"
+	case 2:
+		return fmt.Sprintf("[%s] if %s else []", g.expr("str", 2), g.expr("bool", 2))
+	case 3:
+		g.line("out = []")
+		g.line("if %s:", g.expr("bool", 2))
+		g.line("    out.append((acc, %s))", g.expr("int", 2))
+		return "out"
+	case 4:
+		return g.expr(g.pick([]string{"list", "words", "pairs"}), 2)
+	case 5:
+		return fmt.Sprintf("[a for _ in range(%s %% 3)]", g.expr("int", 1))
+	}
+	return "[a, (acc, a)] if acc else []"
 }
 
 // changeState changes acc, and keeps what it changes under other names too.
@@ -124,7 +150,8 @@ func tryRandomFold(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 	if g.IntN(2) == 0 {
 		params, types = append(params, "b"), append(types, g.pick([]string{"int", "str", "float", "bool", "row", "words"}))
 	}
-	src := g.reducer(state, params, types)
+	scans := g.IntN(3) == 0
+	src := g.reducer(state, params, types, scans)
 	initial := g.pick(stateTypes[state])
 	src += "initial = " + initial + "\n"
 	if strings.Count(src, "\n") > 200 {
@@ -145,11 +172,11 @@ func tryRandomFold(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 			t.Fatal(err)
 		}
 		fn.Recognise(source)
-		return &Reducer{Name: "reduce", Fn: fn, Initial: globals["initial"], Kernels: kernels, Prints: func(chunk.Ordinal, Print) {}}
+		return &Reducer{Name: "reduce", Fn: fn, Initial: globals["initial"], Kernels: kernels, Emits: scans, Prints: func(chunk.Ordinal, Print) {}}
 	}
 	fast, slow := reducer("on"), reducer("off")
 	folders := []*Folder{NewFolder(fast, limits), NewFolder(slow, limits)}
-	states := make([]starlark.Value, 2)
+	states, outputs := make([]starlark.Value, 2), make([]starlark.Tuple, 2)
 	for i, f := range folders {
 		if states[i], err = f.Initial(0); err != nil {
 			t.Fatal(err)
@@ -168,7 +195,11 @@ func tryRandomFold(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 			var stopped [2]int
 			for i, f := range folders {
 				f.Open(&in.Column, func(i int) chunk.Ordinal { return chunk.Ordinal{Position: uint64(i)} })
-				states[i], stopped[i], errs[i] = f.Fold(states[i], from, min(from+step, in.N))
+				if end := min(from+step, in.N); scans {
+					states[i], stopped[i], errs[i] = scanAll(f, states[i], from, end, &outputs[i])
+				} else {
+					states[i], stopped[i], errs[i] = f.Fold(states[i], from, end)
+				}
 				f.Close()
 			}
 			if limits.Interrupt.Load() != nil {
@@ -180,6 +211,9 @@ func tryRandomFold(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 			case errs[0] == nil && !identical(states[0], states[1]):
 				t.Errorf("seed %d: at %d compiled code makes the state %s, the interpreter %s\nin\n%s\nof %s", seed, from, value.Cut(states[0], 300), value.Cut(states[1], 300), src, shown)
 			}
+			if len(outputs[0]) != len(outputs[1]) {
+				t.Errorf("seed %d: compiled code hands on %s, the interpreter %s\nin\n%s\nof %s", seed, outputs[0], outputs[1], src, shown)
+			}
 			if t.Failed() || errs[0] != nil {
 				return fast.Reports()[fast.Fn].Compiled, 1
 			}
@@ -188,6 +222,10 @@ func tryRandomFold(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 			}
 		}
 		spoil()
+		if !identical(outputs[0], outputs[1]) {
+			t.Errorf("seed %d: compiled code hands on %s, the interpreter %s\nin\n%s\nof %s", seed, value.Cut(outputs[0], 300), value.Cut(outputs[1], 300), src, shown)
+			return true, 0
+		}
 		if !identical(states[0], states[1]) {
 			t.Errorf("seed %d: with its block the state became %s, not %s\nin\n%s\nof %s", seed, value.Cut(states[0], 300), value.Cut(states[1], 300), src, shown)
 			return true, 0
@@ -201,6 +239,27 @@ func tryRandomFold(t testing.TB, seed uint64) (compiled bool, deopts int64) {
 		t.Errorf("seed %d: compiled code panicked: %s\nin\n%s", seed, report.Bug, src)
 	}
 	return report.Compiled, deopts
+}
+
+// scanAll folds records with the function of a scan, and appends what it hands on.
+func scanAll(f *Folder, state starlark.Value, from, end int, out *starlark.Tuple) (next starlark.Value, stopped int, err error) {
+	for from < end {
+		before, result, i, err := f.Scan(state, from, end)
+		if err != nil {
+			return before, i, err
+		}
+		if state, from = before, i; result == nil {
+			continue
+		}
+		pair, ok := result.(starlark.Tuple)
+		if !ok || len(pair) != 2 {
+			return before, i, fmt.Errorf("%s is no pair", result)
+		}
+		if state = pair[1]; starlark.Len(pair[0]) > 0 {
+			*out = append(*out, starlark.MakeInt(i), pair[0])
+		}
+	}
+	return state, end, nil
 }
 
 // TestRandomFolds compares compiled reducers with interpreted ones. FLOWSH_RANDOM and FLOWSH_SEED are as for

@@ -13,28 +13,28 @@ func ForeseeFold(r *Reducer, trigger, release *Func, env *Env, in *chunk.Column)
 	if initial, err := NewFolder(r, env).Initial(0); err == nil && initial != nil {
 		state = typeOfValue(initial)
 	}
-	try := func(fn *Func, own []*Type, input *Type, folds bool) *call {
+	try := func(fn *Func, own []*Type, input *Type, role role) *call {
 		if fn == nil {
 			return nil
 		}
-		p, err := compileCall(fn, r.Using, env, own, input, folds)
+		p, err := compileCall(fn, r.Using, env, own, input, role)
 		if err != nil {
 			refusals[fn] = err.(*Refusal)
 		}
 		return p
 	}
-	if p := try(r.Fn, []*Type{state}, typeOf(in, nil, false), !r.Emits); p != nil {
+	if p := try(r.Fn, []*Type{state}, typeOf(in, nil, false), r.role()); p != nil {
 		state = p.own[0]
 	}
-	try(r.Merge, []*Type{state, state}, nil, false)
-	try(r.Flush, []*Type{state}, nil, false)
-	try(trigger, []*Type{noneType}, typeOf(in, nil, false), false)
+	try(r.Merge, []*Type{state, state}, nil, gives)
+	try(r.Flush, []*Type{state}, nil, gives)
+	try(trigger, []*Type{noneType}, typeOf(in, nil, false), gives)
 	if release != nil {
 		own := []*Type{state}
 		for range release.Own {
 			own = append(own, anyType)
 		}
-		try(release, own, nil, false)
+		try(release, own, nil, gives)
 	}
 	return refusals
 }
