@@ -386,6 +386,7 @@ func (g *groupEnd) deliver(u *unit) error {
 		if err := ready.Flush(); err != nil {
 			return g.located(g.groups.FirstError(err))
 		}
+		ready.Leave()
 	case *routed:
 		return g.dispatch(ready, u.held)
 	}

@@ -130,6 +130,7 @@ func (g *groupEnd) deliverInWindows(u *unit, wu *windowedUnit) error {
 		if err := wu.partial.Flush(); err != nil {
 			return g.located(g.groups.FirstError(err))
 		}
+		wu.partial.Leave()
 	}
 	for _, r := range wu.parts {
 		if err := g.dispatch(r, u.held/int64(len(wu.parts))); err != nil {

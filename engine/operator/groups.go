@@ -43,6 +43,7 @@ type Groups struct {
 	undivided bool
 	used      atomic.Int64
 	partials  atomic.Int64 // made
+	idle      idlePartials
 	spilling  sync.Mutex
 	buckets   [Buckets]bucket
 	runs      [Ranges][]frame // that LoadRun was given

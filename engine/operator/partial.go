@@ -1,6 +1,10 @@
 package operator
 
-import "github.com/flowsh/flowsh/engine/chunk"
+import (
+	"sync"
+
+	"github.com/flowsh/flowsh/engine/chunk"
+)
 
 // A Partial combines the records of one worker before they reach the buckets, which saves most of the work where
 // keys repeat. Where they do not it notices, and passes records on.
@@ -45,8 +49,36 @@ const (
 	mostPause  = 64 * firstPause
 )
 
-// NewPartial makes an empty Partial.
+// idlePartials are Partials that nobody uses.
+type idlePartials struct {
+	mu  sync.Mutex
+	all []*Partial
+}
+
+func (i *idlePartials) take() *Partial {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	last := len(i.all) - 1
+	if last < 0 {
+		return nil
+	}
+	p := i.all[last]
+	i.all = i.all[:last]
+	return p
+}
+
+// Leave ends the use of a Partial that was flushed. Another NewPartial may give it.
+func (p *Partial) Leave() {
+	p.g.idle.mu.Lock()
+	defer p.g.idle.mu.Unlock()
+	p.g.idle.all = append(p.g.idle.all, p)
+}
+
+// NewPartial gives an empty Partial: one that was left, or a new one.
 func (g *Groups) NewPartial() *Partial {
+	if p := g.idle.take(); p != nil {
+		return p
+	}
 	g.partials.Add(1)
 	return &Partial{g: g, table: Table{hot: new(hotIndex)}, most: partialGroups, pause: firstPause}
 }
