@@ -2,6 +2,7 @@ package operator
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -15,20 +16,38 @@ import (
 
 // A block is records of one bucket: keys with their ordinals and, of values, at most a few numbers for each.
 type block struct {
-	*rowsOfBlock
-	arena   []byte                       // long texts; b of their keys is where they stand
+	rows    *[blockRows]row
+	lanes   *[blockRows]uint32           // of the ordinals; nil: all are 0
+	arena   []byte                       // long texts
 	numbers [mostKept]*[blockRows]uint64 // bits of ints or floats; nil: not needed yet
 	n       int
 }
 
-// rowsOfBlock is what a block has of each record.
-type rowsOfBlock struct {
-	keys [blockRows]entry
-	ords [blockRows]chunk.Ordinal
+// A row is what a block has of each record: an entry without the hash, which costs less than the memory it would take, and
+// an ordinal without the lane.
+type row struct {
+	a, b     uint64 // of a long text b is where it stands in the arena, below the upper half of its hash
+	position uint64
+	size     uint32
+	sibling  uint32
+}
+
+func (r *row) short() bool { return r.size <= mostShort }
+
+// text is where a long text stands in the arena.
+func (r *row) text(arena []byte) []byte { return arena[uint32(r.b):][:r.size>>1] }
+
+// hash is the hash of the key, of a long one only the upper half.
+func (r *row) hash() uint64 {
+	if r.short() {
+		return hashShort(r.a, r.b, uint64(r.size))
+	}
+	return r.b
 }
 
 var (
-	rowPieces    host.Pieces[rowsOfBlock]
+	rowPieces    host.Pieces[[blockRows]row]
+	lanePieces   host.Pieces[[blockRows]uint32]
 	numberPieces host.Pieces[[blockRows]uint64]
 )
 
@@ -77,14 +96,15 @@ const (
 	blockRows  = 512
 	blockArena = 64 << 10 // a block with so many bytes of long texts is full
 	sizeNumber = 8 * blockRows
-	sizeBlock  = int64(unsafe.Sizeof(block{})+unsafe.Sizeof(rowsOfBlock{})) + sizeNumber
+	sizeLanes  = 4 * blockRows
+	sizeBlock  = int64(unsafe.Sizeof(block{})+blockRows*unsafe.Sizeof(row{})) + sizeNumber
 	// sizeWaiting is what a record in a block is counted as: what it may take once it is folded.
 	sizeWaiting = 2 * sizeBlock / blockRows
 )
 
 var blocks = sync.Pool{New: func() any {
 	b := new(block)
-	b.rowsOfBlock = host.PieceFor(&rowPieces, b)
+	b.rows = host.PieceFor(&rowPieces, b)
 	return b
 }}
 
@@ -109,6 +129,9 @@ func (b *block) held() int64 {
 			bytes += sizeNumber
 		}
 	}
+	if b.lanes != nil {
+		bytes += sizeLanes
+	}
 	return bytes
 }
 
@@ -121,15 +144,55 @@ func (b *block) begin(k kept) {
 	}
 }
 
+// fits says that all keys of a batch can stand in blocks.
+func fits(keys *keyBatch) bool {
+	return keys.texts == nil || !slices.ContainsFunc(keys.keys, func(e entry) bool { return e.length() > blockArena })
+}
+
 // add takes key i of a batch. There is room for it.
 func (b *block) add(keys *keyBatch, i int, ord chunk.Ordinal) {
 	at := b.n % blockRows
-	b.keys[at], b.ords[at] = keys.keys[i], ord
-	if !keys.keys[i].short() {
-		b.keys[at].b = uint64(len(b.arena))
+	key := &keys.keys[i]
+	r := &b.rows[at]
+	r.a, r.b, r.size = key.a, key.b, uint32(key.size)
+	if !key.short() {
+		r.b = key.hash>>halfBits<<halfBits | uint64(len(b.arena))
 		b.arena = append(b.arena, keys.texts[i]...)
 	}
+	b.setOrdinal(at, ord)
 	b.n++
+}
+
+func (b *block) ordinal(i int) chunk.Ordinal {
+	o := chunk.Ordinal{Position: b.rows[i].position, Sibling: b.rows[i].sibling}
+	if b.lanes != nil {
+		o.Lane = b.lanes[i]
+	}
+	return o
+}
+
+func (b *block) setOrdinal(i int, o chunk.Ordinal) {
+	b.rows[i].position, b.rows[i].sibling = o.Position, o.Sibling
+	if o.Lane != 0 || b.lanes != nil {
+		b.setLane(i, o.Lane)
+	}
+}
+
+func (b *block) setLane(i int, lane uint32) {
+	if b.lanes == nil {
+		b.lanes = host.PieceFor(&lanePieces, b)
+		clear(b.lanes[:])
+	}
+	b.lanes[i] = lane
+}
+
+// key is the key of a row without its hash, and its text if the entry does not hold it.
+func (b *block) key(i int) (e entry, text string) {
+	r := &b.rows[i]
+	if e = (entry{a: r.a, b: r.b, size: uint64(r.size)}); !e.short() {
+		text = view(r.text(b.arena))
+	}
+	return e, text
 }
 
 // keep takes what the record that is added next keeps of value i of a column.
@@ -151,23 +214,27 @@ func (b *block) keep(k kept, values *chunk.Column, i int) {
 type blockReader struct {
 	in   Keyed
 	keys keyBatch
+	ords []chunk.Ordinal
 }
 
 var readers = sync.Pool{New: func() any { return new(blockReader) }}
 
 func (r *blockReader) read(b *block, k kept) {
-	r.keys.keys, r.keys.texts, r.keys.views = b.keys[:b.n], nil, r.keys.views[:0]
-	if len(b.arena) > 0 {
-		for i := range r.keys.keys {
-			text := ""
-			if e := &b.keys[i]; !e.short() {
-				text = view(b.arena[e.b:][:e.length()])
-			}
-			r.keys.views = append(r.keys.views, text)
+	r.keys.reset(b.n)
+	r.ords = r.ords[:0]
+	for i := range b.n {
+		key, text := b.key(i)
+		if key.hash = b.rows[i].hash(); !key.short() {
+			key.a, key.b = headOf(text)
+			key.hash = hashLong(text, key.a, key.b, key.size)
 		}
+		r.keys.keys, r.keys.views = append(r.keys.keys, key), append(r.keys.views, text)
+		r.ords = append(r.ords, b.ordinal(i))
+	}
+	if len(b.arena) > 0 {
 		r.keys.texts = r.keys.views
 	}
-	r.in.Ordinals = b.ords[:b.n]
+	r.in.Ordinals = r.ords
 	r.in.Values.Reset()
 	switch r.in.Values.Kind, r.in.Values.N = k.kind, b.n; k.kind {
 	case chunk.Int:

@@ -85,7 +85,7 @@ func (e *emitter) appendGroup(b *bucket, group int32) error {
 		var buf [inline]byte
 		text = view(entry.appendText(buf[:0]))
 	}
-	if err := e.appendKey(e.keys.copy(text), entry.size, b.original(group), *first); err != nil {
+	if err := e.appendKey(e.keys.copy(text), entry.size, b.original(group), first); err != nil {
 		return err
 	}
 	if values.Kind == chunk.Any {

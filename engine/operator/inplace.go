@@ -48,14 +48,19 @@ func (p *placer) begin(groups int) {
 	p.shift = uint(64 - bits.Len(uint(size-1)))
 }
 
-// touch loads what will be needed to find these keys, as touch of a Table does.
-func (p *placer) touch(blocks []*block, keys []entry) {
+// touch loads what will be needed to find the keys of these rows, of which it gives the hashes, as touch of a Table does.
+func (p *placer) touch(blocks []*block, rows []row, hashes *[runKeys]uint64) {
+	for i := range rows {
+		hashes[i%runKeys] = rows[i].hash()
+	}
 	var places [runKeys]uint32
-	likely(p.slots, p.shift, keys, &places)
+	for i, hash := range hashes[:len(rows)] {
+		places[i] = likely(p.slots[hash>>p.shift], hash)
+	}
 	sum := p.sink
-	for _, place := range places[:len(keys)] {
+	for _, place := range places[:len(rows)] {
 		if place > 0 {
-			sum += blocks[(place-1)/blockRows].keys[(place-1)%blockRows].a
+			sum += blocks[(place-1)/blockRows].rows[(place-1)%blockRows].a
 		}
 	}
 	p.sink = sum
@@ -76,13 +81,14 @@ type inPlaceFold struct {
 // fold reports false if a sum does not fit: the rows are as many as before then, or fewer, and not all keys differ.
 func (f *inPlaceFold) fold() bool {
 	fits := true
+	var hashes [runKeys]uint64
 	for number, from := range f.blocks {
 		rows := from.n
 		for lo := 0; lo < rows; lo += runKeys {
 			hi := min(lo+runKeys, rows)
-			f.touch(f.blocks, from.keys[lo:hi])
+			f.touch(f.blocks, from.rows[lo:hi], &hashes)
 			for i := lo; i < hi; i++ {
-				if !f.row(number, i) {
+				if !f.row(number, i, hashes[i-lo]) {
 					fits = false
 				}
 			}
@@ -98,17 +104,16 @@ func (f *inPlaceFold) fold() bool {
 }
 
 // row folds a row of a block, or moves it up. It reports false if a sum does not fit: the row moves up then.
-func (f *inPlaceFold) row(number, i int) bool {
+func (f *inPlaceFold) row(number, i int, hash uint64) bool {
 	from := f.blocks[number]
-	key := &from.keys[i]
 	mask := uint64(len(f.slots) - 1)
-	for at := key.hash >> f.shift; ; at++ {
+	for at := hash >> f.shift; ; at++ {
 		slot := &f.slots[at&mask]
 		if *slot == 0 {
-			*slot = key.hash>>halfBits<<halfBits | uint64(f.move(number, i)+1)
+			*slot = hash>>halfBits<<halfBits | uint64(f.move(number, i)+1)
 			return true
 		}
-		if (*slot^key.hash)>>halfBits != 0 {
+		if (*slot^hash)>>halfBits != 0 {
 			continue
 		}
 		place := uint32(*slot) - 1
@@ -120,8 +125,8 @@ func (f *inPlaceFold) row(number, i int) bool {
 			f.move(number, i)
 			return false
 		}
-		if ord := from.ords[i]; ord.Compare(group.ords[row]) < 0 {
-			group.ords[row] = ord
+		if ord := from.ordinal(i); ord.Compare(group.ordinal(row)) < 0 {
+			group.setOrdinal(row, ord)
 		}
 		return true
 	}
@@ -137,10 +142,10 @@ func (f *inPlaceFold) move(number, i int) (place int32) {
 	}
 	place = int32(f.at*blockRows + f.n)
 	f.groups++
-	key := from.keys[i]
-	if !key.short() {
-		text := from.arena[key.b:][:key.length()]
-		key.b = uint64(f.arena)
+	moved := from.rows[i]
+	if !moved.short() {
+		text := moved.text(from.arena)
+		moved.b = moved.b>>halfBits<<halfBits | uint64(f.arena)
 		if f.at == number {
 			copy(to.arena[f.arena:], text)
 		} else {
@@ -149,12 +154,15 @@ func (f *inPlaceFold) move(number, i int) (place int32) {
 		f.arena += len(text)
 	}
 	if row := f.n; f.at != number || row != i {
-		to.keys[row], to.ords[row] = key, from.ords[i]
+		to.rows[row] = moved
+		if from.lanes != nil || to.lanes != nil {
+			to.setLane(row, from.ordinal(i).Lane)
+		}
 		for k := range f.kinds {
 			to.numbers[k][row] = from.numbers[k][i]
 		}
 	} else {
-		to.keys[row].b = key.b
+		to.rows[row].b = moved.b
 	}
 	f.n++
 	return place
@@ -167,15 +175,14 @@ func (f *inPlaceFold) leave() {
 }
 
 func (b *block) sameKey(row int, from *block, i int) bool {
-	x, y := &b.keys[row], &from.keys[i]
+	x, y := &b.rows[row], &from.rows[i]
 	if x.a != y.a || x.size != y.size {
 		return false
 	}
 	if x.short() {
 		return x.b == y.b
 	}
-	n := x.length()
-	return string(b.arena[x.b:][:n]) == string(from.arena[y.b:][:n])
+	return string(x.text(b.arena)) == string(y.text(from.arena))
 }
 
 // combine puts the ints of a row of another block together with those of a row. It reports false, and does nothing, if a
@@ -230,7 +237,7 @@ func (b *bucket) foldInPlace(g *Groups) bool {
 func (b *bucket) takeStates(g *Groups, keys *keyBatch, in *Keyed) bool {
 	w := &b.waiting
 	k := keptStates(len(g.ints))
-	if g.ints == nil || b.table != nil || keys.inexact != nil || w.records > 0 && w.kept != k {
+	if g.ints == nil || b.table != nil || keys.inexact != nil || !fits(keys) || w.records > 0 && w.kept != k {
 		return false
 	}
 	if has, ok := keptInts(&in.Values, len(g.ints)); !ok || has != k {
@@ -286,16 +293,14 @@ func (b *bucket) each(visit func(group int32)) {
 }
 
 // group is the key of a group, its text if the entry does not hold it, and its first ordinal.
-func (b *bucket) group(group int32) (e *entry, text string, first *chunk.Ordinal) {
+func (b *bucket) group(group int32) (e entry, text string, first chunk.Ordinal) {
 	if b.table != nil {
-		e = &b.table.entries[group]
-		return e, b.table.longText(e), &b.table.firsts[group]
+		e = b.table.entries[group]
+		return e, b.table.longText(&e), b.table.firsts[group]
 	}
 	block, row := b.at(group)
-	if e = &block.keys[row]; !e.short() {
-		text = view(block.arena[e.b:][:e.length()])
-	}
-	return e, text, &block.ords[row]
+	e, text = block.key(row)
+	return e, text, block.ordinal(row)
 }
 
 // appendKey appends the canonical key of a group.
@@ -317,7 +322,7 @@ func (b *bucket) first(group int32) chunk.Ordinal {
 		return b.table.firsts[group]
 	}
 	block, row := b.at(group)
-	return block.ords[row]
+	return block.ordinal(row)
 }
 
 // enterLanes gives the first ordinals of all groups their lanes.
@@ -327,9 +332,13 @@ func (b *bucket) enterLanes(lane func(key []byte) uint32) {
 	}
 	var key []byte
 	b.each(func(group int32) {
-		e, text, first := b.group(group)
-		key = e.appendCanonical(key[:0], text)
-		first.Lane = lane(key)
+		key = b.appendKey(key[:0], group)
+		if b.table != nil {
+			b.table.firsts[group].Lane = lane(key)
+		} else {
+			block, row := b.at(group)
+			block.setLane(row, lane(key))
+		}
 	})
 }
 
@@ -343,8 +352,8 @@ func (b *bucket) inOrder() []int32 {
 	s.ords = reserve(s.ords[:0], b.len())
 	groups := make([]int32, 0, b.len())
 	for i, block := range b.waiting.blocks {
-		s.ords = append(s.ords, block.ords[:block.n]...)
 		for row := range block.n {
+			s.ords = append(s.ords, block.ordinal(row))
 			groups = append(groups, int32(i*blockRows+row))
 		}
 	}

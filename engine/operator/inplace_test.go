@@ -94,6 +94,50 @@ func TestSumsInPlaceThatGrowBeyondInt64(t *testing.T) {
 	}
 }
 
+// TestLanesInPlace keeps lanes of ordinals, which blocks have memory for once there are any.
+func TestLanesInPlace(t *testing.T) {
+	g, p := inPlace(t, "sum")
+	var all []record
+	for i := range 5000 {
+		ord := at(i * 31 % 7001)
+		if i >= 1500 {
+			ord.Lane, ord.Sibling = uint32(i%3), uint32(i%5)
+		}
+		all = append(all, record{starlark.MakeInt(i % 700), starlark.MakeInt(i), ord})
+	}
+	for part := range slices.Chunk(all, 1200) {
+		addAndFold(t, g, p, part)
+	}
+	p.release()
+	slices.SortStableFunc(all, func(x, y record) int { return x.ord.Compare(y.ord) })
+	if got := emit(t, g); got != want("sum", all) {
+		t.Errorf("got\n%s\nwant\n%s", got, want("sum", all))
+	}
+}
+
+// TestKeysThatNoBlockTakes adds keys that are longer than a block's texts to others, as records and as states.
+func TestKeysThatNoBlockTakes(t *testing.T) {
+	var all []record
+	for i := range 3000 {
+		key := fmt.Sprint(i % 400)
+		if i%500 == 7 {
+			key = strings.Repeat(key, blockArena)
+		}
+		all = append(all, record{starlark.String(key), starlark.MakeInt(i), at(i)})
+	}
+	for _, direct := range []int{0, 1 << 40} {
+		g, p := inPlace(t, "sum")
+		p.direct = direct
+		for part := range slices.Chunk(all, 700) {
+			addAndFold(t, g, p, part)
+		}
+		p.release()
+		if got := emit(t, g); got != want("sum", all) {
+			t.Errorf("passed on %v: the sums are others", direct > 0)
+		}
+	}
+}
+
 // TestInPlaceUntilSomethingElseComes adds keys and values that cannot be kept in place to those that are.
 func TestInPlaceUntilSomethingElseComes(t *testing.T) {
 	for _, other := range []record{

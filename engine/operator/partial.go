@@ -181,6 +181,11 @@ func (p *Partial) pass(in *Keyed) error {
 		p.account()
 		return p.g.shrink()
 	}
+	return p.route(in)
+}
+
+// route adds records to the buckets.
+func (p *Partial) route(in *Keyed) error {
 	failed := p.g.Route(in, &p.routed)
 	for b := range Buckets {
 		failed = lowest(p.g.Add(b, &p.routed), failed)

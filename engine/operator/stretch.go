@@ -35,7 +35,7 @@ func (m *inMemory) gather(number int) *stretch {
 			s.owners = append(s.owners, uint8(i))
 			s.groups = append(s.groups, group)
 			e, text, first := b.group(group)
-			s.keys, s.texts, s.ords = append(s.keys, *e), append(s.texts, text), append(s.ords, *first)
+			s.keys, s.texts, s.ords = append(s.keys, e), append(s.texts, text), append(s.ords, first)
 		}
 	}
 	s.order = s.sorter.sort(s.ords)

@@ -202,7 +202,9 @@ func (t *Table) touch(keys []entry) {
 		return
 	}
 	var groups [runKeys]uint32
-	likely(t.slots, t.shift, keys, &groups)
+	for i := range keys {
+		groups[i%runKeys] = likely(t.slots[keys[i].hash>>t.shift], keys[i].hash)
+	}
 	sum := t.sink
 	for _, g := range groups[:len(keys)] {
 		if g > 0 {
@@ -212,14 +214,10 @@ func (t *Table) touch(keys []entry) {
 	t.sink = sum
 }
 
-// likely gives what the first slots say that at most runKeys keys are looked for in, or 0 for one that is not of the key's hash.
-func likely(slots []uint64, shift uint, keys []entry, found *[runKeys]uint32) {
-	for i := range keys {
-		hash := keys[i].hash
-		slot := slots[hash>>shift]
-		same := ((slot^hash)>>halfBits - 1) >> 63 // a branch would wait for each load
-		found[i%runKeys] = uint32(slot & -same)
-	}
+// likely gives what the first slot says that a key is looked for in, or 0 if it is not of the key's hash.
+func likely(slot, hash uint64) uint32 {
+	same := ((slot^hash)>>halfBits - 1) >> 63 // a branch would wait for each load
+	return uint32(slot & -same)
 }
 
 // place gives new groups of a run their first ordinals, and lowers those of others.

@@ -164,6 +164,11 @@ func (p *Partial) wait(in *Keyed, k kept) error {
 	}
 	for lo := 0; lo < in.Keys.N; lo += runKeys {
 		failed := p.keys.load(&in.Keys, lo, min(lo+runKeys, in.Keys.N))
+		if !fits(&p.keys) {
+			rest := in.part(lo, in.Keys.N)
+			rest.Keys = in.Keys.Slice(lo, in.Keys.N)
+			return p.route(&rest)
+		}
 		for i := range p.keys.keys {
 			bucket := bucketOf(p.keys.keys[i].hash, p.g.Depth)
 			b := p.blocks[bucket]
