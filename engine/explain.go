@@ -38,7 +38,7 @@ func Explain(p *Program, o Options) (*Explanation, error) {
 	r := &stepRun{jobRun: &jobRun{program: p, graph: p.Graph, options: o, host: o.Host}}
 	for _, step := range plan.Steps {
 		for _, s := range step.Stages {
-			f.stage(s)
+			f.stage(s, step.Stages)
 			if s.Source >= 0 && p.Graph.Ops[s.Source].Kind == OpSource {
 				e.splits[s.ID] = r.describeInput(&p.Graph.Ops[s.Source])
 			}

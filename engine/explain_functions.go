@@ -48,10 +48,10 @@ func newForesight(p *Program, o Options) *foresight {
 	}
 }
 
-// stage foresees the functions of a stage's chain and of its end.
-func (f *foresight) stage(s *Stage) {
+// stage foresees the functions of the chain of a stage, one of a step, and of its end.
+func (f *foresight) stage(s *Stage, of []*Stage) {
 	in := f.input(s)
-	chain := &kernel.Chain{Ints: f.program.Graph.intMembers(s)}
+	chain := &kernel.Chain{In: foreknowledge{f.program, of, f.env}.comesIn(s), Ints: f.program.Graph.intMembers(s)}
 	var refs []Ref
 	for _, id := range s.Chain {
 		op := &f.program.Graph.Ops[id]

@@ -7,9 +7,51 @@ import (
 	"go.starlark.net/starlark"
 )
 
+// Known is what is known of records, whatever they are made of. The zero Known is nothing.
+type Known struct{ shade *shade }
+
+// KnownInt says that records are ints.
+func KnownInt() Known { return Known{&anInt} }
+
+// KnownPair says that records are pairs of a key, of which nothing is known, and a value.
+func KnownPair(value Known) Known {
+	x := shade{kind: free, elems: []shade{anything, anything}}
+	if value.shade != nil {
+		x.elems[1] = *value.shade
+	}
+	return Known{&x}
+}
+
+// Known is what is known of the records that leave the chain's steps.
+func (c *Chain) Known() Known { return Known{c.shade()} }
+
+// Known is what is known of the states.
+func (d *Delta) Known() Known {
+	if d.Ordered || d.Keyed {
+		return Known{}
+	}
+	parts := make([]shade, len(d.Parts))
+	for i, p := range d.Parts {
+		parts[i] = anything
+		if _, ok := p.Start.(starlark.Int); ok {
+			parts[i] = anInt
+		}
+	}
+	switch d.Shape {
+	case Scalar:
+		return Known{&parts[0]}
+	case TupleOf:
+		return Known{&shade{kind: free, elems: parts}}
+	}
+	return Known{}
+}
+
 // shade is what is known of the records that leave a chain's steps, whatever comes into it.
 func (c *Chain) shade() *shade {
 	x := shade{kind: free, ints: c.Ints}
+	if c.In.shade != nil {
+		x = *c.In.shade
+	}
 	for i := range c.Steps {
 		switch s := &c.Steps[i]; s.Kind {
 		case Map:

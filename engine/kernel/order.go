@@ -106,10 +106,11 @@ func (c *compiler) lesser(x, y operand, sign int) operand {
 	switch {
 	case x.typ.kind == integer && y.typ.kind == integer:
 		a, b := x.int, y.int
+		r := operand{typ: intType, vector: vectorOfLesser(x, y, sign), int: func(f *frame) int64 { u := a(f); return min(u, b(f)) }}
 		if sign < 0 {
-			return operand{typ: intType, int: func(f *frame) int64 { u := a(f); return max(u, b(f)) }}
+			r.int = func(f *frame) int64 { u := a(f); return max(u, b(f)) }
 		}
-		return operand{typ: intType, int: func(f *frame) int64 { u := a(f); return min(u, b(f)) }}
+		return r
 	case x.typ.kind == float && y.typ.kind == float:
 		a, b := x.float, y.float
 		return operand{typ: floatType, float: func(f *frame) float64 {

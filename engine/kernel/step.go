@@ -46,6 +46,7 @@ type Chain struct {
 	Columns []Step   // each of kind Map; its results fill one column of the Output
 	Discard bool     // the records themselves are not wanted, only Columns
 	Delta   *Delta   // what the records add to a state fills columns behind Columns: a key perhaps, then the parts
+	In      Known    // of the records that come in
 	Ints    []string // members of the records that come in, which are dicts, that are ints or None
 	Into    *Func    // the one that the records go to next, if there is no other way out for them; nil: not known
 	// Readers are the functions that the records go to next as a field of a tuple, if there is no other way out for

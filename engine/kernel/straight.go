@@ -175,11 +175,19 @@ func plainValue(e syntax.Expr) bool {
 		return true
 	case *syntax.CallExpr:
 		id, ok := e.Fn.(*syntax.Ident)
-		if !ok || len(e.Args) != 1 || id.Name != "int" && id.Name != "float" {
+		if !ok {
 			return false
 		}
-		b, ok := id.Binding.(*resolve.Binding)
-		return ok && b.Scope == resolve.Universal && starlark.Universe[id.Name] != nil && plainValue(e.Args[0])
+		switch args := len(e.Args); id.Name {
+		case "int", "float":
+			ok = args == 1
+		case "min", "max":
+			ok = args == 2
+		default:
+			return false
+		}
+		b, bound := id.Binding.(*resolve.Binding)
+		return ok && bound && b.Scope == resolve.Universal && starlark.Universe[id.Name] != nil && !slices.ContainsFunc(e.Args, func(x syntax.Expr) bool { return !plainValue(x) })
 	}
 	return false
 }

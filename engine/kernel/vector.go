@@ -148,6 +148,18 @@ func over(x *operand, compute func(from, to *chunk.Column) bool) *vector {
 	}}
 }
 
+// overBoth is a vector that is computed from two others.
+func overBoth(a, b *vector, compute func(left, right, to *chunk.Column) bool) *vector {
+	return &vector{compute: func(f *frame, to *chunk.Column) bool {
+		left, ok := a.in(f)
+		if !ok {
+			return false
+		}
+		right, ok := b.in(f)
+		return ok && compute(left, right, to)
+	}}
+}
+
 // vectorToFloat is float(x).
 func vectorToFloat(x *operand) *vector {
 	if x.typ.kind == integer {
@@ -226,15 +238,7 @@ func vectorOfInts(op syntax.Token, x, y operand) *vector {
 	if k, ok := x.constantInt(); ok && k == 0 && op == syntax.PLUS {
 		return b
 	}
-	return &vector{compute: func(f *frame, to *chunk.Column) bool {
-		left, ok := a.in(f)
-		if !ok {
-			return false
-		}
-		right, ok := b.in(f)
-		if !ok {
-			return false
-		}
+	return overBoth(a, b, func(left, right, to *chunk.Column) bool {
 		ints, exact := to.Ints, true
 		for i, u := range left.Ints {
 			n, ok := compute(u, right.Ints[i])
@@ -242,7 +246,29 @@ func vectorOfInts(op syntax.Token, x, y operand) *vector {
 		}
 		to.Kind, to.N, to.Ints = chunk.Int, left.N, ints
 		return exact
-	}}
+	})
+}
+
+// vectorOfLesser is the lesser of two ints, or where sign is -1 the greater.
+func vectorOfLesser(x, y operand, sign int) *vector {
+	a, b := vectorOf(&x), vectorOf(&y)
+	if a == nil || b == nil {
+		return nil
+	}
+	return overBoth(a, b, func(left, right, to *chunk.Column) bool {
+		ints := slices.Grow(to.Ints, left.N)[:left.N]
+		if sign < 0 {
+			for i, u := range left.Ints {
+				ints[i] = max(u, right.Ints[i])
+			}
+		} else {
+			for i, u := range left.Ints {
+				ints[i] = min(u, right.Ints[i])
+			}
+		}
+		to.Kind, to.N, to.Ints = chunk.Int, left.N, ints
+		return true
+	})
 }
 
 // vectorOfFloats is x * y and the like of floats, or of a float and an int; nil: it is none of these.
@@ -251,15 +277,7 @@ func vectorOfFloats(op syntax.Token, x, y operand) *vector {
 	if a == nil || b == nil || op != syntax.PLUS && op != syntax.MINUS && op != syntax.STAR {
 		return nil
 	}
-	return &vector{compute: func(f *frame, to *chunk.Column) bool {
-		left, ok := a.in(f)
-		if !ok {
-			return false
-		}
-		right, ok := b.in(f)
-		if !ok {
-			return false
-		}
+	return overBoth(a, b, func(left, right, to *chunk.Column) bool {
 		floats := to.Floats
 		for i, u := range left.Floats {
 			v := right.Floats[i]
@@ -275,7 +293,7 @@ func vectorOfFloats(op syntax.Token, x, y operand) *vector {
 		}
 		to.Kind, to.N, to.Floats = chunk.Float, left.N, floats
 		return true
-	}}
+	})
 }
 
 // floatVector is the vector of a number as a float.

@@ -15,7 +15,7 @@ func mapped(t *rapid.T, depth int) string {
 		return rapid.SampledFrom([]string{`r["s"]`, `r["t"]`, `r["i"]`, `r["x"]`, "1", "2.5", `"k"`, "limit"}).Draw(t, "leaf")
 	}
 	inner := func() string { return mapped(t, depth-1) }
-	switch rapid.IntRange(0, 8).Draw(t, "form") {
+	switch rapid.IntRange(0, 9).Draw(t, "form") {
 	case 0:
 		return fmt.Sprintf("float(%s)", inner())
 	case 1:
@@ -30,6 +30,9 @@ func mapped(t *rapid.T, depth int) string {
 		return fmt.Sprintf("helper(%s)", inner())
 	case 6:
 		return fmt.Sprintf("(%s, %s)[%d]", inner(), inner(), rapid.IntRange(-2, 1).Draw(t, "index"))
+	}
+	if rapid.Bool().Draw(t, "lesser") {
+		return fmt.Sprintf("%s(%s, %s)", rapid.SampledFrom([]string{"min", "max"}).Draw(t, "extreme"), inner(), inner())
 	}
 	return fmt.Sprintf("float(%s)", rapid.SampledFrom([]string{`r["s"]`, `r["t"]`}).Draw(t, "text"))
 }
