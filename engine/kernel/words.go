@@ -88,6 +88,65 @@ const (
 
 // appendWords appends the words of a text, as strings.Fields separates them.
 func appendWords(to []string, text string) []string {
+	start := 0
+	for at := 0; at < len(text); at += marked {
+		spaces, plain := spacesIn(text[at:])
+		if !plain {
+			return appendAnyWords(to, text[start:])
+		}
+		for ; spaces != 0; spaces &= spaces - 1 {
+			end := at + bits.TrailingZeros64(spaces)
+			if end > start {
+				to = append(to, text[start:end])
+			}
+			start = end + 1
+		}
+	}
+	if start < len(text) {
+		to = append(to, text[start:])
+	}
+	return to
+}
+
+// marked is how many characters spacesIn looks at.
+const marked = 64
+
+// spacesIn marks the spaces among the first 64 characters of a text, by a bit each from the lowest on. plain says that
+// there are no other characters that separate words, and none that are not ASCII or that control something.
+func spacesIn(text string) (spaces uint64, plain bool) {
+	var others uint64
+	n := min(len(text), marked)
+	for i := 0; i < n; i += wordSize {
+		var w uint64
+		switch rest := n - i; {
+		case rest >= wordSize:
+			w = load64(text[i:])
+		case n >= wordSize:
+			w = load64(text[n-wordSize:])>>(8*(wordSize-rest)) | filler<<(8*rest)
+		default:
+			w = filler
+			for k := rest - 1; k >= 0; k-- {
+				w = w<<8 | uint64(text[i+k])
+			}
+		}
+		low := ^((w | topBits) - ('!' * eachByte)) & topBits
+		x := w ^ (' ' * eachByte)
+		space := ^(x&^topBits + (eachByte*0x7f) | x) & topBits
+		others |= low ^ space | w&topBits
+		spaces |= space * gatherBits >> 56 << i
+	}
+	return spaces, others == 0
+}
+
+const (
+	// filler stands where a text has no more characters.
+	filler = 'a' * eachByte
+	// gatherBits brings the top bits of 8 bytes together in the highest byte.
+	gatherBits = 1<<49 | 1<<42 | 1<<35 | 1<<28 | 1<<21 | 1<<14 | 1<<7 | 1
+)
+
+// appendAnyWords is appendWords for texts of any characters.
+func appendAnyWords(to []string, text string) []string {
 	for i := 0; ; {
 		for i < len(text) && asciiSpace[text[i]] {
 			i++

@@ -13,9 +13,14 @@ import (
 
 // spaced draws texts of words between white space of every kind, control characters and bytes that are no UTF-8.
 func spaced() *rapid.Generator[string] {
+	plain := []string{" ", "  ", "a", "7", "-12", "word", "exactly8", "longer-than-eight"}
 	pieces := []string{" ", "  ", "\t", "\r", "\x1c", "\x00", "\u0085", "\u00a0", "\u2003", "\xff", "\xc2", "é", "a", "7", "-12", "word", "exactly8", "longer-than-eight"}
 	return rapid.Custom(func(t *rapid.T) string {
-		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 9).Draw(t, "pieces"), "")
+		of := plain
+		if rapid.Bool().Draw(t, "any") {
+			of = pieces
+		}
+		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(of), 0, 40).Draw(t, "pieces"), "")
 	})
 }
 
