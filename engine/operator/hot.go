@@ -45,28 +45,32 @@ func (t *Table) lookupHot(k *keyBatch, groups []int32) {
 // findHot is find by the hot index.
 func (t *Table) findHot(k *keyBatch, i int) int32 {
 	key := &k.keys[i]
-	want := hotSlotOf(key, int32(t.Len()))
+	size := hotSize(key)
 	slots, mask := t.hot.slots, uint64(len(t.hot.slots)-1)
 	for at := key.hash >> t.hot.shift; ; at++ {
 		slot := &slots[at&mask]
 		switch {
 		case slot.size == 0:
+			group := int32(t.Len())
 			t.add(k, i)
-			*slot = want
-			return int32(want.group)
-		case slot.hash != want.hash || slot.a != want.a || slot.size != want.size:
-		case want.size != notShort && slot.b == want.b, want.size == notShort && t.has(int32(slot.group), k, i):
+			*slot = hotSlotOf(key, group)
+			return group
+		case slot.a != key.a || slot.size != size:
+		case size != notShort && slot.b == key.b, size == notShort && slot.hash == key.hash && t.has(int32(slot.group), k, i):
 			return int32(slot.group)
 		}
 	}
 }
 
-func hotSlotOf(e *entry, group int32) hotSlot {
-	size := uint32(notShort)
+func hotSize(e *entry) uint32 {
 	if e.short() {
-		size = uint32(e.size) + 1
+		return uint32(e.size) + 1
 	}
-	return hotSlot{hash: e.hash, a: e.a, b: e.b, size: size, group: uint32(group)}
+	return notShort
+}
+
+func hotSlotOf(e *entry, group int32) hotSlot {
+	return hotSlot{hash: e.hash, a: e.a, b: e.b, size: hotSize(e), group: uint32(group)}
 }
 
 // reserve makes room for n more groups, with at most four fifths of the slots taken: the keys that come most often come

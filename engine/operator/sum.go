@@ -123,17 +123,19 @@ func (s *sums) fold(groups []int32, in *Keyed) error {
 }
 
 func (s *sums) foldInts(groups []int32, values []int64) {
+	ints, values := s.ints, values[:len(groups)]
 	for i, g := range groups {
-		if int(g) == len(s.ints) {
+		if uint(g) >= uint(len(ints)) {
 			s.grow(g)
+			ints = s.ints
 		}
-		old, v := s.ints[g], values[i]
+		old, v := ints[g], values[i]
 		sum := old + v
 		if (old^sum)&(v^sum) < 0 {
 			s.addInt(g, v)
 			continue
 		}
-		s.ints[g] = sum
+		ints[g] = sum
 	}
 }
 
