@@ -16,7 +16,7 @@ import (
 func (g *Groups) Drain(ctx context.Context, last *Partial, put func(part int, data []byte) error) error {
 	var rest [Buckets][]int32
 	if last != nil {
-		if err := last.flushBlocks(); err != nil {
+		if err := last.settle(); err != nil {
 			return err
 		}
 		rest = last.byBucket()

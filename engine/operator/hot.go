@@ -1,18 +1,30 @@
 package operator
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // A hotIndex finds the groups of a table that takes the same keys again and again. Its slots hold short keys
-// themselves, so that a lookup is one cache miss; it takes four times the room of the usual slots.
+// themselves, and ints that are added to their groups, so that a lookup is one cache miss; it takes four times the room of
+// the usual slots.
 type hotIndex struct {
-	slots []hotSlot // open addressing
-	shift uint      // 64 - log2(len(slots))
+	slots   []hotSlot // open addressing
+	shift   uint      // 64 - log2(len(slots))
+	carried groupInts // sums that the slots had no room for
 }
 
 type hotSlot struct {
-	hash, a, b uint64
-	size       uint32 // size of the entry + 1, or notShort; 0: free
-	group      uint32
+	a, b  uint64 // of a key that is not short b is its hash
+	sum   int64
+	size  uint32 // size of the entry + 1, or notShort; 0: free
+	group uint32
+}
+
+// groupInts is an int for each of some groups.
+type groupInts struct {
+	groups []int32
+	ints   []int64
 }
 
 const (
@@ -20,8 +32,8 @@ const (
 	notShort    = notString + 1 // no key has this size: there is no value without a canonical key
 )
 
-// lookupHot is lookup by the hot index.
-func (t *Table) lookupHot(k *keyBatch, groups []int32) {
+// lookupHot is lookup by the hot index. The ints to add, if there are any, are added to the sums of the groups.
+func (t *Table) lookupHot(k *keyBatch, groups []int32, add []int64) {
 	t.entries = reserve(t.entries, len(k.keys))
 	t.hot.reserve(t.entries, len(k.keys))
 	slots, shift := t.hot.slots, t.hot.shift
@@ -34,16 +46,51 @@ func (t *Table) lookupHot(k *keyBatch, groups []int32) {
 	for i := range k.keys {
 		key := &k.keys[i]
 		slot := &slots[key.hash>>shift]
-		if (slot.a^key.a)|(slot.b^key.b)|(uint64(slot.size)^(key.size+1)) == 0 {
-			groups[i] = int32(slot.group)
+		if (slot.a^key.a)|(slot.b^key.b)|(uint64(slot.size)^(key.size+1)) != 0 {
+			slot = t.findHot(k, i)
+		}
+		groups[i] = int32(slot.group)
+		if add == nil {
 			continue
 		}
-		groups[i] = t.findHot(k, i)
+		sum, ok := addExact(slot.sum, add[i])
+		if !ok {
+			t.hot.carried.add(slot)
+			sum = add[i]
+		}
+		slot.sum = sum
 	}
 }
 
-// findHot is find by the hot index.
-func (t *Table) findHot(k *keyBatch, i int) int32 {
+func addExact(x, y int64) (sum int64, ok bool) {
+	sum = x + y
+	return sum, (x^sum)&(y^sum) >= 0
+}
+
+func (c *groupInts) add(slot *hotSlot) {
+	c.groups, c.ints = append(c.groups, int32(slot.group)), append(c.ints, slot.sum)
+}
+
+// takeSums gives the sums of all groups in order, and then some once more that come on top of these. They begin anew.
+func (t *Table) takeSums(to *groupInts) {
+	n := t.Len()
+	to.groups, to.ints = slices.Grow(to.groups[:0], n), slices.Grow(to.ints[:0], n)[:n]
+	for group := range int32(n) {
+		to.groups = append(to.groups, group)
+	}
+	clear(to.ints)
+	for i := range t.hot.slots {
+		if slot := &t.hot.slots[i]; slot.size != 0 {
+			to.ints[slot.group], slot.sum = slot.sum, 0
+		}
+	}
+	c := &t.hot.carried
+	to.groups, to.ints = append(to.groups, c.groups...), append(to.ints, c.ints...)
+	c.groups, c.ints = c.groups[:0], c.ints[:0]
+}
+
+// findHot is find by the hot index; it gives the slot of the group.
+func (t *Table) findHot(k *keyBatch, i int) *hotSlot {
 	key := &k.keys[i]
 	size := hotSize(key)
 	slots, mask := t.hot.slots, uint64(len(t.hot.slots)-1)
@@ -51,13 +98,12 @@ func (t *Table) findHot(k *keyBatch, i int) int32 {
 		slot := &slots[at&mask]
 		switch {
 		case slot.size == 0:
-			group := int32(t.Len())
+			*slot = hotSlotOf(key, int32(t.Len()))
 			t.add(k, i)
-			*slot = hotSlotOf(key, group)
-			return group
+			return slot
 		case slot.a != key.a || slot.size != size:
-		case size != notShort && slot.b == key.b, size == notShort && slot.hash == key.hash && t.has(int32(slot.group), k, i):
-			return int32(slot.group)
+		case size != notShort && slot.b == key.b, size == notShort && slot.b == key.hash && t.has(int32(slot.group), k, i):
+			return slot
 		}
 	}
 }
@@ -70,7 +116,11 @@ func hotSize(e *entry) uint32 {
 }
 
 func hotSlotOf(e *entry, group int32) hotSlot {
-	return hotSlot{hash: e.hash, a: e.a, b: e.b, size: hotSize(e), group: uint32(group)}
+	slot := hotSlot{a: e.a, b: e.b, size: hotSize(e), group: uint32(group)}
+	if slot.size == notShort {
+		slot.b = e.hash
+	}
+	return slot
 }
 
 // reserve makes room for n more groups, with at most four fifths of the slots taken: the keys that come most often come
@@ -82,6 +132,11 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 	}
 	if want == len(h.slots) {
 		return
+	}
+	for i := range h.slots {
+		if h.slots[i].sum != 0 {
+			h.carried.add(&h.slots[i])
+		}
 	}
 	h.slots = large[hotSlot](want)
 	h.shift = uint(64 - bits.Len(uint(want-1)))

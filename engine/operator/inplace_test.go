@@ -94,6 +94,52 @@ func TestSumsInPlaceThatGrowBeyondInt64(t *testing.T) {
 	}
 }
 
+// TestSumsBesideKeys adds ints that are added up beside the keys of a table, with others that cannot be, and so many keys
+// that the table grows.
+func TestSumsBesideKeys(t *testing.T) {
+	values := rapid.SampledFrom([]starlark.Value{
+		starlark.MakeInt(1), starlark.MakeInt(-3), starlark.MakeInt64(math.MaxInt64), starlark.MakeInt64(math.MinInt64), starlark.MakeInt64(math.MaxInt64 - 1),
+	})
+	for _, name := range []string{"count", "sum", "ints"} {
+		t.Run(name, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) {
+				g, p := inPlace(t, name)
+				p.direct = 0
+				distinct := rapid.SampledFrom([]int{3, 300, 3000}).Draw(t, "distinct")
+				longest := rapid.SampledFrom([]int{1, 40}).Draw(t, "longest")
+				var all []record
+				for range rapid.IntRange(1, 6).Draw(t, "batches") {
+					n, value := rapid.IntRange(1, 900).Draw(t, "records"), values.Draw(t, "value")
+					if rapid.IntRange(0, 4).Draw(t, "wide") == 0 {
+						value = starlark.MakeInt(1).Lsh(70)
+					}
+					var records []record
+					for i := range n {
+						k := (len(all) + i*7) % distinct
+						records = append(records, record{starlark.String(strings.Repeat("x", k%longest) + fmt.Sprint(k)), value, at(len(all) + i)})
+					}
+					all = append(all, records...)
+					if err := p.Add(keyed(records...)); err != nil {
+						t.Fatal(err)
+					}
+					if rapid.Bool().Draw(t, "flush") {
+						if err := p.Flush(); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if err := p.Flush(); err != nil {
+					t.Fatal(err)
+				}
+				p.release()
+				if got := emit(t, g); got != want(name, all) {
+					t.Fatalf("got\n%s\nwant\n%s", got, want(name, all))
+				}
+			})
+		})
+	}
+}
+
 // TestLanesInPlace keeps lanes of ordinals, which blocks have memory for once there are any.
 func TestLanesInPlace(t *testing.T) {
 	g, p := inPlace(t, "sum")

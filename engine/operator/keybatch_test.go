@@ -14,7 +14,7 @@ func TestRecordsWithoutAKeyAreOneGroup(t *testing.T) {
 	mixed.Append(starlark.None)
 	in := Keyed{Keys: mixed, Ordinals: []chunk.Ordinal{at(0), at(1)}}
 	var k keyBatch
-	if _, err := one.insertColumn(&k, &in, 1, 2, nil); err != nil {
+	if _, err := one.insertColumn(&k, &in, 1, 2, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range []int{0, 1, 300} {

@@ -75,20 +75,25 @@ func (t *Table) Insert(keys *chunk.Column, ords []chunk.Ordinal, groups []int32)
 		t.scratch = new(insertion)
 	}
 	t.scratch.in = Keyed{Keys: *keys, Ordinals: ords}
-	groups, err := t.insertColumn(&t.scratch.keys, &t.scratch.in, 0, keys.N, groups)
+	groups, err := t.insertColumn(&t.scratch.keys, &t.scratch.in, 0, keys.N, groups, nil)
 	t.scratch.in = Keyed{}
 	return groups, err
 }
 
-// insertColumn is Insert of keys lo to hi of in; k is scratch.
-func (t *Table) insertColumn(k *keyBatch, in *Keyed, lo, hi int, groups []int32) ([]int32, error) {
+// insertColumn is Insert of keys lo to hi of in; k is scratch. If there are ints to add, one for each record of in, they are
+// added to the sums of a hot index.
+func (t *Table) insertColumn(k *keyBatch, in *Keyed, lo, hi int, groups []int32, add []int64) ([]int32, error) {
 	settled := in.ascending() && t.settled(in, lo, hi)
 	for ; lo < hi; lo += runKeys {
 		err := k.load(&in.Keys, lo, min(lo+runKeys, hi))
 		if !in.ascending() {
 			settled = t.settled(in, lo, lo+len(k.keys))
 		}
-		groups = t.insertRun(k, in, lo, settled, groups)
+		run := add
+		if add != nil {
+			run = add[lo : lo+len(k.keys)]
+		}
+		groups = t.insertRun(k, in, lo, settled, groups, run)
 		if err != nil {
 			return groups, &RecordError{Ordinal: in.Ordinal(lo + len(k.keys)), Err: err}
 		}
@@ -100,17 +105,17 @@ func (t *Table) insertColumn(k *keyBatch, in *Keyed, lo, hi int, groups []int32)
 func (t *Table) insert(k *keyBatch, in *Keyed, groups []int32) []int32 {
 	for lo := 0; lo < len(k.keys); lo += runKeys {
 		run := k.slice(lo, min(lo+runKeys, len(k.keys)))
-		groups = t.insertRun(&run, in, lo, t.settled(in, lo, lo+len(run.keys)), groups)
+		groups = t.insertRun(&run, in, lo, t.settled(in, lo, lo+len(run.keys)), groups, nil)
 	}
 	return groups
 }
 
 // insertRun is insert of at most runKeys keys, the first of which has ordinal lo of in. If they are settled, no
 // group that is there comes after any of them.
-func (t *Table) insertRun(k *keyBatch, in *Keyed, lo int, settled bool, groups []int32) []int32 {
+func (t *Table) insertRun(k *keyBatch, in *Keyed, lo int, settled bool, groups []int32, add []int64) []int32 {
 	start := len(groups)
 	groups = slices.Grow(groups, len(k.keys))[:start+len(k.keys)]
-	t.lookup(k, groups[start:])
+	t.lookup(k, groups[start:], add)
 	if len(t.firsts) < len(t.entries) || !settled {
 		t.place(in, lo, settled, groups[start:])
 	}
@@ -121,9 +126,9 @@ func (t *Table) insertRun(k *keyBatch, in *Keyed, lo int, settled bool, groups [
 }
 
 // lookup finds or adds the groups of a run. Groups that it adds have no first ordinals yet.
-func (t *Table) lookup(k *keyBatch, groups []int32) {
+func (t *Table) lookup(k *keyBatch, groups []int32, add []int64) {
 	if t.hot != nil {
-		t.lookupHot(k, groups)
+		t.lookupHot(k, groups, add)
 		return
 	}
 	t.reserve(len(k.keys))
@@ -334,7 +339,7 @@ func (t *Table) merge(k *keyBatch, from *Table, which []int32, in *Keyed, groups
 	start := len(groups)
 	for lo := 0; lo < len(which); lo += runKeys {
 		k.loadGroups(from, which[lo:min(lo+runKeys, len(which))])
-		groups = t.insertRun(k, in, lo, t.settled(in, lo, lo+len(k.keys)), groups)
+		groups = t.insertRun(k, in, lo, t.settled(in, lo, lo+len(k.keys)), groups, nil)
 	}
 	if len(from.originals) > 0 {
 		t.mergeOriginals(from, which, groups[start:])
