@@ -500,6 +500,8 @@ func (g *groupEnd) flush() error {
 			if err := p.Flush(); err != nil {
 				return err
 			}
+			p.Leave() // Emit gives its memory back
+			g.workers[i].partial = nil
 		}
 	}
 	return nil

@@ -16,9 +16,7 @@ const emitRows = 4096
 // or that of an aggregate's Results, for the first such group in that order. It is called once, after everything
 // was added, and leaves nothing in the store unless it fails.
 func (g *Groups) Emit(ctx context.Context, out func(*Keyed) error) error {
-	for p := g.idle.take(); p != nil; p = g.idle.take() {
-		p.release()
-	}
+	g.idle.release()
 	if err := g.foldWaiting(); err != nil {
 		return err
 	}

@@ -69,6 +69,13 @@ func (i *idlePartials) take() *Partial {
 	return p
 }
 
+// release gives their memory back.
+func (i *idlePartials) release() {
+	for p := i.take(); p != nil; p = i.take() {
+		p.release()
+	}
+}
+
 // Leave ends the use of a Partial that was flushed. Another NewPartial may give it.
 func (p *Partial) Leave() {
 	p.g.idle.mu.Lock()

@@ -88,6 +88,7 @@ func (r *groupReader) decode(data []byte) error {
 // LoadRun in another place. put does not keep what it gets. Like Emit, in whose place it is, it is called once, after
 // everything was added, and returns the error of the first record that could not be folded.
 func (g *Groups) Sorted(ctx context.Context, put func(data []byte) error) error {
+	g.idle.release()
 	if err := g.foldWaiting(); err != nil {
 		return err
 	}
