@@ -131,7 +131,7 @@ func spacesIn(text string) (spaces uint64, plain bool) {
 		}
 		low := ^((w | topBits) - ('!' * eachByte)) & topBits
 		x := w ^ (' ' * eachByte)
-		space := ^(x&^topBits + (eachByte*0x7f) | x) & topBits
+		space := ^(x&^topBits + (eachByte * 0x7f) | x) & topBits
 		others |= low ^ space | w&topBits
 		spaces |= space * gatherBits >> 56 << i
 	}
