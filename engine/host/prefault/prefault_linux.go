@@ -45,7 +45,7 @@ func readMaps() []byte {
 	if err != nil {
 		return nil
 	}
-	defer syscall.Close(fd)
+	defer func() { _ = syscall.Close(fd) }()
 	buf := make([]byte, page)
 	n, err := syscall.Read(fd, buf)
 	if err != nil {
