@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -291,6 +292,10 @@ func (s *stageRun) openInput(ctx context.Context) error {
 		}
 	}
 	s.source, s.splits = source, splits
+	waits := func(split connector.Split) bool { return split.End < 0 }
+	if s.atHand = s.demand == nil && !slices.ContainsFunc(splits, waits); s.atHand {
+		s.seq.widen(unitsAtOnce)
+	}
 	if !s.elsewhere(splits) {
 		s.feed = &sourceFeed{source: source, splits: splits, first: s.run.options.DryRun}
 	}

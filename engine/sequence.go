@@ -28,11 +28,25 @@ func newSequence(window int, limit int64) *sequence {
 func (s *sequence) admit(n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for (n-s.next >= s.window || s.held+s.last > s.limit && n > s.next) && !s.stopped {
+	for !s.mayStart(n) && !s.stopped {
 		s.changed.Wait()
 	}
 	return !s.stopped
 }
+
+// admits reports whether admit would let unit n start without waiting.
+func (s *sequence) admits(n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.stopped && s.mayStart(n)
+}
+
+func (s *sequence) mayStart(n int64) bool {
+	return n-s.next < s.window && (s.held+s.last <= s.limit || n <= s.next)
+}
+
+// widen lets n times as many units be under way. It is called before any starts.
+func (s *sequence) widen(n int) { s.window *= int64(n) }
 
 // hold counts the input of a unit that was admitted, until it is delivered.
 func (s *sequence) hold(u *unit) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/connector"
@@ -74,6 +75,7 @@ type stageRun struct {
 	reducers []*kernel.Reducer // that the stage folds with
 	demand   *Demand           // nil: the engine's own
 
+	atHand  bool       // units of the feed can be had without waiting for others
 	intake  sync.Mutex // guards feed, issued
 	issued  int64
 	halt    func()       // ends the reading: the end has failed behind its deliver, and settle says why
@@ -209,17 +211,18 @@ func (s *stageRun) worker(ctx context.Context, n int) error {
 	w.watch = s.measure.watch()
 	defer func() { s.measure.stop(w.watch, w.runner) }()
 	for {
-		u := s.next(ctx)
+		u := w.next(ctx)
 		w.watch.lap(reading)
 		if u == nil {
 			return nil
 		}
-		span := s.span(n)
+		began, span := s.run.host.Clock.Now(), s.span(n)
 		if u.err == nil {
 			u.err = w.process(u)
 		}
 		span = span.end(fmt.Sprintf("unit %d", u.number), u.read)
 		err := s.seq.done(u, s.deliver)
+		w.brisk = s.run.host.Clock.Now().Sub(began) < briskUnit
 		w.watch.lap(atEnd)
 		span.end("hand on", 0)
 		if err != nil {
@@ -227,6 +230,46 @@ func (s *stageRun) worker(ctx context.Context, n int) error {
 		}
 		s.pace(ctx, u.read)
 	}
+}
+
+// A worker takes several units at once, where the input is at hand, when the last was done so soon that it would wait for
+// the other workers, and they for it, as long as it works.
+const (
+	unitsAtOnce = 4
+	briskUnit   = 300 * time.Microsecond
+)
+
+// next is the worker's next unit, nil when there are no more.
+func (w *worker) next(ctx context.Context) *unit {
+	if len(w.taken) == 0 {
+		most := 1
+		if w.brisk && w.stage.atHand {
+			most = unitsAtOnce
+		}
+		w.taken = w.stage.take(ctx, w.taken[:0], most)
+	}
+	if len(w.taken) == 0 {
+		return nil
+	}
+	u := w.taken[0]
+	w.taken = w.taken[1:]
+	return u
+}
+
+// take appends the next units, at most so many: one that may wait until it may start, and others that need not.
+func (s *stageRun) take(ctx context.Context, units []*unit, most int) []*unit {
+	s.intake.Lock()
+	defer s.intake.Unlock()
+	for len(units) < most && (len(units) == 0 || s.seq.admits(s.issued)) {
+		u := s.next(ctx)
+		if u == nil {
+			break
+		}
+		if units = append(units, u); u.err != nil {
+			break
+		}
+	}
+	return units
 }
 
 // pace waits after so many records of a source, if they are to come no faster than at a rate.
@@ -240,10 +283,8 @@ func (s *stageRun) pace(ctx context.Context, records int64) {
 }
 
 // next is the next unit, nil when there are no more. An error of the feed is a unit of its own, so that it is
-// reported after what came before it.
+// reported after what came before it. intake is held.
 func (s *stageRun) next(ctx context.Context) *unit {
-	s.intake.Lock()
-	defer s.intake.Unlock()
 	if s.issued < 0 || !s.seq.admit(s.issued) {
 		return nil
 	}
@@ -319,6 +360,8 @@ type worker struct {
 	batch   chunk.Batch // decoded, used again for every block
 	out     *kernel.Output
 	watch   *stopwatch
+	taken   []*unit // that it has not begun with
+	brisk   bool    // the last unit was done soon
 }
 
 // process takes a unit through the chain and the parallel part of the end. The records before one that fails go
