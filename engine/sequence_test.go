@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"context"
 	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -129,5 +131,53 @@ func TestSequenceLimitsInput(t *testing.T) {
 	}
 	if !<-admitted {
 		t.Error("not admitted after a delivery")
+	}
+}
+
+// numbered is a feed of so many units, and then an error.
+type numbered struct {
+	left int
+	err  error
+}
+
+func (f *numbered) next(context.Context, *unit) error {
+	if f.left == 0 {
+		return f.err
+	}
+	f.left--
+	return nil
+}
+
+func (f *numbered) close() error { return nil }
+
+// TestTakeSeveralUnits takes no more at once than may start beside what is under way, and none behind the end of the input.
+func TestTakeSeveralUnits(t *testing.T) {
+	broken := errors.New("broken")
+	for _, tt := range []struct {
+		window, units int
+		err           error
+		most          int
+		want          []int // how many each of two takes gives
+	}{
+		{window: 8, units: 10, err: io.EOF, most: 4, want: []int{4, 4}},
+		{window: 8, units: 10, err: io.EOF, most: 1, want: []int{1, 1}},
+		{window: 4, units: 10, err: io.EOF, most: 3, want: []int{3, 1}},
+		{window: 8, units: 2, err: io.EOF, most: 4, want: []int{2, 0}},
+		{window: 8, units: 2, err: broken, most: 4, want: []int{3, 0}},
+	} {
+		s := &stageRun{seq: newSequence(tt.window, math.MaxInt64), feed: &numbered{left: tt.units, err: tt.err}}
+		number := int64(0)
+		for i, want := range tt.want {
+			units := s.take(t.Context(), nil, tt.most)
+			if len(units) != want {
+				t.Errorf("%+v: take %d gives %d units", tt, i, len(units))
+			}
+			for k, u := range units {
+				if u.number != number || (u.err != nil) != (tt.err == broken && k == len(units)-1) {
+					t.Errorf("%+v: unit %d has number %d and error %v", tt, k, u.number, u.err)
+				}
+				number++
+			}
+		}
 	}
 }
