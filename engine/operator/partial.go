@@ -327,6 +327,6 @@ func (p *Partial) log(b *bucket, which []int32) error {
 
 // release gives the memory of an empty Partial back.
 func (p *Partial) release() {
-	p.table, p.agg = Table{hot: new(hotIndex)}, nil
+	p.table, p.agg, p.sums = Table{hot: new(hotIndex)}, nil, groupInts{}
 	p.account()
 }
