@@ -65,15 +65,17 @@ func DecodeFrame(data []byte, columns []*Column) ([]Ordinal, error) {
 func (e *encoder) ordinals(ordinals []Ordinal) {
 	e.dst = binary.AppendUvarint(e.dst, uint64(len(ordinals)))
 	e.cells += len(ordinals)
-	e.part(ordinals, func(o Ordinal) int64 { return int64(o.Lane) })
-	e.part(ordinals, func(o Ordinal) int64 { return int64(o.Position) })
-	e.part(ordinals, func(o Ordinal) int64 { return int64(o.Sibling) })
-}
-
-func (e *encoder) part(ordinals []Ordinal, part func(Ordinal) int64) {
-	e.ints = e.ints[:0]
-	for _, o := range ordinals {
-		e.ints = append(e.ints, part(o))
+	e.ints = sized(e.ints, len(ordinals))
+	for i := range ordinals {
+		e.ints[i] = int64(ordinals[i].Lane)
+	}
+	e.dst = appendInts(e.dst, e.ints)
+	for i := range ordinals {
+		e.ints[i] = int64(ordinals[i].Position)
+	}
+	e.dst = appendInts(e.dst, e.ints)
+	for i := range ordinals {
+		e.ints[i] = int64(ordinals[i].Sibling)
 	}
 	e.dst = appendInts(e.dst, e.ints)
 }
@@ -90,14 +92,18 @@ func (d *decoder) ordinals() []Ordinal {
 		if ordinals == nil {
 			ordinals = make([]Ordinal, n)
 		}
-		for i, v := range d.numbers {
-			switch part {
-			case 0:
-				ordinals[i].Lane = uint32(v)
-			case 1:
-				ordinals[i].Position = uint64(v)
-			case 2:
-				ordinals[i].Sibling = uint32(v)
+		switch numbers := d.numbers[:len(ordinals)]; part {
+		case 0:
+			for i := range ordinals {
+				ordinals[i].Lane = uint32(numbers[i])
+			}
+		case 1:
+			for i := range ordinals {
+				ordinals[i].Position = uint64(numbers[i])
+			}
+		case 2:
+			for i := range ordinals {
+				ordinals[i].Sibling = uint32(numbers[i])
 			}
 		}
 	}

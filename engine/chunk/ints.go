@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // An array of integers is written in the smallest of three ways, named by its first byte: differences from the
@@ -28,7 +29,7 @@ func appendInts(dst []byte, values []int64) []byte {
 		dst = binary.AppendVarint(append(dst, intsDelta+byte(delta)), values[0])
 		dst = binary.AppendVarint(dst, s.minStep)
 		return appendPacked(dst, values[1:], delta, values[0], s.minStep, true)
-	case s.varintBytes < packed*n/8*3/4:
+	case n < packed*n/8*3/4 && varintBytes(values, s.min) < packed*n/8*3/4:
 		dst = binary.AppendVarint(append(dst, intsVarint), s.min)
 		for _, v := range values {
 			dst = binary.AppendUvarint(dst, uint64(v)-uint64(s.min))
@@ -39,31 +40,39 @@ func appendInts(dst []byte, values []int64) []byte {
 	return appendPacked(dst, values, packed, 0, s.min, false)
 }
 
-type intSurvey struct {
-	min, max, minStep, maxStep int64
-	varintBytes                int
-}
+type intSurvey struct{ min, max, minStep, maxStep int64 }
 
 func (s intSurvey) spread() uint64 { return uint64(s.max) - uint64(s.min) }
 
 func survey(values []int64) intSurvey {
 	s := intSurvey{min: values[0], max: values[0], minStep: math.MaxInt64, maxStep: math.MinInt64}
-	for i, v := range values[1:] {
-		s.min, s.max = min(s.min, v), max(s.max, v)
-		step := v - values[i]
-		s.minStep, s.maxStep = min(s.minStep, step), max(s.maxStep, step)
-	}
 	if len(values) == 1 {
 		s.minStep, s.maxStep = 0, 0
 	}
-	for _, v := range values {
-		s.varintBytes += (bits.Len64((uint64(v)-uint64(s.min))|1) + 6) / 7
+	before := values[0]
+	for _, v := range values[1:] {
+		step := v - before
+		before = v
+		s.min, s.max = min(s.min, v), max(s.max, v)
+		s.minStep, s.maxStep = min(s.minStep, step), max(s.maxStep, step)
 	}
 	return s
 }
 
+// varintBytes is what the values take as varints.
+func varintBytes(values []int64, least int64) (n int) {
+	for _, v := range values {
+		n += (bits.Len64((uint64(v)-uint64(least))|1) + 6) / 7
+	}
+	return n
+}
+
 // appendPacked packs what remains of the values, or of the steps between them, after least is taken away.
 func appendPacked(dst []byte, values []int64, width int, previous, least int64, steps bool) []byte {
+	if width == 0 {
+		return dst
+	}
+	dst = slices.Grow(dst, packedBytes(len(values), width)+8)
 	var pending uint64
 	used := 0
 	for _, v := range values {
@@ -147,8 +156,23 @@ func packedBytes(n, width int) int { return (n*width + 7) / 8 }
 // unpack fills dst with numbers of width bits from packed, which has packedBytes of them.
 func unpack(dst []int64, packed []byte, width int) {
 	const load = 9 // bytes that one number may touch
+	if width == 0 {
+		clear(dst)
+		return
+	}
 	mask := ^uint64(0) >> (64 - width)
-	for i := range dst {
+	i := 0
+	if width <= 64-7 { // the 8 bytes from where it begins have all of a number
+		for ; i < len(dst); i++ {
+			at := i * width
+			from := uint(at >> 3)
+			if from+8 > uint(len(packed)) {
+				break
+			}
+			dst[i] = int64(binary.LittleEndian.Uint64(packed[from:]) >> (at & 7) & mask)
+		}
+	}
+	for ; i < len(dst); i++ {
 		at := i * width
 		from := packed[at>>3:]
 		if len(from) < load {
