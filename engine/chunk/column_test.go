@@ -107,6 +107,32 @@ func TestAppendFromDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestAppendAllIsAppendFromOfEach adds columns of all kinds to columns that have been used.
+func TestAppendAllIsAppendFromOfEach(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		kinds := rapid.SampledFrom([]int{0, 1, 5})
+		all := drawColumn(t, kinds.Draw(t, "before"))
+		if rapid.Bool().Draw(t, "reset") {
+			all.Reset()
+		}
+		var each Column
+		for i := range all.N {
+			each.AppendFrom(&all, i)
+		}
+		for range 2 {
+			from := drawColumn(t, kinds.Draw(t, "values"))
+			if rapid.Bool().Draw(t, "same") {
+				from = all.Slice(0, all.N)
+			}
+			all.AppendAll(&from)
+			for i := range from.N {
+				each.AppendFrom(&from, i)
+			}
+		}
+		sameColumn(t, &all, &each)
+	})
+}
+
 // TestMaybe takes a column of values and Nones apart and through a chunk.
 func TestMaybe(t *testing.T) {
 	inner := Column{Kind: Record, N: 4, Names: []string{"a"}, Fields: []Column{{Kind: Int, N: 4, Ints: []int64{1, 2, 3, 4}}}}

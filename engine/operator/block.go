@@ -163,6 +163,35 @@ func (b *block) add(keys *keyBatch, i int, ord chunk.Ordinal) {
 	b.n++
 }
 
+// addAll takes keys from one on, with their values, which are ints or tuples of such, as far as there is room and no text is
+// long. It gives how many it took.
+func (b *block) addAll(k kept, keys *keyBatch, in *Keyed, at int) (n int) {
+	most := min(len(keys.keys)-at, blockRows-b.n)
+	for n < most && keys.keys[at+n].short() {
+		n++
+	}
+	for i, ord := range in.Ordinals[at : at+n] {
+		key, r := &keys.keys[at+i], &b.rows[b.n+i]
+		r.a, r.b, r.size = key.a, key.b, uint32(key.size)
+		b.setOrdinal(b.n+i, ord)
+	}
+	if k.kind == chunk.Int {
+		b.addNumbers(0, in.Values.Ints[at:at+n])
+	} else {
+		for f := range in.Values.Fields {
+			b.addNumbers(f, in.Values.Fields[f].Ints[at:at+n])
+		}
+	}
+	b.n += n
+	return n
+}
+
+func (b *block) addNumbers(f int, ints []int64) {
+	for i, v := range ints {
+		b.numbers[f][b.n+i] = uint64(v)
+	}
+}
+
 func (b *block) ordinal(i int) chunk.Ordinal {
 	o := chunk.Ordinal{Position: b.rows[i].position, Sibling: b.rows[i].sibling}
 	if b.lanes != nil {

@@ -7,7 +7,8 @@ import (
 
 // Drain gives all groups with their states as chunks, to be loaded into the Groups of another place, and leaves
 // nothing. The chunks of one Groups must be loaded in the order in which they came; part is the range of the keys that a
-// chunk has groups of. put does not keep what it gets.
+// chunk has groups of. A group may come more than once, with a state each time, where keys hardly repeat: to fold records
+// that are folded once more where they go would cost more than they. put does not keep what it gets.
 //
 // The groups must have been combined, by Partial or by states: records that wait to be folded in order cannot be
 // drained. last is a Partial of the Groups that is not flushed yet: what nothing else has a group of does not go through
@@ -21,20 +22,24 @@ func (g *Groups) Drain(ctx context.Context, last *Partial, put func(part int, da
 		}
 		rest = last.byBucket()
 	}
-	if err := g.foldWaiting(); err != nil {
+	if err := g.foldToDrain(); err != nil {
 		return err
 	}
 	part := 0
 	store := drainStore{put: func(data []byte) error { return put(part, data) }}
-	out := newScratch(Memory{Share: g.scratch.Share, ID: g.scratch.ID, Store: store})
+	w := newGroupWriter(newScratch(Memory{Share: g.scratch.Share, ID: g.scratch.ID, Store: store}), frameStates)
 	for i := range g.buckets {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		part = RangeOf(i)
-		if err := g.drainWith(&g.buckets[i], last, rest[i], out); err != nil {
+		if err := g.drainWith(&g.buckets[i], last, rest[i], w); err != nil {
 			return err
 		}
+		if err := w.flush(); err != nil {
+			return err
+		}
+		w.frames = w.frames[:0]
 	}
 	if last != nil {
 		last.reset()
@@ -42,31 +47,41 @@ func (g *Groups) Drain(ctx context.Context, last *Partial, put func(part int, da
 	return nil
 }
 
-// drainWith drains a bucket, and the groups of a Partial that belong there.
-func (g *Groups) drainWith(b *bucket, p *Partial, which []int32, out *scratch) error {
-	if len(which) == 0 {
-		return g.drainBucket(b, out)
-	}
-	if b.table == nil && b.waiting.records == 0 && len(b.frames) == 0 && b.log == nil {
-		w := newGroupWriter(out, frameStates)
-		if err := w.appendGroups(&bucket{table: &p.table, agg: p.agg}, which); err != nil {
+// foldToDrain folds what waits, if that makes it less.
+func (g *Groups) foldToDrain() error {
+	for i := range g.buckets {
+		if g.told.Load() != nil || g.ints == nil {
+			break
+		}
+		if err := g.buckets[i].foldWaiting(g); err != nil {
 			return err
 		}
-		_, err := w.finish()
-		return err
+	}
+	if g.hardlyRepeats() {
+		return nil
+	}
+	return g.foldWaiting()
+}
+
+// drainWith drains a bucket, and the groups of a Partial that belong there.
+func (g *Groups) drainWith(b *bucket, p *Partial, which []int32, w *groupWriter) error {
+	if len(which) == 0 {
+		return g.drainBucket(b, w)
+	}
+	if b.table == nil && b.waiting.records == 0 && len(b.frames) == 0 && b.log == nil {
+		return w.appendGroups(&bucket{table: &p.table, agg: p.agg}, which)
 	}
 	if err := p.flushBucket(b, which); err != nil {
 		return err
 	}
-	return g.drainBucket(b, out)
+	return g.drainBucket(b, w)
 }
 
 // drainBucket gives what a bucket has spilled, and then what it holds.
-func (g *Groups) drainBucket(b *bucket, out *scratch) error {
+func (g *Groups) drainBucket(b *bucket, w *groupWriter) error {
 	if err := b.finishLog(); err != nil {
 		return err
 	}
-	w := newGroupWriter(out, frameStates)
 	r := groupReader{scratch: g.scratch, frames: b.frames}
 	b.frames = nil
 	for {
@@ -83,17 +98,16 @@ func (g *Groups) drainBucket(b *bucket, out *scratch) error {
 			}
 		}
 	}
-	if err := b.foldWaiting(g); err != nil {
+	if g.hardlyRepeats() && b.waitsInPlace(g) {
+		b.waiting.groups = b.waiting.records
+	} else if err := b.foldWaiting(g); err != nil {
 		return err
 	}
-	if b.len() > 0 {
-		if err := w.appendGroups(b, nil); err != nil {
-			return err
-		}
+	defer b.close(g)
+	if b.len() == 0 {
+		return nil
 	}
-	_, err := w.finish()
-	b.close(g)
-	return err
+	return w.appendGroups(b, nil)
 }
 
 // Load merges the groups of a chunk that Drain gave. Of ordered groups the chunks must be loaded in the order of

@@ -3,7 +3,9 @@ package operator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -108,5 +110,71 @@ func TestLoadOfOtherBytes(t *testing.T) {
 	}
 	if err := NewGroups(config("count", 1<<30)).Load(other); !errors.Is(err, chunk.ErrCorrupt) {
 		t.Fatalf("error %v", err)
+	}
+}
+
+// TestDrainFoldsWhereThatMakesItLess drains records that wait: folded, unless their keys hardly repeat.
+func TestDrainFoldsWhereThatMakesItLess(t *testing.T) {
+	for _, c := range []struct{ distinct, least, most int }{{300, 300, 300}, {19_000, 19_001, 20_000}} {
+		var all []record
+		for i := range 20_000 {
+			all = append(all, record{starlark.String(fmt.Sprint(i * 31 % c.distinct)), starlark.MakeInt(i), at(i)})
+		}
+		for _, name := range []string{"count", "sum", "least"} {
+			g, p := inPlace(t, name)
+			for part := range slices.Chunk(all, 3000) {
+				if err := p.Add(keyed(part...)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			rows, whole := 0, NewGroups(config(name, 1<<30))
+			if err := g.Drain(context.Background(), p, func(_ int, data []byte) error {
+				var keys, originals, values chunk.Column
+				ords, err := chunk.DecodeFrame(data, []*chunk.Column{&keys, &originals, &values})
+				rows += len(ords)
+				return errors.Join(err, whole.Load(data))
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if rows < c.least || rows > c.most {
+				t.Errorf("%s of %d keys: %d rows, want %d to %d", name, c.distinct, rows, c.least, c.most)
+			}
+			if emit(t, whole) != want(name, all) {
+				t.Errorf("%s of %d keys: wrong result", name, c.distinct)
+			}
+			p.release()
+			if n := g.used.Load(); n != 0 {
+				t.Errorf("%s of %d keys: %d bytes counted at the end", name, c.distinct, n)
+			}
+		}
+	}
+}
+
+// TestDrainOfLongKeysAmongOthers has keys that go into a frame by themselves.
+func TestDrainOfLongKeysAmongOthers(t *testing.T) {
+	var all []record
+	for i := range 3000 {
+		n := i * 7 % 1000
+		all = append(all, record{starlark.String(strings.Repeat("x", n*n*n%5000) + fmt.Sprint(n)), starlark.MakeInt(i), at(i)})
+	}
+	for _, flush := range []bool{true, false} {
+		g, whole := NewGroups(config("sum", 64<<10)), NewGroups(config("sum", 1<<30))
+		p := g.NewPartial()
+		if err := p.Add(keyed(all...)); err != nil {
+			t.Fatal(err)
+		}
+		last := p
+		if flush {
+			last = nil
+			if err := p.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.Drain(context.Background(), last, func(_ int, data []byte) error { return whole.Load(data) }); err != nil {
+			t.Fatal(err)
+		}
+		if emit(t, whole) != want("sum", all) {
+			t.Errorf("flushed before: %t: wrong result", flush)
+		}
 	}
 }

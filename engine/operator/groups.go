@@ -41,6 +41,7 @@ type Groups struct {
 	intsResults bool // they are the results
 	// undivided says that all keys go to the first bucket, for they are few.
 	undivided bool
+	told      atomic.Pointer[repeats] // nil: nothing was folded in place
 	used      atomic.Int64
 	partials  atomic.Int64 // made
 	idle      idlePartials
@@ -197,7 +198,14 @@ func (g *Groups) addFrame(r *groupReader, routed *Routed) error {
 	if g.undivided {
 		return g.addLocked(&g.buckets[0], &Keyed{Values: r.values, Ordinals: r.ords}, &routed.loaded, r.kind)
 	}
-	routed.divide(&Keyed{Values: r.values, Ordinals: r.ords}, g.Depth)
+	in := &Keyed{Values: r.values, Ordinals: r.ords}
+	if b, ok := routed.loaded.bucket(g.Depth); ok { // Drain writes each bucket by itself
+		if err := g.addLocked(&g.buckets[b], in, &routed.loaded, r.kind); err != nil {
+			return err
+		}
+		return g.shrink()
+	}
+	routed.divide(in, g.Depth)
 	for b := range Buckets {
 		if err := g.add(b, routed, r.kind); err != nil {
 			return err

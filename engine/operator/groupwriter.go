@@ -21,6 +21,7 @@ type groupWriter struct {
 	one       chunk.Column
 	key       []byte
 	which     []int32
+	rows      groupRows
 }
 
 // pieces is what an aggregate implements whose state for a group may be too large for a chunk.
@@ -85,13 +86,69 @@ func (w *groupWriter) appendWhole(b *bucket, which []int32) error {
 	defer w.letGo()
 	w.one.Reset()
 	b.states(which, &w.one)
+	w.rows.reset()
+	w.rows.add(b, which)
+	if done, err := w.appendAtOnce(b); done {
+		return err
+	}
 	for i, group := range which {
-		w.key = b.appendKey(w.key[:0], group)
-		if err := w.append(w.key, b.original(group), b.first(group), &w.one, i); err != nil {
+		w.key = w.rows.keys[i].appendCanonical(w.key[:0], w.rows.texts[i])
+		if err := w.append(w.key, b.original(group), w.rows.ords[i], &w.one, i); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// appendAtOnce writes the rows that appendWhole has gathered if they go into a frame together, and all take as much for
+// their states. It reports whether it has.
+func (w *groupWriter) appendAtOnce(b *bucket) (done bool, err error) {
+	if !alike(&w.one) || b.hasOriginals() || w.kind != frameStates {
+		return false, nil
+	}
+	n, room := len(w.rows.keys), w.rows.canonicalBytes()
+	bytes := int64(room) + int64(n)*(16+sizeAt(&w.one, 0))
+	if bytes > w.scratch.frameBytes() {
+		return false, nil
+	}
+	if w.bytes+bytes > w.scratch.frameBytes() || len(w.ords)+n > frameRows {
+		if err := w.flush(); err != nil {
+			return true, err
+		}
+	}
+	if w.originals.N > 0 && w.originals.Kind != chunk.Null || w.values.N > 0 && w.values.Kind != w.one.Kind {
+		return false, nil
+	}
+	w.keys.Kind, w.keys.Strings = chunk.Bytes, slices.Grow(w.keys.Strings, n)
+	texts := w.keys.room(room)
+	for i := range w.rows.keys {
+		start := len(texts)
+		texts = w.rows.keys[i].appendCanonical(texts, w.rows.texts[i])
+		w.keys.Strings = append(w.keys.Strings, view(texts[start:]))
+	}
+	w.keys.N += n
+	w.keys.arena = texts
+	w.originals.Kind, w.originals.N = chunk.Null, w.originals.N+n
+	w.values.AppendAll(&w.one)
+	w.ords = append(w.ords, w.rows.ords...)
+	w.bytes += bytes
+	return true, nil
+}
+
+// alike reports whether all values of a column take as much memory.
+func alike(c *chunk.Column) bool {
+	switch c.Kind {
+	case chunk.Null, chunk.Bool, chunk.Int, chunk.Float:
+		return c.N > 0
+	case chunk.Tuple, chunk.Record:
+		for f := range c.Fields {
+			if !alike(&c.Fields[f]) {
+				return false
+			}
+		}
+		return c.N > 0
+	}
+	return false
 }
 
 // append writes a row whose value is value i of a column, or nothing if the column is empty. original is nil for a
@@ -172,9 +229,9 @@ func (w *groupWriter) flush() error {
 	if w.bytes > w.scratch.frameBytes() { // memory that is used again refers to what was in it
 		w.keys, w.originals, w.values = rows{}, chunk.Column{}, rows{}
 	}
-	w.keys.reset()
+	w.keys.reuse()
 	w.originals.Reset()
-	w.values.reset()
+	w.values.reuse()
 	w.ords, w.bytes = w.ords[:0], 0
 	return nil
 }

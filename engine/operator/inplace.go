@@ -226,9 +226,11 @@ func (b *bucket) foldInPlace(g *Groups) bool {
 		w.bytes += block.held()
 	}
 	w.most = waitingPerGroup * w.groups
-	if 4*(w.groups-before) > 3*came {
+	hardly := 4*(w.groups-before) > 3*came
+	if hardly {
 		w.most *= 2
 	}
+	g.told.Store(&repeats{w.most, hardly})
 	b.account(g)
 	return fits
 }
@@ -244,7 +246,7 @@ func (b *bucket) takeStates(g *Groups, keys *keyBatch, in *Keyed) bool {
 		return false
 	}
 	w.kept = k
-	for i := range keys.keys {
+	for at := 0; at < len(keys.keys); {
 		if last := len(w.blocks) - 1; last < 0 || w.blocks[last].full() {
 			block := blocks.Get().(*block)
 			block.begin(k)
@@ -253,9 +255,14 @@ func (b *bucket) takeStates(g *Groups, keys *keyBatch, in *Keyed) bool {
 		}
 		block := w.blocks[len(w.blocks)-1]
 		arena := cap(block.arena)
-		block.keep(k, &in.Values, i)
-		block.add(keys, i, in.Ordinals[i])
+		if n := block.addAll(k, keys, in, at); n > 0 {
+			at += n
+			continue
+		}
+		block.keep(k, &in.Values, at)
+		block.add(keys, at, in.Ordinals[at])
 		w.bytes += int64(cap(block.arena) - arena)
+		at++
 	}
 	w.records += len(keys.keys)
 	return true
@@ -316,6 +323,9 @@ func (b *bucket) original(group int32) starlark.Value {
 	}
 	return nil
 }
+
+// hasOriginals reports whether the entry of a key does not give it back.
+func (b *bucket) hasOriginals() bool { return b.table != nil && len(b.table.originals) > 0 }
 
 func (b *bucket) first(group int32) chunk.Ordinal {
 	if b.table != nil {

@@ -217,6 +217,31 @@ func TestInPlaceUntilSomethingElseComes(t *testing.T) {
 	}
 }
 
+// TestBucketsWaitAsAnotherHasTold fills two buckets: what the first has found of keys that hardly repeat, when it was folded,
+// holds for the second, which waits for more.
+func TestBucketsWaitAsAnotherHasTold(t *testing.T) {
+	g, _ := inPlace(t, "count")
+	for i := range 2 {
+		b := &g.buckets[i]
+		for lo := 0; lo < leastWaitingInPlace; lo += blockRows {
+			full := blocks.Get().(*block)
+			full.begin(keptStates(1))
+			var keys keyBatch
+			for n := lo; n < lo+blockRows; n++ {
+				keys.add(fmt.Sprint(n), isString, true)
+				full.numbers[0][n-lo] = 1
+				full.add(&keys, n-lo, at(n))
+			}
+			if err := b.wait(g, full, keptStates(1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if b.waiting.records != leastWaitingInPlace || (b.waiting.groups > 0) != (i == 0) {
+			t.Errorf("bucket %d: %d records wait, %d groups", i, b.waiting.records, b.waiting.groups)
+		}
+	}
+}
+
 func BenchmarkDistinctKeys(b *testing.B) {
 	batches := words(1<<30, 1<<22)
 	groups := 0

@@ -31,11 +31,13 @@ func (e *entry) length() int { return int(e.size >> 1) }
 
 // appendCanonical appends the canonical key; text is that of a long one.
 func (e *entry) appendCanonical(dst []byte, text string) []byte {
-	if e.short() {
-		var short [inline]byte
-		text = view(e.appendText(short[:0]))
+	if !e.short() {
+		return appendCanonical(dst, text, e.size)
 	}
-	return appendCanonical(dst, text, e.size)
+	if e.size&notString == 0 {
+		dst = append(dst, stringTags[e.length()])
+	}
+	return e.appendText(dst)
 }
 
 // appendText appends a text that the entry holds.
@@ -154,9 +156,22 @@ func (k *keyBatch) loadValues(c *chunk.Column, lo, hi int) error {
 func (k *keyBatch) loadCanonical(c, originals *chunk.Column) {
 	k.reset(c.N)
 	k.originals, k.lo = originals, 0
-	for i, key := range c.Strings[:c.N] {
+	if originals.Kind != chunk.Null {
+		for i, key := range c.Strings[:c.N] {
+			text, kind := textOf(key)
+			k.add(text, kind, originals.At(i) == starlark.None)
+		}
+		return
+	}
+	longest := uint64(0)
+	for _, key := range c.Strings[:c.N] {
 		text, kind := textOf(key)
-		k.add(text, kind, originals.Kind == chunk.Null || originals.At(i) == starlark.None)
+		e := entryOf(text, kind)
+		k.keys, k.views = append(k.keys, e), append(k.views, text)
+		longest = max(longest, e.size)
+	}
+	if longest > mostShort {
+		k.texts = k.views
 	}
 }
 
@@ -177,6 +192,17 @@ func (k *keyBatch) loadGroups(t *Table, groups []int32) {
 
 // add takes a key by its text, which must not change as long as the batch is in use.
 func (k *keyBatch) add(text string, kind uint64, exact bool) {
+	k.keys = append(k.keys, entryOf(text, kind))
+	k.views = append(k.views, text)
+	k.texts = k.views
+	k.loose = append(k.loose, !exact)
+	if !exact || k.inexact != nil {
+		k.inexact = k.loose
+	}
+}
+
+// entryOf is the entry of a text.
+func entryOf(text string, kind uint64) entry {
 	a, b := headOf(text)
 	e := entry{a: a, b: b, size: uint64(len(text))<<1 | kind}
 	if e.short() {
@@ -184,13 +210,21 @@ func (k *keyBatch) add(text string, kind uint64, exact bool) {
 	} else {
 		e.hash = hashLong(text, a, b, e.size)
 	}
-	k.keys = append(k.keys, e)
-	k.views = append(k.views, text)
-	k.texts = k.views
-	k.loose = append(k.loose, !exact)
-	if !exact || k.inexact != nil {
-		k.inexact = k.loose
+	return e
+}
+
+// bucket is the bucket of all keys, if they are of the same and not none.
+func (k *keyBatch) bucket(depth int) (b int, ok bool) {
+	if len(k.keys) == 0 {
+		return 0, false
 	}
+	b = bucketOf(k.keys[0].hash, depth)
+	for i := range k.keys {
+		if bucketOf(k.keys[i].hash, depth) != b {
+			return 0, false
+		}
+	}
+	return b, true
 }
 
 // arrange takes the keys of another batch in a new order.

@@ -154,15 +154,12 @@ func (m *inMemory) chunks(number int) (made madeChunks) {
 
 // canonicalKeys is the keys of groups as chunks have them.
 func (s *stretch) canonicalKeys(order []int32) chunk.Column {
-	var texts []byte
-	ends := make([]int, len(order))
+	texts := make([]byte, 0, s.canonicalBytes())
+	keys := chunk.Column{Kind: chunk.Bytes, N: len(order), Strings: make([]string, len(order))}
 	for i, at := range order {
+		start := len(texts)
 		texts = s.keys[at].appendCanonical(texts, s.texts[at])
-		ends[i] = len(texts)
-	}
-	keys, lo := chunk.Column{Kind: chunk.Bytes, N: len(order), Strings: make([]string, len(order))}, 0
-	for i, end := range ends {
-		keys.Strings[i], lo = view(texts[lo:end]), end
+		keys.Strings[i] = view(texts[start:])
 	}
 	return keys
 }

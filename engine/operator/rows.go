@@ -141,13 +141,17 @@ func (r *rows) copy(s string) string {
 	if len(s) == 0 {
 		return ""
 	}
-	if len(s) > cap(r.arena)-len(r.arena) {
+	r.arena = append(r.room(len(s)), s...)
+	return view(r.arena[len(r.arena)-len(s):])
+}
+
+// room is the arena with room for so many bytes more.
+func (r *rows) room(bytes int) []byte {
+	if bytes > cap(r.arena)-len(r.arena) {
 		r.held += int64(cap(r.arena))
-		r.arena = make([]byte, 0, max(len(s), min(mostArena, max(firstArena, 2*cap(r.arena)))))
+		r.arena = make([]byte, 0, max(bytes, min(mostArena, max(firstArena, 2*cap(r.arena)))))
 	}
-	start := len(r.arena)
-	r.arena = append(r.arena, s...)
-	return unsafe.String(&r.arena[start], len(s))
+	return r.arena
 }
 
 // size is the heap size in bytes.
@@ -157,6 +161,12 @@ func (r *rows) size() int64 { return capacity(&r.Column) + int64(cap(r.arena)) +
 func (r *rows) reset() {
 	r.Column.Reset()
 	r.arena, r.held = nil, 0
+}
+
+// reuse forgets the records, to which nobody refers any more, and keeps the memory.
+func (r *rows) reuse() {
+	r.Column.Reset()
+	r.arena, r.held = r.arena[:0], 0
 }
 
 // capacity is what a column has allocated, without what its strings and boxed values refer to.

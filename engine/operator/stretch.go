@@ -13,9 +13,7 @@ import (
 type stretch struct {
 	owners []uint8 // number of the bucket of each group
 	groups []int32
-	keys   []entry
-	texts  []string // of keys that their entries do not hold
-	ords   []chunk.Ordinal
+	groupRows
 	order  []int32 // indexes of the groups in order; nil: as they are
 	sorter ordinalSort
 	// values has the results of the groups, as they are.
@@ -27,16 +25,22 @@ var stretches = sync.Pool{New: func() any { return new(stretch) }}
 // gather finds the groups of a stretch.
 func (m *inMemory) gather(number int) *stretch {
 	s := stretches.Get().(*stretch)
-	s.owners, s.groups, s.ords, s.keys, s.texts = s.owners[:0], s.groups[:0], s.ords[:0], s.keys[:0], s.texts[:0]
+	s.owners, s.groups = s.owners[:0], s.groups[:0]
+	s.groupRows.reset()
 	for i, b := range m.buckets {
 		lo, hi := m.span(i, number)
-		for place := lo; place < hi; place++ {
-			group := m.group(i, place)
-			s.owners = append(s.owners, uint8(i))
-			s.groups = append(s.groups, group)
-			e, text, first := b.group(group)
-			s.keys, s.texts, s.ords = append(s.keys, e), append(s.texts, text), append(s.ords, first)
+		start := len(s.groups)
+		if order := m.orders[i]; order != nil {
+			s.groups = append(s.groups, order[lo:hi]...)
+		} else {
+			for place := lo; place < hi; place++ {
+				s.groups = append(s.groups, place)
+			}
 		}
+		for range hi - lo {
+			s.owners = append(s.owners, uint8(i))
+		}
+		s.groupRows.add(b, s.groups[start:])
 	}
 	s.order = s.sorter.sort(s.ords)
 	return s

@@ -9,7 +9,7 @@ type waiting struct {
 	records int // with the groups
 	groups  int
 	bytes   int64
-	most    int // records; 0: leastWaiting
+	most    int // records; 0: nothing was folded
 }
 
 const (
@@ -47,6 +47,9 @@ func (b *bucket) waited(g *Groups) error {
 	if g.ints != nil {
 		least = leastWaitingInPlace
 	}
+	if told := g.told.Load(); told != nil && b.waiting.most == 0 { // each bucket is a sample of all keys
+		least = max(least, told.most)
+	}
 	b.account(g)
 	if b.waiting.records < max(b.waiting.most, least) {
 		return nil
@@ -60,10 +63,27 @@ func (b *bucket) foldWaiting(g *Groups) error {
 	if w.records == w.groups {
 		return nil
 	}
-	if g.ints != nil && b.table == nil && w.kept == keptStates(len(g.ints)) && b.foldInPlace(g) {
+	if b.waitsInPlace(g) && b.foldInPlace(g) {
 		return nil
 	}
 	return b.intoTable(g)
+}
+
+// waitsInPlace reports whether what waits are states that can be folded where they are.
+func (b *bucket) waitsInPlace(g *Groups) bool {
+	return g.ints != nil && b.table == nil && b.waiting.kept == keptStates(len(g.ints))
+}
+
+// repeats is what the last fold in place has told of all keys.
+type repeats struct {
+	most   int  // records that are to wait in a bucket
+	hardly bool // nearly all were new
+}
+
+// hardlyRepeats says that folding what waits makes it hardly less.
+func (g *Groups) hardlyRepeats() bool {
+	told := g.told.Load()
+	return told != nil && told.hardly
 }
 
 // intoTable folds what waits, and the groups that are in place, into the table.
