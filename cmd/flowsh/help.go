@@ -326,7 +326,8 @@ flowsh explain JOB
 
 Prints the plan of a job of a cluster, as flowsh explain does of a script: its stages, and how each function runs. The job is
 read as it was submitted, with its arguments. Workers do what a stage does that reads files. State by key that they have in
-ranges is folded by them, each range by one of them, if there are more than 64 MiB of it; all other state is the head's.`,
+ranges is folded by them, each range by one of them, if there is more of it, as it is sent, than a sixteenth of the memory that
+the head has; all other state is the head's.`,
 
 	"set": `flowsh set [--master HOST:PORT] [--keys DIR] [--wait DURATION] rate JOB N|off
 

@@ -68,8 +68,8 @@ type Executor struct {
 	// are none, and what tasks give comes through the agents.
 	Network transport.Network
 	Listen  func() (net.Listener, error)
-	// FoldOver is how many bytes of a stage's state by key the head of a job folds itself; of more its workers do. 0:
-	// 64 MiB.
+	// FoldOver is how many bytes of a stage's state by key the head of a job folds itself; of more its workers do. 0: a
+	// sixteenth of the job's memory.
 	FoldOver int64
 	// End words the end of a job.
 	End func(*engine.Summary, error) End
@@ -243,7 +243,7 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 			return err
 		}
 	}
-	job.FoldOver(cmp.Or(x.FoldOver, mostFolded))
+	job.FoldOver(cmp.Or(x.FoldOver, foldedBy(o.Memory)))
 	o.Throttle = new(engine.Throttle)
 	links, err := newLinks(x.Network, a.Job, &h)
 	if err != nil {
@@ -266,9 +266,16 @@ func (x *Executor) head(ctx context.Context, s *transport.Session, control trans
 	return context.Cause(ctx)
 }
 
-// mostFolded is how many bytes of a stage's state by key a head folds itself. It takes several times the memory that it
-// takes on its way; and where there is more the workers would have nothing to do for long.
-const mostFolded = 64 << 20
+// foldedBy is how many bytes of a stage's state by key a head with so much memory folds itself: what takes no more than half
+// of it, though state takes several times the memory that it takes on its way. To bring state together twice, once in ranges
+// and then all of it, costs more than that where it fits into one place.
+func foldedBy(memory int64) int64 {
+	const share = 16
+	return cmp.Or(memory/share, defaultFolded)
+}
+
+// defaultFolded is that of a job whose memory is not told.
+const defaultFolded = 64 << 20
 
 // keep opens the store of a job that may have had a head before, which may still be ending.
 func (x *Executor) keep(a *assignment) (*Kept, error) {

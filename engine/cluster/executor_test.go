@@ -54,3 +54,12 @@ func TestExecutorsRunWhatWasSubmitted(t *testing.T) {
 		})
 	}
 }
+
+// TestHeadsFoldWhatFits tells how much state a head folds itself by its memory.
+func TestHeadsFoldWhatFits(t *testing.T) {
+	for memory, want := range map[int64]int64{0: 64 << 20, 64 << 20: 4 << 20, 16 << 30: 1 << 30} {
+		if got := foldedBy(memory); got != want {
+			t.Errorf("with %d bytes of memory it folds %d, want %d", memory, got, want)
+		}
+	}
+}
