@@ -34,6 +34,11 @@ func AppendFrame(dst []byte, id ID, columns []*Column, ordinals []Ordinal, c Com
 //
 // data may come from outside; the errors are those of Decode. DecodeFrame is safe for concurrent use.
 func DecodeFrame(data []byte, columns []*Column) ([]Ordinal, error) {
+	return DecodeFrameInto(nil, data, columns)
+}
+
+// DecodeFrameInto is DecodeFrame with the ordinals in the memory of buf, if that is large enough.
+func DecodeFrameInto(buf []Ordinal, data []byte, columns []*Column) ([]Ordinal, error) {
 	for _, c := range columns {
 		c.Reset()
 	}
@@ -48,7 +53,7 @@ func DecodeFrame(data []byte, columns []*Column) ([]Ordinal, error) {
 	if n := d.upTo(maxCells); n != len(columns) && !d.failed {
 		return nil, fmt.Errorf("chunk %s: %w: it has %d columns instead of %d", h.ID, ErrCorrupt, n, len(columns))
 	}
-	ordinals := d.ordinals()
+	ordinals := d.ordinals(buf)
 	for _, c := range columns {
 		d.column(c, d.upTo(maxCells), 0)
 	}
@@ -80,17 +85,17 @@ func (e *encoder) ordinals(ordinals []Ordinal) {
 	e.dst = appendInts(e.dst, e.ints)
 }
 
-func (d *decoder) ordinals() []Ordinal {
+func (d *decoder) ordinals(buf []Ordinal) []Ordinal {
 	n := d.upTo(maxCells)
 	d.cells += n
-	var ordinals []Ordinal
+	var ordinals []Ordinal // made when it is known that so many are there
 	for part := range 3 {
 		d.numbers = readInts(&d.reader, d.numbers, n)
 		if d.failed {
 			return nil
 		}
-		if ordinals == nil {
-			ordinals = make([]Ordinal, n)
+		if part == 0 {
+			ordinals = sized(buf, n)
 		}
 		switch numbers := d.numbers[:len(ordinals)]; part {
 		case 0:

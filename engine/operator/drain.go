@@ -114,13 +114,23 @@ func (g *Groups) drainBucket(b *bucket, w *groupWriter) error {
 // the flow, by one goroutine; of others it may be called concurrently. data may come from outside: what is not a chunk of
 // groups is chunk.ErrCorrupt.
 func (g *Groups) Load(data []byte) error {
-	r := groupReader{kind: frameStates}
-	if err := r.decode(data); err != nil {
-		return err
-	}
-	routed := routeds.Get().(*Routed)
-	defer routeds.Put(routed)
-	return g.addFrame(&r, routed)
+	l := loadings.Get().(*loading)
+	defer loadings.Put(l)
+	return l.into(g, data)
 }
 
-var routeds = sync.Pool{New: func() any { return new(Routed) }}
+// A loading is the memory of Load. Groups copy what they keep of it; what they refer to is never written again.
+type loading struct {
+	groupReader
+	routed Routed
+}
+
+func (l *loading) into(g *Groups, data []byte) error {
+	l.kind = frameStates
+	if err := l.decode(data); err != nil {
+		return err
+	}
+	return g.addFrame(&l.groupReader, &l.routed)
+}
+
+var loadings = sync.Pool{New: func() any { return new(loading) }}

@@ -178,3 +178,33 @@ func TestDrainOfLongKeysAmongOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestLoadUsesItsMemoryAgain loads a chunk of known keys again and again: it takes new memory for the texts of keys alone.
+func TestLoadUsesItsMemoryAgain(t *testing.T) {
+	var all []record
+	for i := range 1000 {
+		all = append(all, record{starlark.MakeInt(i), starlark.MakeInt(i), at(i)})
+	}
+	g, whole := NewGroups(config("sum", leastInPlace-1)), NewGroups(config("sum", leastInPlace-1))
+	p := g.NewPartial()
+	if err := p.Add(keyed(all...)); err != nil {
+		t.Fatal(err)
+	}
+	var chunks [][]byte
+	var l loading
+	if err := g.Drain(context.Background(), p, func(_ int, data []byte) error {
+		chunks = append(chunks, slices.Clone(data))
+		return l.into(whole, data)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		for _, data := range chunks {
+			if err := l.into(whole, data); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}) / float64(len(chunks)); n > 6 {
+		t.Errorf("%.1f allocations for each chunk", n)
+	}
+}

@@ -75,10 +75,10 @@ func (g *Groups) RouteChunk(data []byte, out *Routed) error {
 	return nil
 }
 
-// decode reads a chunk of another place.
+// decode reads a chunk of another place, in the memory of the last.
 func (r *groupReader) decode(data []byte) error {
 	var err error
-	if r.ords, err = chunk.DecodeFrame(data, []*chunk.Column{&r.keys, &r.originals, &r.values}); err != nil {
+	if r.ords, err = chunk.DecodeFrameInto(r.ords[:0], data, []*chunk.Column{&r.keys, &r.originals, &r.values}); err != nil {
 		return err
 	}
 	return r.check()
