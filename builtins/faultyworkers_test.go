@@ -133,6 +133,9 @@ func TestFaultyWorkers(t *testing.T) {
 				if err == nil || !regexp.MustCompile(c.err).MatchString(err.Error()) {
 					t.Errorf("error %v, want %s", err, c.err)
 				}
+				if at := (*engine.StageError)(nil); !errors.As(err, &at) || !regexp.MustCompile(`^\d\.\d\.\d+$`).MatchString(at.Chunk) {
+					t.Errorf("the error names no chunk: %+v", at)
+				}
 				return
 			}
 			if err != nil || w.stdout.String() != want || !strings.HasSuffix(summary.Audit(), "every edge balances") {

@@ -2,6 +2,7 @@ package builtins_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -228,6 +229,10 @@ func TestFaultyFolds(t *testing.T) {
 			switch {
 			case c.err != "" && (err == nil || !regexp.MustCompile(c.err).MatchString(err.Error())):
 				t.Errorf("error %v, want %s", err, c.err)
+			case c.err != "":
+				if at := (*engine.StageError)(nil); !errors.As(err, &at) || at.Chunk == "" {
+					t.Errorf("the error names no chunk: %+v", at)
+				}
 			case c.err == "" && (err != nil || w.stdout.String() != calm.stdout.String()):
 				t.Errorf("%v, %d bytes instead of %d", err, w.stdout.Len(), calm.stdout.Len())
 			}

@@ -22,8 +22,8 @@ type Tasks interface {
 // Pieces is what some tasks give.
 type Pieces interface {
 	// Next is the next piece: of the first task all pieces of one attempt in order, then those of the second, and
-	// io.EOF behind the last. Other errors say that a task cannot be done; what was lost on the way has been done
-	// again before. The piece belongs to the caller.
+	// io.EOF behind the last. Other errors say that a task cannot be done, whose names the piece has if they are known;
+	// what was lost on the way has been done again before. The piece belongs to the caller.
 	Next(ctx context.Context) (Piece, error)
 	// Close stops the tasks that are not done; nobody wants them any more.
 	Close() error
@@ -53,10 +53,10 @@ func (f *taskFeed) next(ctx context.Context, u *unit) error {
 		f.pieces = p
 	}
 	p, err := f.pieces.Next(ctx)
+	u.piece, u.chunk, u.attempt = p.Data, p.Chunk, p.Attempt
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("a task could not be done: %w", err)
 	}
-	u.piece, u.chunk, u.attempt = p.Data, p.Chunk, p.Attempt
 	return err
 }
 

@@ -223,7 +223,8 @@ func (j *Job) step(e Event) {
 			}
 		case Fail:
 			j.note(Receipt{Kind: ReceiptDead, Task: c.Task, Reason: c.Err})
-			j.groups[c.Task.Group].err = &DeathError{c.Err, c.Cause}
+			g := j.groups[c.Task.Group]
+			g.err, g.failed = &DeathError{c.Err, c.Cause}, &g.tasks[c.Task.Index]
 		}
 	}
 	for name, done := range j.draining {
@@ -295,9 +296,10 @@ type taskGroup struct {
 	accepted []*acceptedAttempt       // by task; nil: not yet, or lost
 	lost     map[int]*acceptedAttempt // with their workers
 	err      error
-	reads    *taskGroup // what the tasks read, and give in the place of; nil: they have splits
-	unread   int        // times that a task could not read what a worker has that is there
-	pushed   int        // tasks, from the first on
+	failed   *engine.Task // that err is about; nil: it is about none, or no error
+	reads    *taskGroup   // what the tasks read, and give in the place of; nil: they have splits
+	unread   int          // times that a task could not read what a worker has that is there
+	pushed   int          // tasks, from the first on
 
 	fetched  []fetchedPiece // in order
 	complete bool           // everything was fetched
@@ -580,7 +582,7 @@ func (g *taskGroup) Next(ctx context.Context) (engine.Piece, error) {
 	defer stop()
 	fetched, err := g.pop(ctx)
 	if err != nil {
-		return engine.Piece{}, err
+		return g.failure(), err
 	}
 	piece := engine.Piece{Chunk: chunkName(fetched.task), Attempt: fetched.attempt}
 	if j.kept != nil {
@@ -589,6 +591,16 @@ func (g *taskGroup) Next(ctx context.Context) (engine.Piece, error) {
 	}
 	piece.Data, err = j.store.Get(fetched.id, nil)
 	return piece, errors.Join(err, j.store.Delete(fetched.id))
+}
+
+// failure names the task that has ended the group, if one has.
+func (g *taskGroup) failure() (p engine.Piece) {
+	g.job.mu.Lock()
+	defer g.job.mu.Unlock()
+	if g.failed != nil {
+		p.Chunk = chunkName(g.failed)
+	}
+	return p
 }
 
 // add lets pieces of a task be consumed, which may be its last. The lock is held.

@@ -176,7 +176,7 @@ func (g *taskGroup) failWith(f *taskGroup) {
 	g.job.mu.Lock()
 	defer g.job.mu.Unlock()
 	if f != nil && g.err == nil {
-		g.err = f.err
+		g.err, g.failed = f.err, f.failed
 	}
 	g.job.changed.Broadcast()
 }
