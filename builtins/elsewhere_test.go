@@ -84,12 +84,12 @@ func (c *crew) add(m *inMemory, number int, w cluster.Worker) {
 }
 
 // read is cluster.Peers.
-func (c *crew) read(ctx context.Context, in cluster.Input, get func([]byte) error) error {
+func (c *crew) read(ctx context.Context, in cluster.Input, get cluster.Taker) error {
 	var number int
 	if _, err := fmt.Sscanf(in.Worker, "worker %d", &number); err != nil {
 		return err
 	}
-	return (*c)[number].Fetch(ctx, in.Attempt, in.Part, get)
+	return (*c)[number].Fetch(ctx, in.Attempt, []cluster.Part{in.Part}, get)
 }
 
 // A mortal worker is lost after some tasks.
@@ -105,11 +105,11 @@ func (m *mortal) Do(ctx context.Context, a cluster.Attempt, t engine.Task, in []
 	return m.Worker.Do(ctx, a, t, in)
 }
 
-func (m *mortal) Fetch(ctx context.Context, a cluster.Attempt, p cluster.Part, get func([]byte) error) error {
+func (m *mortal) Fetch(ctx context.Context, a cluster.Attempt, parts []cluster.Part, get cluster.Taker) error {
 	if m.lives.Load() <= 0 {
 		return cluster.ErrLost
 	}
-	return m.Worker.Fetch(ctx, a, p, get)
+	return m.Worker.Fetch(ctx, a, parts, get)
 }
 
 // submitTo runs a program on a cluster in memory: agents, sessions and executors are those of a real one.

@@ -41,15 +41,15 @@ func (f *faulty) Do(ctx context.Context, a cluster.Attempt, t engine.Task, in []
 	return f.Worker.Do(ctx, a, t, in)
 }
 
-func (f *faulty) Fetch(ctx context.Context, a cluster.Attempt, p cluster.Part, get func([]byte) error) error {
-	return f.Worker.Fetch(ctx, a, p, func(piece []byte) error {
+func (f *faulty) Fetch(ctx context.Context, a cluster.Attempt, parts []cluster.Part, get cluster.Taker) error {
+	return f.Worker.Fetch(ctx, a, parts, func(part int, piece []byte) error {
 		if f.piece == nil {
-			return get(piece)
+			return get(part, piece)
 		}
 		if piece = f.piece(int(f.n.Add(1)), bytes.Clone(piece)); piece == nil {
 			return nil
 		}
-		return get(piece)
+		return get(part, piece)
 	})
 }
 

@@ -39,12 +39,12 @@ func (f *foldWatch) Do(ctx context.Context, a cluster.Attempt, t engine.Task, in
 	return do()
 }
 
-func (f *foldWatch) Fetch(ctx context.Context, a cluster.Attempt, p cluster.Part, get func([]byte) error) error {
-	return f.Worker.Fetch(ctx, a, p, func(piece []byte) error {
-		if p.Number > 0 && f.piece != nil {
+func (f *foldWatch) Fetch(ctx context.Context, a cluster.Attempt, parts []cluster.Part, get cluster.Taker) error {
+	return f.Worker.Fetch(ctx, a, parts, func(part int, piece []byte) error {
+		if part > 0 && f.piece != nil {
 			piece = f.piece(slices.Clone(piece))
 		}
-		return get(piece)
+		return get(part, piece)
 	})
 }
 
@@ -241,6 +241,32 @@ func TestFaultyFolds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTasksAreFetchedAtOnce has the head fold: what a task gives in all ranges of the keys is asked for once.
+func TestTasksAreFetchedAtOnce(t *testing.T) {
+	w := newWorld(t, map[string]string{"in.txt": keysAndNumbers()}, "")
+	fetched := new(atomic.Int32)
+	script := `job = lines("in.txt").map(lambda l: l.split("\t")).count(by = 0)`
+	if _, err := w.run(script, engine.Options{Cores: 1, SplitSize: 3000, BlockSize: 500, Tasks: &inMemory{
+		workers: 2, wrap: func(_ int, worker cluster.Worker) cluster.Worker { return &fetchWatch{worker, fetched} },
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if n, tasks := int(fetched.Load()), (len(keysAndNumbers())+2999)/3000; n != tasks {
+		t.Errorf("it was fetched %d times from workers, want once for each of %d tasks", n, tasks)
+	}
+}
+
+// A fetchWatch counts what is fetched.
+type fetchWatch struct {
+	cluster.Worker
+	n *atomic.Int32
+}
+
+func (f *fetchWatch) Fetch(ctx context.Context, a cluster.Attempt, parts []cluster.Part, get cluster.Taker) error {
+	f.n.Add(1)
+	return f.Worker.Fetch(ctx, a, parts, get)
 }
 
 // TestWorkersApart has workers fold that cannot reach each other: the head, which can, folds what they do not.

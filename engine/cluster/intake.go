@@ -17,8 +17,8 @@ type Input struct {
 	Address string  `json:"address,omitempty"` // of the worker's data link; "": it has none
 }
 
-// Peers reads an Input at the worker that has it. get must not keep what it gets. An error says that it cannot be had.
-type Peers func(ctx context.Context, in Input, get func(piece []byte) error) error
+// Peers reads an Input at the worker that has it. An error says that it cannot be had.
+type Peers func(ctx context.Context, in Input, get Taker) error
 
 // An InputError says that a task could not read what another has given: that is lost.
 type InputError struct {
@@ -61,8 +61,8 @@ func (k *intake) read(ctx context.Context, r *Runner, in Input) error {
 	if in.Part.Pieces == 0 {
 		return nil
 	}
-	fetch := func(get func(piece []byte) error) error { return r.fetchInput(ctx, in, get) }
-	n, whole, err := in.Part.test(fetch, func(piece []byte) error {
+	fetch := func(get Taker) error { return r.fetchInput(ctx, in, get) }
+	err := testParts([]Part{in.Part}, fetch, func(_ int, piece []byte) error {
 		select {
 		case k.pieces <- slices.Clone(piece):
 			return nil
@@ -70,20 +70,20 @@ func (k *intake) read(ctx context.Context, r *Runner, in Input) error {
 			return context.Cause(ctx)
 		}
 	})
-	if err == nil && !whole {
-		err = fmt.Errorf("%d pieces came from %s instead of %d, or they are corrupt", n, in.Worker, in.Part.Pieces)
+	if err != nil {
+		return fmt.Errorf("from %s: %w", in.Worker, err)
 	}
-	return err
+	return nil
 }
 
 // fetchInput fetches an input from whoever has it.
-func (r *Runner) fetchInput(ctx context.Context, in Input, get func(piece []byte) error) error {
+func (r *Runner) fetchInput(ctx context.Context, in Input, get Taker) error {
 	r.mu.Lock()
 	_, here := r.outputs[in.Attempt]
 	r.mu.Unlock()
 	switch {
 	case here:
-		return r.Fetch(ctx, in.Attempt, in.Part, get)
+		return r.Fetch(ctx, in.Attempt, []Part{in.Part}, get)
 	case r.peers == nil:
 		return errors.New(in.Worker + " cannot be reached from here")
 	}

@@ -3,9 +3,9 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -491,24 +491,25 @@ func (g *taskGroup) over() bool {
 func (g *taskGroup) fetchTask(ctx context.Context, i int, a *acceptedAttempt, w *jobWorker, some *fetchedTask, ranges bool) (*fetchedTask, error) {
 	t := &fetchedTask{attempt: a.number, output: a.output, whole: ranges || len(a.output.Ranges) == 0}
 	from := Attempt{TaskKey{g.number, i}, a.number}
-	var fresh []string
-	var err error
+	var parts []Part
 	if some != nil {
 		t.rest, t.attempt, t.earlier = some.rest, some.attempt, some.earlier
 	} else {
-		t.rest, err = g.fetchPart(ctx, i, from, w, a.output.rest())
-		fresh = t.rest
+		parts = append(parts, a.output.rest())
 	}
 	if ranges {
-		for _, p := range a.output.Ranges {
-			if err != nil {
-				break
-			}
-			var ids []string
-			ids, err = g.fetchPart(ctx, i, from, w, p)
-			t.ranges, fresh = append(t.ranges, ids), append(fresh, ids...)
-		}
+		parts = append(parts, a.output.Ranges...)
+		t.ranges = make([][]string, len(a.output.Ranges))
 	}
+	var fresh []string
+	err := g.fetchParts(ctx, i, from, w, parts, func(part int, id string) {
+		fresh = append(fresh, id)
+		if part == 0 {
+			t.rest = append(t.rest, id)
+		} else {
+			t.ranges[part-1] = append(t.ranges[part-1], id)
+		}
+	})
 	if err == nil {
 		err = g.keep(i, t.attempt, a.output, t.whole)
 	}
@@ -520,24 +521,22 @@ func (g *taskGroup) fetchTask(ctx context.Context, i int, a *acceptedAttempt, w 
 	return t, err
 }
 
-// fetchPart brings the pieces of a part of an attempt into the store. With an error it names those that are there.
-func (g *taskGroup) fetchPart(ctx context.Context, i int, from Attempt, w *jobWorker, p Part) (ids []string, err error) {
-	if p.Pieces == 0 {
-		return nil, nil
+// fetchParts brings the pieces of parts of an attempt into the store, and names those that are there.
+func (g *taskGroup) fetchParts(ctx context.Context, i int, from Attempt, w *jobWorker, parts []Part, here func(part int, id string)) error {
+	if !slices.ContainsFunc(parts, func(p Part) bool { return p.Pieces > 0 }) {
+		return nil
 	}
-	fetch := func(get func(piece []byte) error) error { return w.Fetch(ctx, from, p, get) }
-	n, whole, err := p.test(fetch, func(piece []byte) error {
-		id := g.pieceID(i, from, p.Number, len(ids))
+	n := map[int]int{} // pieces, by part
+	fetch := func(get Taker) error { return w.Fetch(ctx, from, parts, get) }
+	return testParts(parts, fetch, func(part int, piece []byte) error {
+		id := g.pieceID(i, from, part, n[part])
 		if err := g.store().Put(id, piece); err != nil {
 			return &storeError{err}
 		}
-		ids = append(ids, id)
+		n[part]++
+		here(part, id)
 		return nil
 	})
-	if err == nil && !whole {
-		err = fmt.Errorf("%d pieces came instead of %d, or they are corrupt", n, p.Pieces)
-	}
-	return ids, err
 }
 
 // A storeError is of this machine's own store: fetching again would not help.

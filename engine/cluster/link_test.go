@@ -19,8 +19,8 @@ func (w pieceWorker) Do(context.Context, Attempt, engine.Task, []Input) (Output,
 	return Output{}, errors.New("it only gives")
 }
 
-func (w pieceWorker) Fetch(_ context.Context, _ Attempt, _ Part, get func([]byte) error) error {
-	return get([]byte(w.piece))
+func (w pieceWorker) Fetch(_ context.Context, _ Attempt, _ []Part, get Taker) error {
+	return get(0, []byte(w.piece))
 }
 
 func (w pieceWorker) Release(Attempt) {}
@@ -77,7 +77,7 @@ func TestDataLink(t *testing.T) {
 	w := &remoteWorker{session: s, link: a.to(s, "127.0.0.1", a.port)}
 	for range 2 { // the second goes over the same connection
 		var got string
-		err := w.Fetch(context.Background(), Attempt{}, Part{Pieces: 1}, func(piece []byte) error { got = string(piece); return nil })
+		err := w.Fetch(context.Background(), Attempt{}, []Part{{Pieces: 1}}, func(_ int, piece []byte) error { got = string(piece); return nil })
 		if err != nil || got != "job-a" {
 			t.Fatalf("fetched %q, %v", got, err)
 		}
@@ -137,7 +137,7 @@ func fetchFrom(t *testing.T, address string, c *transport.Credentials) (piece st
 	defer s.Close()
 	w := &remoteWorker{session: s, dead: make(chan struct{})}
 	close(w.dead)
-	err = w.Fetch(ctx, Attempt{}, Part{Pieces: 1}, func(data []byte) error { piece = string(data); return nil })
+	err = w.Fetch(ctx, Attempt{}, []Part{{Pieces: 1}}, func(_ int, data []byte) error { piece = string(data); return nil })
 	return piece, err
 }
 
@@ -168,7 +168,7 @@ func TestPeers(t *testing.T) {
 	defer p.close()
 	fetch := func(port string) (got []string, err error) {
 		in := Input{Part: Part{Pieces: 1}, Address: net.JoinHostPort("127.0.0.1", port)}
-		err = p.read(t.Context(), in, func(piece []byte) error {
+		err = p.read(t.Context(), in, func(_ int, piece []byte) error {
 			got = append(got, string(piece))
 			return nil
 		})

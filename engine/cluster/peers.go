@@ -23,7 +23,7 @@ type peers struct {
 const peerTime = 10 * time.Second
 
 // read is a Peers.
-func (p *peers) read(ctx context.Context, in Input, get func(piece []byte) error) error {
+func (p *peers) read(ctx context.Context, in Input, get Taker) error {
 	s, err := p.to(ctx, in.Address)
 	if err != nil {
 		return err
@@ -34,10 +34,10 @@ func (p *peers) read(ctx context.Context, in Input, get func(piece []byte) error
 	}
 	defer stream.Close()
 	defer context.AfterFunc(ctx, func() { _ = stream.Close() })()
-	if err := transport.WriteMessage(stream, taskRequest{Op: "fetch", Attempt: in.Attempt, Part: &in.Part}); err != nil {
+	if err := transport.WriteMessage(stream, taskRequest{Op: "fetch", Attempt: in.Attempt, Parts: []Part{in.Part}}); err != nil {
 		return err
 	}
-	return readPieces(stream, in.Part, get, func(err error) error { return err })
+	return readPieces(stream, []Part{in.Part}, get, func(err error) error { return err })
 }
 
 // to is the session with an executor.

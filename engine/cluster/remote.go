@@ -84,28 +84,30 @@ func (w *remoteWorker) Do(ctx context.Context, a Attempt, t engine.Task, in []In
 }
 
 // Fetch implements Worker.
-func (w *remoteWorker) Fetch(ctx context.Context, a Attempt, p Part, get func(piece []byte) error) error {
+func (w *remoteWorker) Fetch(ctx context.Context, a Attempt, parts []Part, get Taker) error {
 	if x := w.isolation(a, false); x != nil {
 		w = x
 	}
-	stream, end, err := w.call(ctx, w.link.or(ctx, w.session), taskRequest{Op: "fetch", Attempt: a, Part: &p})
+	stream, end, err := w.call(ctx, w.link.or(ctx, w.session), taskRequest{Op: "fetch", Attempt: a, Parts: parts})
 	if err != nil {
 		return err
 	}
 	defer end()
-	return readPieces(stream, p, get, func(err error) error { return w.failed(ctx, err) })
+	return readPieces(stream, parts, get, func(err error) error { return w.failed(ctx, err) })
 }
 
-// readPieces reads what comes of a part; failed says of an error of the stream what it means.
-func readPieces(stream io.Reader, p Part, get func(piece []byte) error, failed func(error) error) error {
+// readPieces reads what comes of parts; failed says of an error of the stream what it means.
+func readPieces(stream io.Reader, parts []Part, get Taker, failed func(error) error) error {
 	var buf []byte
-	for range p.Pieces {
-		var err error
-		if buf, err = transport.ReadFrame(stream, buf); err != nil {
-			return failed(err)
-		}
-		if err := get(buf); err != nil {
-			return err
+	for _, p := range parts {
+		for range p.Pieces {
+			var err error
+			if buf, err = transport.ReadFrame(stream, buf); err != nil {
+				return failed(err)
+			}
+			if err := get(p.Number, buf); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -165,8 +167,8 @@ func serveTask(ctx context.Context, stream transport.Stream, w Worker) error {
 			reply.Error, reply.Lost = lost.Reason, &lost.Input
 		}
 		return transport.WriteMessage(stream, reply)
-	case r.Op == "fetch" && r.Part != nil:
-		return w.Fetch(ctx, r.Attempt, *r.Part, func(piece []byte) error { return transport.WriteFrame(stream, piece) })
+	case r.Op == "fetch":
+		return w.Fetch(ctx, r.Attempt, r.Parts, func(_ int, piece []byte) error { return transport.WriteFrame(stream, piece) })
 	case r.Op == "release":
 		w.Release(r.Attempt)
 		return nil

@@ -56,15 +56,41 @@ func (o *Output) divided() (bytes int64) {
 	return bytes
 }
 
-// test has fetch give the pieces of the part to get, and tests that they are what was given: n came.
-func (p *Part) test(fetch func(get func(piece []byte) error) error, get func(piece []byte) error) (n int, whole bool, err error) {
-	hash := xxh3.New()
-	err = fetch(func(piece []byte) error {
+// A Taker takes a piece of a part, which has a number, and does not keep it.
+type Taker func(part int, piece []byte) error
+
+// testParts has fetch give the pieces of parts, in their order, to get, and tests that they are what was given.
+func testParts(parts []Part, fetch func(get Taker) error, get Taker) error {
+	at, n, hash := 0, 0, xxh3.New()
+	ended := func() error {
+		if p := &parts[at]; n != p.Pieces || hash.Sum64() != p.Hash {
+			return fmt.Errorf("%d pieces came instead of %d, or they are corrupt", n, p.Pieces)
+		}
+		at, n = at+1, 0
+		hash.Reset()
+		return nil
+	}
+	if err := fetch(func(part int, piece []byte) error {
+		for at < len(parts) && parts[at].Number != part {
+			if err := ended(); err != nil {
+				return err
+			}
+		}
+		if at == len(parts) {
+			return fmt.Errorf("a piece of part %d came, which was not asked for", part)
+		}
 		n++
 		_, _ = hash.Write(piece) // a hash takes everything
-		return get(piece)
-	})
-	return n, n == p.Pieces && hash.Sum64() == p.Hash, err
+		return get(part, piece)
+	}); err != nil {
+		return err
+	}
+	for at < len(parts) {
+		if err := ended(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A summer makes an Output of pieces that come.
@@ -107,8 +133,8 @@ type Worker interface {
 	// Do does a task, which reads what others gave, in their order, if it has no splits. The error says that the machine
 	// failed, or ctx is done; ErrLost that the worker is gone; *InputError that it cannot read what another has given.
 	Do(ctx context.Context, a Attempt, t engine.Task, in []Input) (Output, error)
-	// Fetch gives the pieces of a part of a complete attempt in order. get must not keep what it gets.
-	Fetch(ctx context.Context, a Attempt, p Part, get func(piece []byte) error) error
+	// Fetch gives the pieces of parts of a complete attempt in order.
+	Fetch(ctx context.Context, a Attempt, parts []Part, get Taker) error
 	// Release forgets what an attempt gave, if there is anything. It does not wait.
 	Release(a Attempt)
 }
@@ -194,18 +220,20 @@ func (r *Runner) Do(ctx context.Context, a Attempt, t engine.Task, in []Input) (
 }
 
 // Fetch implements Worker.
-func (r *Runner) Fetch(ctx context.Context, a Attempt, p Part, get func(piece []byte) error) error {
+func (r *Runner) Fetch(ctx context.Context, a Attempt, parts []Part, get Taker) error {
 	var buf []byte
-	for i := range p.Pieces {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		var err error
-		if buf, err = r.get(a.piece(p.Number, i), buf[:0]); err != nil {
-			return err
-		}
-		if err := get(buf); err != nil {
-			return err
+	for _, p := range parts {
+		for i := range p.Pieces {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			var err error
+			if buf, err = r.get(a.piece(p.Number, i), buf[:0]); err != nil {
+				return err
+			}
+			if err := get(p.Number, buf); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

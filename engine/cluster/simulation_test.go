@@ -402,7 +402,7 @@ type simulatedWorker struct {
 	piece []byte
 }
 
-func (s simulatedWorker) Fetch(_ context.Context, _ Attempt, _ Part, get func([]byte) error) error {
+func (s simulatedWorker) Fetch(_ context.Context, _ Attempt, _ []Part, get Taker) error {
 	if s.w.chance(5) {
 		return ErrLost
 	}
@@ -415,7 +415,7 @@ func (s simulatedWorker) Fetch(_ context.Context, _ Attempt, _ Part, get func([]
 	case s.w.chance(3):
 		return nil
 	}
-	return get(piece)
+	return get(0, piece)
 }
 
 // fetch fetches the next task of a head, if it is there.

@@ -137,7 +137,7 @@ type taskRequest struct {
 	Attempt Attempt      `json:"attempt"`
 	Task    *engine.Task `json:"task,omitempty"`
 	Inputs  []Input      `json:"inputs,omitempty"` // of the task
-	Part    *Part        `json:"part,omitempty"`   // that is fetched
+	Parts   []Part       `json:"parts,omitempty"`  // that are fetched
 }
 
 // A taskReply answers do.
