@@ -44,7 +44,12 @@ type emitter struct {
 	keys  rows // only its arena: texts of keys
 	spare spareAggregate
 	bytes int64
+	// The next run is likely to be as long as the last: so many groups, and keys that are texts.
+	rows, texts int
 }
+
+// leastRun is how many groups there is room for in a run to begin with.
+const leastRun = 256
 
 // bytesOfRun bounds runs of results, which are copies of what the state holds.
 func (g *Groups) bytesOfRun() int64 { return g.scratch.Share / 16 }
@@ -55,7 +60,8 @@ func (g *Groups) newEmitter(ctx context.Context, out func(*Keyed) error) *emitte
 
 func (e *emitter) begin() {
 	if e.keyed == nil {
-		e.keyed = &Keyed{Ordinals: make([]chunk.Ordinal, 0, 256)}
+		e.keyed = &Keyed{Ordinals: make([]chunk.Ordinal, 0, max(leastRun, e.rows))}
+		e.keyed.Keys.Strings = make([]string, 0, e.texts)
 		e.keys.reset()
 	}
 }
@@ -104,5 +110,6 @@ func (e *emitter) flush() error {
 	}
 	keyed := e.keyed
 	e.keyed, e.bytes = nil, 0
+	e.rows, e.texts = len(keyed.Ordinals), len(keyed.Keys.Strings)
 	return e.out(keyed)
 }

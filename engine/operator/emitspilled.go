@@ -192,23 +192,26 @@ func (g *Groups) writeSorted(ctx context.Context, w *groupWriter) error {
 // each run.
 func (g *Groups) eachInRuns(runs [][]frame, visit func(r *groupReader) error) error {
 	readers := make([]*groupReader, len(runs))
+	heads := make([]runHead, len(runs))
 	for i, frames := range runs {
 		readers[i] = &groupReader{scratch: g.scratch, frames: frames}
 		if err := readers[i].ready(); err != nil {
 			return err
 		}
+		heads[i].of(readers[i])
 	}
 	tree := newLosers(len(readers), func(x, y int) bool {
-		a, b := readers[x], readers[y]
-		if a.ended() || b.ended() {
-			return b.ended() && (!a.ended() || x < y)
+		a, b := &heads[x], &heads[y]
+		if a.ended != b.ended {
+			return b.ended
 		}
-		order := a.head().Compare(b.head())
+		order := a.ord.Compare(b.ord)
 		return order < 0 || order == 0 && x < y
 	})
 	for len(readers) > 0 {
-		r := readers[tree.first()]
-		if r.ended() {
+		number := tree.first()
+		r := readers[number]
+		if heads[number].ended {
 			return nil
 		}
 		if r.done() {
@@ -225,9 +228,22 @@ func (g *Groups) eachInRuns(runs [][]frame, visit func(r *groupReader) error) er
 				return err
 			}
 		}
+		heads[number].of(r)
 		tree.fix()
 	}
 	return nil
+}
+
+// A runHead is where a run goes on: apart from its reader, because a merge looks at little else.
+type runHead struct {
+	ord   chunk.Ordinal
+	ended bool
+}
+
+func (h *runHead) of(r *groupReader) {
+	if *h = (runHead{ended: r.ended()}); !h.ended {
+		h.ord = r.head()
+	}
 }
 
 // A merger puts states together and gives their results to an emitter.
@@ -244,7 +260,7 @@ type merger struct {
 // appendRows adds a row: a group, or another piece of the last one.
 func (m *merger) appendRows(r *groupReader) error {
 	key, ord := r.keys.Strings[r.at], r.ords[r.at]
-	if m.keyed == nil || m.last != key || m.keyed.Ordinals[len(m.keyed.Ordinals)-1] != ord {
+	if m.keyed == nil || m.keyed.Ordinals[len(m.keyed.Ordinals)-1] != ord || m.last != key {
 		if m.keyed != nil && (len(m.keyed.Ordinals) == emitRows || m.bytes > m.limit) {
 			if err := m.flush(); err != nil {
 				return err
