@@ -98,7 +98,7 @@
 // (cluster/held.go).
 //
 // Whether workers fold state by key is decided when all tasks are done that give it, by how much there is
-// (cluster/shuffle.go). The tasks that fold are a group of their own, which reads another: none begins before all is there
+// and how much memory the head has (cluster/shuffle.go). The tasks that fold are a group of their own, which reads another: none begins before all is there
 // that it reads. They read it from each other's executors (cluster/peers.go); what cannot be read, or is corrupt, is lost,
 // and the task that gave it is done again, though the head has had the rest of it. If that is so again and again, the head
 // folds the ranges that are left. Executors keep what others may read until

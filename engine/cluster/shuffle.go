@@ -8,8 +8,8 @@ import (
 	"github.com/flowsh/flowsh/engine"
 )
 
-// State by key is divided: a task of a stage that folds gives it in ranges of the keys. If there is little of it, the
-// head fetches all ranges, and the run folds them. If there is much, the ranges stay where they are, and tasks of another
+// State by key is divided: a task of a stage that folds gives it in ranges of the keys. If it fits easily into the head's
+// memory, the head fetches all ranges, and the run folds them. If there is more, the ranges stay where they are, and tasks of another
 // group fold them, one range each: they read it from whoever has it, task after task, and what they give is in order. Which
 // of the two is done shows in no byte of what comes out.
 //
