@@ -115,9 +115,9 @@ func TestLoadOfOtherBytes(t *testing.T) {
 
 // TestDrainFoldsWhereThatMakesItLess drains records that wait: folded, unless their keys hardly repeat.
 func TestDrainFoldsWhereThatMakesItLess(t *testing.T) {
-	for _, c := range []struct{ distinct, least, most int }{{300, 300, 300}, {19_000, 19_001, 20_000}} {
+	for _, c := range []struct{ distinct, least, most int }{{300, 300, 300}, {9_500, 9_501, 10_000}} {
 		var all []record
-		for i := range 20_000 {
+		for i := range 10_000 {
 			all = append(all, record{starlark.String(fmt.Sprint(i * 31 % c.distinct)), starlark.MakeInt(i), at(i)})
 		}
 		for _, name := range []string{"count", "sum", "least"} {
@@ -153,8 +153,8 @@ func TestDrainFoldsWhereThatMakesItLess(t *testing.T) {
 // TestDrainOfLongKeysAmongOthers has keys that go into a frame by themselves.
 func TestDrainOfLongKeysAmongOthers(t *testing.T) {
 	var all []record
-	for i := range 3000 {
-		n := i * 7 % 1000
+	for i := range 600 {
+		n := i * 7 % 200
 		all = append(all, record{starlark.String(strings.Repeat("x", n*n*n%5000) + fmt.Sprint(n)), starlark.MakeInt(i), at(i)})
 	}
 	for _, flush := range []bool{true, false} {
