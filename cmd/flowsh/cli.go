@@ -166,8 +166,12 @@ func (c *cli) dispatch(args []string) error {
 	if len(args) > 0 && args[0] == packCommand {
 		return c.packing(args[1:])
 	}
-	g := newGrammar(new(explainLine))
-	before, rest := g.split(args)
+	var g *grammar // it is made for flags only: a short job notices
+	before, rest := []string(nil), args
+	if len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		g = newGrammar(new(explainLine))
+		before, rest = g.split(args)
+	}
 	expression := slices.ContainsFunc(before, isExpression)
 	switch {
 	case slices.ContainsFunc(before, isHelp):
@@ -181,7 +185,12 @@ func (c *cli) dispatch(args []string) error {
 		if cmd, ok := findCommand(rest[0]); ok {
 			return c.command(cmd, before, rest[1:])
 		}
-		if err := cmp.Or(g.check(before), c.neither(rest[0])); err != nil {
+		if len(before) > 0 {
+			if err := g.check(before); err != nil {
+				return err
+			}
+		}
+		if err := c.neither(rest[0]); err != nil {
 			return err
 		}
 	}
