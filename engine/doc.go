@@ -97,12 +97,12 @@
 // head, which takes what counted before and was lost, by its hash. The agent removes the folder when the head has ended
 // (cluster/held.go).
 //
-// Whether workers fold state by key is decided when all tasks are done that give it, by how much there is
-// and how much memory the head has (cluster/shuffle.go). The tasks that fold are a group of their own, which reads another: none begins before all is there
-// that it reads. They read it from each other's executors (cluster/peers.go); what cannot be read, or is corrupt, is lost,
-// and the task that gave it is done again, though the head has had the rest of it. If that is so again and again, the head
-// folds the ranges that are left. Executors keep what others may read until
-// all ranges have come to the head.
+// Whether workers fold state by key is decided when all tasks are done that give it, by how much there is and how much
+// memory the head has (cluster/shuffle.go). The tasks that fold are a group of their own, which reads another: none begins
+// before all is there that it reads. They read it from each other's executors (cluster/peers.go); what cannot be read, or
+// is corrupt, is lost, and the task that gave it is done again, though the head has had the rest of it. If that is so again
+// and again, the head folds the ranges that are left. Executors keep what others may read until all ranges have come to the
+// head.
 //
 // The master keeps its jobs in a queue (cluster/queue.go), a state machine whose records go through a journal
 // (cluster/journal.go) before they take effect. What was fetched from workers is kept by the name and the hash of its

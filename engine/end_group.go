@@ -500,7 +500,7 @@ func (g *groupEnd) flush() error {
 			if err := p.Flush(); err != nil {
 				return err
 			}
-			p.Leave() // Emit gives its memory back
+			p.Release() // the next one needs memory to be flushed into
 			g.workers[i].partial = nil
 		}
 	}

@@ -142,7 +142,7 @@ func TestDrainFoldsWhereThatMakesItLess(t *testing.T) {
 			if emit(t, whole) != want(name, all) {
 				t.Errorf("%s of %d keys: wrong result", name, c.distinct)
 			}
-			p.release()
+			p.Release()
 			if n := g.used.Load(); n != 0 {
 				t.Errorf("%s of %d keys: %d bytes counted at the end", name, c.distinct, n)
 			}

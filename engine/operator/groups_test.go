@@ -171,7 +171,7 @@ func addPartial(t *rapid.T, g *Groups, runs [][]record, ordered bool) {
 		if err := p.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		p.release()
+		p.Release()
 	}
 }
 

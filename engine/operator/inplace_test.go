@@ -62,7 +62,7 @@ func TestFoldInPlaceAgainAndAgain(t *testing.T) {
 						t.Fatal("a bucket has a table")
 					}
 				}
-				p.release()
+				p.Release()
 				slices.SortStableFunc(all, func(x, y record) int { return x.ord.Compare(y.ord) })
 				if got := emit(t, g); got != want(name, all) {
 					t.Fatalf("got\n%s\nwant\n%s", got, want(name, all))
@@ -88,7 +88,7 @@ func TestSumsInPlaceThatGrowBeyondInt64(t *testing.T) {
 	for part := range slices.Chunk(all, 600) {
 		addAndFold(t, g, p, part)
 	}
-	p.release()
+	p.Release()
 	if got := emit(t, g); got != want("sum", all) {
 		t.Errorf("got\n%s\nwant\n%s", got, want("sum", all))
 	}
@@ -131,7 +131,7 @@ func TestSumsBesideKeys(t *testing.T) {
 				if err := p.Flush(); err != nil {
 					t.Fatal(err)
 				}
-				p.release()
+				p.Release()
 				if got := emit(t, g); got != want(name, all) {
 					t.Fatalf("got\n%s\nwant\n%s", got, want(name, all))
 				}
@@ -154,7 +154,7 @@ func TestLanesInPlace(t *testing.T) {
 	for part := range slices.Chunk(all, 1200) {
 		addAndFold(t, g, p, part)
 	}
-	p.release()
+	p.Release()
 	slices.SortStableFunc(all, func(x, y record) int { return x.ord.Compare(y.ord) })
 	if got := emit(t, g); got != want("sum", all) {
 		t.Errorf("got\n%s\nwant\n%s", got, want("sum", all))
@@ -177,7 +177,7 @@ func TestKeysThatNoBlockTakes(t *testing.T) {
 		for part := range slices.Chunk(all, 700) {
 			addAndFold(t, g, p, part)
 		}
-		p.release()
+		p.Release()
 		if got := emit(t, g); got != want("sum", all) {
 			t.Errorf("passed on %v: the sums are others", direct > 0)
 		}
@@ -209,7 +209,7 @@ func TestInPlaceUntilSomethingElseComes(t *testing.T) {
 				addAndFold(t, g, p, part)
 				addAndFold(t, inTable, q, part)
 			}
-			p.release()
+			p.Release()
 			if got, want := emit(t, g), emit(t, inTable); got != want {
 				t.Errorf("%v: got\n%s\nwant\n%s", other, got, want)
 			}

@@ -72,7 +72,7 @@ func (i *idlePartials) take() *Partial {
 // release gives their memory back.
 func (i *idlePartials) release() {
 	for p := i.take(); p != nil; p = i.take() {
-		p.release()
+		p.Release()
 	}
 }
 
@@ -325,8 +325,8 @@ func (p *Partial) log(b *bucket, which []int32) error {
 	return nil
 }
 
-// release gives the memory of an empty Partial back.
-func (p *Partial) release() {
+// Release gives the memory of a Partial that was flushed back, before Emit would.
+func (p *Partial) Release() {
 	p.table, p.agg, p.sums = Table{hot: new(hotIndex)}, nil, groupInts{}
 	p.account()
 }

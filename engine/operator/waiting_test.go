@@ -37,7 +37,7 @@ func TestDistinctKeysWait(t *testing.T) {
 			if err := p.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			p.release()
+			p.Release()
 			if name == "first" {
 				for i := range all {
 					all[i].value = starlark.None
