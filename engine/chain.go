@@ -19,7 +19,6 @@ func (s *stageRun) prepare(ctx context.Context) error {
 		}
 	}
 	s.phase.Store(working)
-	s.chain.In = s.run.foreknowledge().comesIn(s.Stage)
 	s.chain.Ints = s.run.graph.intMembers(s.Stage)
 	for _, id := range s.Chain {
 		step, err := s.stepOf(&s.run.graph.Ops[id])
@@ -32,10 +31,6 @@ func (s *stageRun) prepare(ctx context.Context) error {
 		return s.task.make(ctx)
 	}
 	return s.makeEnd(ctx)
-}
-
-func (r *stepRun) foreknowledge() foreknowledge {
-	return foreknowledge{r.program, r.plan.Stages, r.env}
 }
 
 var stepKinds = map[OpKind]kernel.StepKind{

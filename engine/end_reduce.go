@@ -28,6 +28,7 @@ func (g *groupEnd) decompose() error {
 		return err
 	}
 	r.Prints = func(chunk.Ordinal, kernel.Print) {}
+	s.chain.In = foreknowledge{s.run.program, s.run.plan.Stages, s.run.env}.comesIn(s.Stage)
 	if d, refusal := decompose(g.op, r, &s.chain, s.run.env); refusal == nil {
 		g.delta, g.reducer, s.chain.Delta, s.chain.Discard = d, r, d, true
 	}

@@ -166,7 +166,7 @@ func (c *cli) dispatch(args []string) error {
 	if len(args) > 0 && args[0] == packCommand {
 		return c.packing(args[1:])
 	}
-	var g *grammar // it is made for flags only: a short job notices
+	var g *grammar // nil: there are no flags, and a short job notices what it takes to make one
 	before, rest := []string(nil), args
 	if len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		g = newGrammar(new(explainLine))
@@ -185,12 +185,7 @@ func (c *cli) dispatch(args []string) error {
 		if cmd, ok := findCommand(rest[0]); ok {
 			return c.command(cmd, before, rest[1:])
 		}
-		if len(before) > 0 {
-			if err := g.check(before); err != nil {
-				return err
-			}
-		}
-		if err := c.neither(rest[0]); err != nil {
+		if err := cmp.Or(g.check(before), c.neither(rest[0])); err != nil {
 			return err
 		}
 	}

@@ -9,9 +9,9 @@ import (
 )
 
 // State by key is divided: a task of a stage that folds gives it in ranges of the keys. If it fits easily into the head's
-// memory, the head fetches all ranges, and the run folds them. If there is more, the ranges stay where they are, and tasks of another
-// group fold them, one range each: they read it from whoever has it, task after task, and what they give is in order. Which
-// of the two is done shows in no byte of what comes out.
+// memory, the head fetches all ranges, and the run folds them. If there is more, the ranges stay where they are, and tasks
+// of another group fold them, one range each: they read it from whoever has it, task after task, and what they give is in
+// order. Which of the two is done shows in no byte of what comes out.
 //
 // How much there is is known when all tasks are done. Until then the head fetches ranges as long as they may all be
 // wanted, and workers keep what they have given: the group is held.

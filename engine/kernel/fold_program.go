@@ -54,6 +54,7 @@ func compileCall(fn *Func, using starlark.Value, env *Env, own []*Type, input *T
 	return closeCall(fn, using, env, own, input, role)
 }
 
+// closeCall is compileCall for a role as it is.
 func closeCall(fn *Func, using starlark.Value, env *Env, own []*Type, input *Type, role role) (*call, error) {
 	p, result, err := buildCall(fn, using, env, own, input, role)
 	if err != nil || p.closed {

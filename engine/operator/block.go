@@ -253,9 +253,10 @@ func (r *blockReader) read(b *block, k kept) {
 	r.ords = r.ords[:0]
 	for i := range b.n {
 		key, text := b.key(i)
-		if key.hash = b.rows[i].hash(); !key.short() {
-			key.a, key.b = headOf(text)
-			key.hash = hashLong(text, key.a, key.b, key.size)
+		if key.short() {
+			key.hash = b.rows[i].hash()
+		} else {
+			key = entryOf(text, key.size&notString)
 		}
 		r.keys.keys, r.keys.views = append(r.keys.keys, key), append(r.keys.views, text)
 		r.ords = append(r.ords, b.ordinal(i))

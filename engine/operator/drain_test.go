@@ -51,6 +51,18 @@ func TestDrainAndLoad(t *testing.T) {
 	}
 }
 
+// lastOf is what Drain gets of a Partial: nil if it was flushed before.
+func lastOf(t *testing.T, p *Partial, flush bool) *Partial {
+	t.Helper()
+	if !flush {
+		return p
+	}
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return nil
+}
+
 // TestDrainOfWhatIsNotFlushed gives the same chunks as that of buckets, without making these.
 func TestDrainOfWhatIsNotFlushed(t *testing.T) {
 	var chunks [2][]string
@@ -62,14 +74,7 @@ func TestDrainOfWhatIsNotFlushed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		last := p
-		if flush {
-			last = nil
-			if err := p.Flush(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := g.Drain(context.Background(), last, func(_ int, data []byte) error {
+		if err := g.Drain(context.Background(), lastOf(t, p, flush), func(_ int, data []byte) error {
 			chunks[i] = append(chunks[i], string(data))
 			return nil
 		}); err != nil {
@@ -163,14 +168,7 @@ func TestDrainOfLongKeysAmongOthers(t *testing.T) {
 		if err := p.Add(keyed(all...)); err != nil {
 			t.Fatal(err)
 		}
-		last := p
-		if flush {
-			last = nil
-			if err := p.Flush(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := g.Drain(context.Background(), last, func(_ int, data []byte) error { return whole.Load(data) }); err != nil {
+		if err := g.Drain(context.Background(), lastOf(t, p, flush), func(_ int, data []byte) error { return whole.Load(data) }); err != nil {
 			t.Fatal(err)
 		}
 		if emit(t, whole) != want("sum", all) {

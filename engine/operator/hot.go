@@ -62,11 +62,6 @@ func (t *Table) lookupHot(k *keyBatch, groups []int32, add []int64) {
 	}
 }
 
-func addExact(x, y int64) (sum int64, ok bool) {
-	sum = x + y
-	return sum, (x^sum)&(y^sum) >= 0
-}
-
 func (c *groupInts) add(slot *hotSlot) {
 	c.groups, c.ints = append(c.groups, int32(slot.group)), append(c.ints, slot.sum)
 }

@@ -197,8 +197,8 @@ func (b *block) combine(row int, from *block, i int, kinds []IntegerKind) bool {
 		case MostInt:
 			x = max(x, y)
 		default:
-			sum := x + y
-			if (x < 0) == (y < 0) && (sum < 0) != (x < 0) {
+			sum, ok := addExact(x, y)
+			if !ok {
 				return false
 			}
 			x = sum

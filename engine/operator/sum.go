@@ -49,9 +49,15 @@ func (s *sums) grow(g int32) {
 	}
 }
 
+// addExact is x + y; false: that does not fit.
+func addExact(x, y int64) (sum int64, ok bool) {
+	sum = x + y
+	return sum, (x^sum)&(y^sum) >= 0
+}
+
 func (s *sums) addInt(g int32, i int64) {
-	sum := s.ints[g] + i
-	if (s.ints[g] < 0) == (i < 0) && (sum < 0) != (i < 0) {
+	sum, ok := addExact(s.ints[g], i)
+	if !ok {
 		s.addBig(g, big.NewInt(s.ints[g]))
 		sum = i
 	}
@@ -129,10 +135,9 @@ func (s *sums) foldInts(groups []int32, values []int64) {
 			s.grow(g)
 			ints = s.ints
 		}
-		old, v := ints[g], values[i]
-		sum := old + v
-		if (old^sum)&(v^sum) < 0 {
-			s.addInt(g, v)
+		sum, ok := addExact(ints[g], values[i])
+		if !ok {
+			s.addInt(g, values[i])
 			continue
 		}
 		ints[g] = sum
