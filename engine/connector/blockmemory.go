@@ -25,11 +25,14 @@ var blockMemories sync.Pool
 func newBlockMemory(size int) *blockMemory {
 	m, ok := blockMemories.Get().(*blockMemory)
 	if !ok || len(m.bytes) < size {
-		m = &blockMemory{bytes: make([]byte, (size+stepReused-1)/stepReused*stepReused)}
+		m = &blockMemory{bytes: make([]byte, inSteps(size))}
 	}
 	m.users.Store(1)
 	return m
 }
+
+// inSteps is a size that serves records a little longer, too.
+func inSteps(size int) int { return (size + stepReused - 1) / stepReused * stepReused }
 
 // leave ends one use.
 func (m *blockMemory) leave() {

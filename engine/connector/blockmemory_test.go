@@ -30,8 +30,11 @@ func TestBlockMemoryIsUsedAgainWhenNobodyHasIt(t *testing.T) {
 
 // TestBlockMemoryOfSizesThatDiffer is about readers that have something of a record left over from the block before.
 func TestBlockMemoryOfSizesThatDiffer(t *testing.T) {
-	if a, b := newBlockMemory(2*stepReused+100), newBlockMemory(2*stepReused+5000); len(a.bytes) != len(b.bytes) {
-		t.Fatalf("%d and %d bytes", len(a.bytes), len(b.bytes))
+	if a, b := inSteps(2*stepReused+100), inSteps(2*stepReused+5000); a != b {
+		t.Errorf("%d and %d bytes", a, b)
+	}
+	if size := inSteps(2 * stepReused); size != 2*stepReused {
+		t.Errorf("%d bytes for %d", size, 2*stepReused)
 	}
 }
 
