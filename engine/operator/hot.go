@@ -37,11 +37,12 @@ func (t *Table) lookupHot(k *keyBatch, groups []int32, add []int64) {
 	t.entries = reserve(t.entries, len(k.keys))
 	t.hot.reserve(t.entries, len(k.keys))
 	slots, shift := t.hot.slots, t.hot.shift
-	sum := uint32(0)
-	for i := range k.keys { // see touch
-		sum += slots[k.keys[i].hash>>shift].group
+	var wanted [2 * runKeys]uintptr // a slot and the one after it
+	for i := range k.keys {
+		at := addressOf(slots, k.keys[i].hash>>shift)
+		wanted[2*i%len(wanted)], wanted[(2*i+1)%len(wanted)] = at, at+sizeHotSlot
 	}
-	t.sink += uint64(sum)
+	prefetch(wanted[:2*len(k.keys)])
 	groups = groups[:len(k.keys)]
 	for i := range k.keys {
 		key := &k.keys[i]

@@ -29,7 +29,6 @@ func keptStates(width int) kept {
 type placer struct {
 	slots []uint64 // open addressing: upper half of the hash, then the place of the row + 1; 0 is free
 	shift uint     // 64 - log2(len(slots))
-	sink  uint64   // what touched memory added up to
 }
 
 var placers = sync.Pool{New: func() any { return new(placer) }}
@@ -48,22 +47,19 @@ func (p *placer) begin(groups int) {
 	p.shift = uint(64 - bits.Len(uint(size-1)))
 }
 
-// touch loads what will be needed to find the keys of these rows, of which it gives the hashes, as touch of a Table does.
+// touch asks for what will be needed to fold a run of rows, of which it gives the hashes.
 func (p *placer) touch(blocks []*block, rows []row, hashes *[runKeys]uint64) {
+	var wanted [runKeys]uintptr
 	for i := range rows {
-		hashes[i%runKeys] = rows[i].hash()
+		hash := rows[i].hash()
+		hashes[i%runKeys], wanted[i%runKeys] = hash, addressOf(p.slots, hash>>p.shift)
 	}
-	var places [runKeys]uint32
+	prefetch(wanted[:len(rows)])
 	for i, hash := range hashes[:len(rows)] {
-		places[i] = likely(p.slots[hash>>p.shift], hash)
+		place := likely(p.slots[hash>>p.shift], hash)
+		wanted[i%runKeys] = addressOf(blocks[place/blockRows].rows[:], uint64(place%blockRows))
 	}
-	sum := p.sink
-	for _, place := range places[:len(rows)] {
-		if place > 0 {
-			sum += blocks[(place-1)/blockRows].rows[(place-1)%blockRows].a
-		}
-	}
-	p.sink = sum
+	prefetch(wanted[:len(rows)])
 }
 
 // An inPlaceFold folds the rows of blocks into the first row of each key. Rows that stay move up; a row is never written

@@ -178,11 +178,12 @@ func (j *Join) Found() int64 {
 }
 
 // seek finds the groups of a run of keys: see Table.seek.
-func (j *Join) seek(k *keyBatch, groups []int32, sink uint64) uint64 {
+func (j *Join) seek(k *keyBatch, groups []int32) {
 	if j.short != nil {
-		return j.short.seek(k.keys, groups, sink)
+		j.short.seek(k.keys, groups)
+	} else {
+		j.table.seek(k, groups)
 	}
-	return j.table.seek(k, groups, sink)
 }
 
 // note notes that groups have had a match.

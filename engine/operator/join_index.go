@@ -42,14 +42,16 @@ func newJoinIndex(t *Table) *joinIndex {
 	return x
 }
 
-// seek finds the groups of a run of keys, -1 for those that are not there. sink is what touched memory adds up to.
-func (x *joinIndex) seek(keys []entry, groups []int32, sink uint64) uint64 {
+// seek finds the groups of a run of keys, -1 for those that are not there.
+func (x *joinIndex) seek(keys []entry, groups []int32) {
 	slots, shift := x.slots, x.shift
 	mask := uint64(len(slots) - 1)
 	if len(slots) >= touchSlots {
+		var wanted [runKeys]uintptr
 		for i := range keys {
-			sink += slots[keys[i].hash>>shift].text
+			wanted[i%runKeys] = addressOf(slots, keys[i].hash>>shift)
 		}
+		prefetch(wanted[:len(keys)])
 	}
 	groups = groups[:len(keys)]
 	for i := range keys {
@@ -70,5 +72,4 @@ func (x *joinIndex) seek(keys []entry, groups []int32, sink uint64) uint64 {
 			}
 		}
 	}
-	return sink
 }

@@ -11,7 +11,6 @@ type Prober struct {
 	groups []int32
 	left   []int32
 	right  []int32
-	sink   uint64
 	run    *joinRun // of a Join that has spilled
 }
 
@@ -47,7 +46,7 @@ func (p *Prober) Match(keys, records *chunk.Column) (*Matches, error) {
 		if failed := p.keys.load(keys, n, min(n+runKeys, keys.N)); failed != nil {
 			err = &KeyError{Err: failed}
 		}
-		p.sink = p.join.seek(&p.keys, p.groups[n:n+len(p.keys.keys)], p.sink)
+		p.join.seek(&p.keys, p.groups[n:n+len(p.keys.keys)])
 		n += len(p.keys.keys)
 	}
 	p.join.note(p.groups[:n])
@@ -203,16 +202,15 @@ func (m *Matches) takePairs(g int32, limit int) bool {
 	return true
 }
 
-// seek finds the groups of a run of keys, -1 for keys that are not in the table, which it does not change. sink is
-// what touched memory adds up to.
-func (t *Table) seek(k *keyBatch, groups []int32, sink uint64) uint64 {
+// seek finds the groups of a run of keys, -1 for keys that are not in the table, which it does not change.
+func (t *Table) seek(k *keyBatch, groups []int32) {
 	if len(t.slots) == 0 {
 		for i := range groups {
 			groups[i] = -1
 		}
-		return sink
+		return
 	}
-	sink = t.warm(k.keys, sink)
+	t.touch(k.keys)
 	slots, shift, entries := t.slots, t.shift, t.entries
 	mask := uint64(len(slots) - 1)
 	for i := range groups {
@@ -234,26 +232,4 @@ func (t *Table) seek(k *keyBatch, groups []int32, sink uint64) uint64 {
 		}
 		groups[i] = group
 	}
-	return sink
-}
-
-// warm is touch for tables that several goroutines look into.
-func (t *Table) warm(keys []entry, sink uint64) uint64 {
-	if len(t.slots) < touchSlots {
-		return sink
-	}
-	var groups [runKeys]uint32
-	slots, shift := t.slots, t.shift
-	for i := range keys {
-		hash := keys[i].hash
-		slot := slots[hash>>shift]
-		same := ((slot^hash)>>halfBits - 1) >> 63 // all ones if the slot is of this hash
-		groups[i%runKeys] = uint32(slot & -same)
-	}
-	for _, g := range groups[:len(keys)] {
-		if g > 0 {
-			sink += t.entries[g-1].a
-		}
-	}
-	return sink
 }

@@ -26,7 +26,6 @@ type Table struct {
 	// originals holds the keys that their entries do not give back.
 	originals map[int32]starlark.Value
 	scratch   *insertion
-	sink      uint64 // what touched memory added up to
 }
 
 const (
@@ -200,29 +199,29 @@ func (t *Table) add(k *keyBatch, i int) {
 // touchSlots is the size from which on a table is not in the nearest cache, so that touching it pays.
 const touchSlots = 1 << 11
 
-// touch loads what lookups of these keys will need, one load after another without waiting for any. The sum
-// keeps the compiler from leaving the loads out.
+// touch asks for what lookups of the keys of a run will need. Several goroutines may do so at once.
 func (t *Table) touch(keys []entry) {
 	if len(t.slots) < touchSlots {
 		return
 	}
-	var groups [runKeys]uint32
+	var wanted [runKeys]uintptr
+	slots, shift := t.slots, t.shift
 	for i := range keys {
-		groups[i%runKeys] = likely(t.slots[keys[i].hash>>t.shift], keys[i].hash)
+		wanted[i%runKeys] = addressOf(slots, keys[i].hash>>shift)
 	}
-	sum := t.sink
-	for _, g := range groups[:len(keys)] {
-		if g > 0 {
-			sum += t.entries[g-1].a
-		}
+	prefetch(wanted[:len(keys)])
+	for i := range keys {
+		hash := keys[i].hash
+		wanted[i%runKeys] = addressOf(t.entries, uint64(likely(slots[hash>>shift], hash)))
 	}
-	t.sink = sum
+	prefetch(wanted[:len(keys)])
 }
 
-// likely gives what the first slot says that a key is looked for in, or 0 if it is not of the key's hash.
+// likely is where the first slot that a key is looked for in says that it is, or 0 if the slot is not of the key's hash.
 func likely(slot, hash uint64) uint32 {
 	same := ((slot^hash)>>halfBits - 1) >> 63 // a branch would wait for each load
-	return uint32(slot & -same)
+	place := uint32(slot & -same)
+	return max(place, 1) - 1
 }
 
 // place gives new groups of a run their first ordinals, and lowers those of others.
