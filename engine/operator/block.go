@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 	"sync"
@@ -17,38 +18,57 @@ import (
 // A block is records of one bucket: keys with their ordinals and, of values, at most a few numbers for each.
 type block struct {
 	rows    *[blockRows]row
-	lanes   *[blockRows]uint32           // of the ordinals; nil: all are 0
-	arena   []byte                       // long texts
-	numbers [mostKept]*[blockRows]uint64 // bits of ints or floats; nil: not needed yet
+	rests   *[blockRows]rest // of the ordinals; nil: all are zero
+	arena   []byte           // long texts, each behind its length in 4 bytes
+	numbers [mostKept]numbers
 	n       int
 }
 
 // A row is what a block has of each record: an entry without the hash, which costs less than the memory it would take, and
-// an ordinal without the lane.
+// the position of the ordinal.
 type row struct {
-	a, b     uint64 // of a long text b is where it stands in the arena, below the upper half of its hash
-	position uint64
-	size     uint32
-	sibling  uint32
+	a, b   uint64 // of a long text b is where it stands in the arena, below the upper half of its hash
+	packed uint64 // the position above the size of the entry, or above longSize and notString
 }
 
-func (r *row) short() bool { return r.size <= mostShort }
+// rest is what an ordinal has beside its position.
+type rest struct{ lane, sibling uint32 }
+
+const (
+	sizeBits     = 6
+	longSize     = 1<<sizeBits - 2
+	mostPosition = 1<<(64-sizeBits) - 1
+)
+
+func (r *row) size() uint64 { return r.packed & (1<<sizeBits - 1) }
+
+func (r *row) short() bool { return r.size() <= mostShort }
 
 // text is where a long text stands in the arena.
-func (r *row) text(arena []byte) []byte { return arena[uint32(r.b):][:r.size>>1] }
+func (r *row) text(arena []byte) []byte {
+	held := arena[uint32(r.b):]
+	return held[sizeLength:][:binary.LittleEndian.Uint32(held)]
+}
 
 // hash is the hash of the key, of a long one only the upper half.
 func (r *row) hash() uint64 {
 	if r.short() {
-		return hashShort(r.a, r.b, uint64(r.size))
+		return hashShort(r.a, r.b, r.size())
 	}
 	return r.b
 }
 
+// numbers are one of the numbers of each row: small ints, until one does not fit, or the bits of ints or floats.
+type numbers struct {
+	small *[blockRows]int32
+	wide  *[blockRows]uint64 // in use if it is there
+}
+
 var (
-	rowPieces    host.Pieces[[blockRows]row]
-	lanePieces   host.Pieces[[blockRows]uint32]
-	numberPieces host.Pieces[[blockRows]uint64]
+	rowPieces   host.Pieces[[blockRows]row]
+	restPieces  host.Pieces[[blockRows]rest]
+	smallPieces host.Pieces[[blockRows]int32]
+	widePieces  host.Pieces[[blockRows]uint64]
 )
 
 // kept is what records in a block keep of their values.
@@ -95,11 +115,13 @@ func keptInts(values *chunk.Column, width int) (kept, bool) {
 const (
 	blockRows  = 512
 	blockArena = 64 << 10 // a block with so many bytes of long texts is full
-	sizeNumber = 8 * blockRows
-	sizeLanes  = 4 * blockRows
-	sizeBlock  = int64(unsafe.Sizeof(block{})+blockRows*unsafe.Sizeof(row{})) + sizeNumber
+	sizeLength = 4
+	sizeSmalls = 4 * blockRows
+	sizeInts   = 8 * blockRows
+	sizeRests  = 8 * blockRows
+	sizeBlock  = int64(unsafe.Sizeof(block{})+blockRows*unsafe.Sizeof(row{})) + sizeInts
 	// sizeWaiting is what a record in a block is counted as: what it may take once it is folded.
-	sizeWaiting = 2 * sizeBlock / blockRows
+	sizeWaiting = 5 * sizeBlock / blockRows / 2
 )
 
 var blocks = sync.Pool{New: func() any {
@@ -123,14 +145,17 @@ func (b *block) size() int64 { return int64(b.n)*sizeWaiting + int64(len(b.arena
 
 // held is how many bytes the block takes.
 func (b *block) held() int64 {
-	bytes := sizeBlock - sizeNumber + int64(cap(b.arena))
-	for _, numbers := range b.numbers {
-		if numbers != nil {
-			bytes += sizeNumber
+	bytes := sizeBlock - sizeInts + int64(cap(b.arena))
+	for f := range b.numbers {
+		if b.numbers[f].small != nil {
+			bytes += sizeSmalls
+		}
+		if b.numbers[f].wide != nil {
+			bytes += sizeInts
 		}
 	}
-	if b.lanes != nil {
-		bytes += sizeLanes
+	if b.rests != nil {
+		bytes += sizeRests
 	}
 	return bytes
 }
@@ -138,14 +163,51 @@ func (b *block) held() int64 {
 // begin makes room for the numbers of records.
 func (b *block) begin(k kept) {
 	for f := range k.numbers() {
-		if b.numbers[f] == nil {
-			b.numbers[f] = host.PieceFor(&numberPieces, b)
+		switch numbers := &b.numbers[f]; {
+		case numbers.wide != nil:
+		case k.kind == chunk.Float:
+			numbers.wide = host.PieceFor(&widePieces, b)
+		case numbers.small == nil:
+			numbers.small = host.PieceFor(&smallPieces, b)
 		}
 	}
 }
 
-// fits says that all keys of a batch can stand in blocks.
-func fits(keys *keyBatch) bool {
+// widen makes room for all ints.
+func (b *block) widen(f int) {
+	numbers := &b.numbers[f]
+	numbers.wide = host.PieceFor(&widePieces, b)
+	for i, v := range numbers.small {
+		numbers.wide[i] = uint64(v)
+	}
+}
+
+// int is one of the ints of a row.
+func (b *block) int(f, i int) int64 {
+	if numbers := &b.numbers[f]; numbers.wide == nil {
+		return int64(numbers.small[i])
+	}
+	return int64(b.numbers[f].wide[i])
+}
+
+func (b *block) setInt(f, i int, v int64) {
+	if b.numbers[f].wide == nil {
+		if small := int32(v); int64(small) == v {
+			b.numbers[f].small[i] = small
+			return
+		}
+		b.widen(f)
+	}
+	b.numbers[f].wide[i] = uint64(v)
+}
+
+// fits says that all keys of a batch can stand in blocks, with their ordinals.
+func fits(keys *keyBatch, ords []chunk.Ordinal) bool {
+	for i := range ords {
+		if ords[i].Position > mostPosition {
+			return false
+		}
+	}
 	return keys.texts == nil || !slices.ContainsFunc(keys.keys, func(e entry) bool { return e.length() > blockArena })
 }
 
@@ -154,13 +216,33 @@ func (b *block) add(keys *keyBatch, i int, ord chunk.Ordinal) {
 	at := b.n % blockRows
 	key := &keys.keys[i]
 	r := &b.rows[at]
-	r.a, r.b, r.size = key.a, key.b, uint32(key.size)
+	r.a, r.b = key.a, key.b
+	size := key.size
 	if !key.short() {
+		size = longSize | key.size&notString
 		r.b = key.hash>>halfBits<<halfBits | uint64(len(b.arena))
+		b.arena = binary.LittleEndian.AppendUint32(b.arena, uint32(key.length()))
 		b.arena = append(b.arena, keys.texts[i]...)
 	}
-	b.setOrdinal(at, ord)
+	b.place(at, size, ord)
 	b.n++
+}
+
+// place gives a row the size of its entry and its ordinal.
+func (b *block) place(i int, size uint64, o chunk.Ordinal) {
+	b.rows[i].packed = o.Position<<sizeBits | size
+	b.setRest(i, rest{o.Lane, o.Sibling})
+}
+
+func (b *block) setRest(i int, r rest) {
+	if b.rests == nil {
+		if r == (rest{}) {
+			return
+		}
+		b.rests = host.PieceFor(&restPieces, b)
+		clear(b.rests[:])
+	}
+	b.rests[i] = r
 }
 
 // addAll takes keys from one on, with their values, which are ints or tuples of such, as far as there is room and no text is
@@ -172,54 +254,42 @@ func (b *block) addAll(k kept, keys *keyBatch, in *Keyed, at int) (n int) {
 	}
 	for i, ord := range in.Ordinals[at : at+n] {
 		key, r := &keys.keys[at+i], &b.rows[b.n+i]
-		r.a, r.b, r.size = key.a, key.b, uint32(key.size)
-		b.setOrdinal(b.n+i, ord)
+		r.a, r.b = key.a, key.b
+		b.place(b.n+i, key.size, ord)
 	}
 	if k.kind == chunk.Int {
-		b.addNumbers(0, in.Values.Ints[at:at+n])
+		b.addInts(0, in.Values.Ints[at:at+n])
 	} else {
 		for f := range in.Values.Fields {
-			b.addNumbers(f, in.Values.Fields[f].Ints[at:at+n])
+			b.addInts(f, in.Values.Fields[f].Ints[at:at+n])
 		}
 	}
 	b.n += n
 	return n
 }
 
-func (b *block) addNumbers(f int, ints []int64) {
+func (b *block) addInts(f int, ints []int64) {
 	for i, v := range ints {
-		b.numbers[f][b.n+i] = uint64(v)
+		b.setInt(f, b.n+i, v)
 	}
 }
 
 func (b *block) ordinal(i int) chunk.Ordinal {
-	o := chunk.Ordinal{Position: b.rows[i].position, Sibling: b.rows[i].sibling}
-	if b.lanes != nil {
-		o.Lane = b.lanes[i]
+	o := chunk.Ordinal{Position: b.rows[i].packed >> sizeBits}
+	if b.rests != nil {
+		o.Lane, o.Sibling = b.rests[i].lane, b.rests[i].sibling
 	}
 	return o
 }
 
-func (b *block) setOrdinal(i int, o chunk.Ordinal) {
-	b.rows[i].position, b.rows[i].sibling = o.Position, o.Sibling
-	if o.Lane != 0 || b.lanes != nil {
-		b.setLane(i, o.Lane)
-	}
-}
-
-func (b *block) setLane(i int, lane uint32) {
-	if b.lanes == nil {
-		b.lanes = host.PieceFor(&lanePieces, b)
-		clear(b.lanes[:])
-	}
-	b.lanes[i] = lane
-}
+func (b *block) setOrdinal(i int, o chunk.Ordinal) { b.place(i, b.rows[i].size(), o) }
 
 // key is the key of a row without its hash, and its text if the entry does not hold it.
 func (b *block) key(i int) (e entry, text string) {
 	r := &b.rows[i]
-	if e = (entry{a: r.a, b: r.b, size: uint64(r.size)}); !e.short() {
+	if e = (entry{a: r.a, b: r.b, size: r.size()}); !e.short() {
 		text = view(r.text(b.arena))
+		e.size = uint64(len(text))<<1 | e.size&notString
 	}
 	return e, text
 }
@@ -228,12 +298,12 @@ func (b *block) key(i int) (e entry, text string) {
 func (b *block) keep(k kept, values *chunk.Column, i int) {
 	switch k.kind {
 	case chunk.Int:
-		b.numbers[0][b.n] = uint64(values.Ints[i])
+		b.setInt(0, b.n, values.Ints[i])
 	case chunk.Float:
-		b.numbers[0][b.n] = math.Float64bits(values.Floats[i])
+		b.numbers[0].wide[b.n] = math.Float64bits(values.Floats[i])
 	case chunk.Tuple:
 		for f := range values.Fields {
-			b.numbers[f][b.n] = uint64(values.Fields[f].Ints[i])
+			b.setInt(f, b.n, values.Fields[f].Ints[i])
 		}
 	}
 }
@@ -268,22 +338,23 @@ func (r *blockReader) read(b *block, k kept) {
 	r.in.Values.Reset()
 	switch r.in.Values.Kind, r.in.Values.N = k.kind, b.n; k.kind {
 	case chunk.Int:
-		r.in.Values.Ints = appendNumbers(r.in.Values.Ints, b.numbers[0][:b.n])
+		r.in.Values.Ints = b.appendInts(r.in.Values.Ints, 0)
 	case chunk.Float:
-		for _, bits := range b.numbers[0][:b.n] {
+		for _, bits := range b.numbers[0].wide[:b.n] {
 			r.in.Values.Floats = append(r.in.Values.Floats, math.Float64frombits(bits))
 		}
 	case chunk.Tuple:
 		r.in.Values.Kind = chunk.Empty
 		for f, c := range tupleFields(&r.in.Values, k.width) {
-			r.in.Values.Fields[f] = chunk.Column{Kind: chunk.Int, N: b.n, Ints: appendNumbers(c.Ints[:0], b.numbers[f][:b.n])}
+			r.in.Values.Fields[f] = chunk.Column{Kind: chunk.Int, N: b.n, Ints: b.appendInts(c.Ints[:0], f)}
 		}
 	}
 }
 
-func appendNumbers(to []int64, numbers []uint64) []int64 {
-	for _, bits := range numbers {
-		to = append(to, int64(bits))
+// appendInts appends one of the ints of all rows.
+func (b *block) appendInts(to []int64, f int) []int64 {
+	for i := range b.n {
+		to = append(to, b.int(f, i))
 	}
 	return to
 }

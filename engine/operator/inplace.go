@@ -140,22 +140,25 @@ func (f *inPlaceFold) move(number, i int) (place int32) {
 	f.groups++
 	moved := from.rows[i]
 	if !moved.short() {
-		text := moved.text(from.arena)
+		at := uint32(moved.b)
+		held := from.arena[at:][:sizeLength+len(moved.text(from.arena))]
 		moved.b = moved.b>>halfBits<<halfBits | uint64(f.arena)
 		if f.at == number {
-			copy(to.arena[f.arena:], text)
+			copy(to.arena[f.arena:], held)
 		} else {
-			to.arena = append(to.arena[:f.arena], text...)
+			to.arena = append(to.arena[:f.arena], held...)
 		}
-		f.arena += len(text)
+		f.arena += len(held)
 	}
 	if row := f.n; f.at != number || row != i {
 		to.rows[row] = moved
-		if from.lanes != nil || to.lanes != nil {
-			to.setLane(row, from.ordinal(i).Lane)
+		if from.rests != nil {
+			to.setRest(row, from.rests[i])
+		} else {
+			to.setRest(row, rest{})
 		}
 		for k := range f.kinds {
-			to.numbers[k][row] = from.numbers[k][i]
+			to.setInt(k, row, from.int(k, i))
 		}
 	} else {
 		to.rows[row].b = moved.b
@@ -172,7 +175,7 @@ func (f *inPlaceFold) leave() {
 
 func (b *block) sameKey(row int, from *block, i int) bool {
 	x, y := &b.rows[row], &from.rows[i]
-	if x.a != y.a || x.size != y.size {
+	if x.a != y.a || x.size() != y.size() {
 		return false
 	}
 	if x.short() {
@@ -184,9 +187,9 @@ func (b *block) sameKey(row int, from *block, i int) bool {
 // combine puts the ints of a row of another block together with those of a row. It reports false, and does nothing, if a
 // sum does not fit.
 func (b *block) combine(row int, from *block, i int, kinds []IntegerKind) bool {
-	var next [mostKept]uint64
+	var next [mostKept]int64
 	for k, kind := range kinds {
-		x, y := int64(b.numbers[k][row]), int64(from.numbers[k][i])
+		x, y := b.int(k, row), from.int(k, i)
 		switch kind {
 		case LeastInt:
 			x = min(x, y)
@@ -199,10 +202,10 @@ func (b *block) combine(row int, from *block, i int, kinds []IntegerKind) bool {
 			}
 			x = sum
 		}
-		next[k] = uint64(x)
+		next[k] = x
 	}
 	for k := range kinds {
-		b.numbers[k][row] = next[k]
+		b.setInt(k, row, next[k])
 	}
 	return true
 }
@@ -235,7 +238,7 @@ func (b *bucket) foldInPlace(g *Groups) bool {
 func (b *bucket) takeStates(g *Groups, keys *keyBatch, in *Keyed) bool {
 	w := &b.waiting
 	k := keptStates(len(g.ints))
-	if g.ints == nil || b.table != nil || keys.inexact != nil || !fits(keys) || w.records > 0 && w.kept != k {
+	if g.ints == nil || b.table != nil || keys.inexact != nil || !fits(keys, in.Ordinals) || w.records > 0 && w.kept != k {
 		return false
 	}
 	if has, ok := keptInts(&in.Values, len(g.ints)); !ok || has != k {
@@ -343,7 +346,8 @@ func (b *bucket) enterLanes(lane func(key []byte) uint32) {
 			b.table.firsts[group].Lane = lane(key)
 		} else {
 			block, row := b.at(group)
-			block.setLane(row, lane(key))
+			ord := block.ordinal(row)
+			block.setRest(row, rest{lane(key), ord.Sibling})
 		}
 	})
 }
@@ -401,7 +405,7 @@ func (b *bucket) appendNumbers(out *chunk.Column, k int, which []int32) {
 	out.Ints = slices.Grow(out.Ints, len(which))
 	for _, group := range which {
 		block, row := b.at(group)
-		out.AppendInt(int64(block.numbers[k][row]))
+		out.AppendInt(block.int(k, row))
 	}
 }
 

@@ -229,7 +229,7 @@ func TestBucketsWaitAsAnotherHasTold(t *testing.T) {
 			var keys keyBatch
 			for n := lo; n < lo+blockRows; n++ {
 				keys.add(fmt.Sprint(n), isString, true)
-				full.numbers[0][n-lo] = 1
+				full.setInt(0, n-lo, 1)
 				full.add(&keys, n-lo, at(n))
 			}
 			if err := b.wait(g, full, keptStates(1)); err != nil {

@@ -184,7 +184,7 @@ func (p *Partial) wait(in *Keyed, k kept) error {
 	}
 	for lo := 0; lo < in.Keys.N; lo += runKeys {
 		failed := p.keys.load(&in.Keys, lo, min(lo+runKeys, in.Keys.N))
-		if !fits(&p.keys) {
+		if !fits(&p.keys, in.Ordinals[lo:lo+len(p.keys.keys)]) {
 			rest := in.part(lo, in.Keys.N)
 			rest.Keys = in.Keys.Slice(lo, in.Keys.N)
 			return p.route(&rest)
