@@ -114,6 +114,15 @@ const marked = 64
 // spacesIn marks the spaces among the first 64 characters of a text, by a bit each from the lowest on. plain says that
 // there are no other characters that separate words, and none that are not ASCII or that control something.
 func spacesIn(text string) (spaces uint64, plain bool) {
+	spaces, others, ok := marksAtOnce(text)
+	if ok {
+		return spaces, others == 0
+	}
+	return spacesByWords(text)
+}
+
+// spacesByWords is spacesIn by words of 8 characters.
+func spacesByWords(text string) (spaces uint64, plain bool) {
 	var others uint64
 	n := min(len(text), marked)
 	for i := 0; i < n; i += wordSize {

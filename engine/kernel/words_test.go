@@ -33,6 +33,24 @@ func TestAppendWords(t *testing.T) {
 	})
 }
 
+// TestSpacesAreFoundInBothWays puts every character at every place of texts of all lengths.
+func TestSpacesAreFoundInBothWays(t *testing.T) {
+	text := []byte(strings.Repeat("a b  word ", 8))
+	for n := 1; n <= len(text); n++ {
+		for i := range n {
+			for c := range 256 {
+				was := text[i]
+				text[i] = byte(c)
+				spaces, plain := spacesIn(string(text[:n]))
+				if want, wantPlain := spacesByWords(string(text[:n])); plain != wantPlain || plain && spaces != want {
+					t.Fatalf("%q: %b %v, by words %b %v", text[:n], spaces, plain, want, wantPlain)
+				}
+				text[i] = was
+			}
+		}
+	}
+}
+
 // TestWholeSplits compares chains that begin with a split with what the interpreter makes of them, for batches in which
 // all records can be taken at once and for others.
 func TestWholeSplits(t *testing.T) {

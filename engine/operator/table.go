@@ -19,6 +19,7 @@ type Table struct {
 	slots   []uint64 // open addressing: upper half of the hash, then group + 1; 0 is free
 	shift   uint     // 64 - log2(len(slots))
 	entries []entry
+	added   []int32 // of the run at hand, the keys that are new
 	firsts  []chunk.Ordinal
 	high    chunk.Ordinal // no first is above it
 	arena   []byte        // texts longer than inline
@@ -114,9 +115,15 @@ func (t *Table) insert(k *keyBatch, in *Keyed, groups []int32) []int32 {
 func (t *Table) insertRun(k *keyBatch, in *Keyed, lo int, settled bool, groups []int32, add []int64) []int32 {
 	start := len(groups)
 	groups = slices.Grow(groups, len(k.keys))[:start+len(k.keys)]
+	t.added = t.added[:0]
 	t.lookup(k, groups[start:], add)
-	if len(t.firsts) < len(t.entries) || !settled {
-		t.place(in, lo, settled, groups[start:])
+	for _, i := range t.added {
+		t.firsts = push(t.firsts, in.Ordinal(lo+int(i)))
+	}
+	if !settled {
+		for i, g := range groups[start:] {
+			t.lower(g, in.Ordinal(lo+i))
+		}
 	}
 	if k.inexact != nil {
 		t.keepOriginals(k, in, lo, groups[start:])
@@ -193,7 +200,7 @@ func (t *Table) add(k *keyBatch, i int) {
 		e.b = uint64(len(t.arena))
 		t.arena = append(t.arena, k.texts[i]...)
 	}
-	t.entries = append(t.entries, e)
+	t.entries, t.added = append(t.entries, e), append(t.added, int32(i))
 }
 
 // touchSlots is the size from which on a table is not in the nearest cache, so that touching it pays.
@@ -222,18 +229,6 @@ func likely(slot, hash uint64) uint32 {
 	same := ((slot^hash)>>halfBits - 1) >> 63 // a branch would wait for each load
 	place := uint32(slot & -same)
 	return max(place, 1) - 1
-}
-
-// place gives new groups of a run their first ordinals, and lowers those of others.
-func (t *Table) place(in *Keyed, lo int, settled bool, groups []int32) {
-	for i, g := range groups {
-		switch {
-		case int(g) == len(t.firsts):
-			t.firsts = push(t.firsts, in.Ordinal(lo+i))
-		case !settled:
-			t.lower(g, in.Ordinal(lo+i))
-		}
-	}
 }
 
 // settled reports whether the ordinals of records lo to hi never decrease and come after those of all groups, so
