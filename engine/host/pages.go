@@ -28,7 +28,7 @@ const hugePage = 2 << 20
 
 var outside atomic.Int64
 
-// Outside is how many bytes of the process Pieces has from the system.
+// Outside is how many bytes of the process Pieces and Ranges have from the system.
 func Outside() int64 { return outside.Load() }
 
 // PieceFor gives a piece to an owner. What it holds is what its last owner left in it.

@@ -41,3 +41,56 @@ func push[T any](s []T, v T) []T {
 	}
 	return append(s, v)
 }
+
+// mostVast is what an array of a vast may take, in bytes of addresses.
+const mostVast = 1 << 30
+
+// A vast has an array without pointers that lies outside of the heap from leastHuge bytes on.
+type vast[T any] struct {
+	pages  *host.Range
+	denied bool // the system gives no addresses
+}
+
+// reserve makes room for n more elements.
+func (v *vast[T]) reserve(s []T, n int, owner *hotIndex) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	if to := v.array(len(s)+max(n, len(s)/vastGrowth), owner); to != nil {
+		to = to[:len(s)]
+		if len(s) > 0 && &to[0] != &s[0] {
+			copy(to, s)
+		}
+		return to
+	}
+	return reserve(s, n)
+}
+
+// vastGrowth is the part of its size that an array grows by at least.
+const vastGrowth = 4
+
+// array is the array with at least n elements, those that it did not have before 0; nil: it cannot lie outside of the heap.
+func (v *vast[T]) array(n int, owner *hotIndex) []T {
+	size := int(unsafe.Sizeof(*new(T)))
+	if n*size < leastHuge || v.denied {
+		return nil
+	}
+	if v.pages == nil {
+		if v.pages = host.RangeFor(mostVast, owner); v.pages == nil {
+			v.denied = true
+			return nil
+		}
+	}
+	bytes, ok := v.pages.Extend(n * size)
+	if !ok {
+		return nil
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(bytes))), len(bytes)/size)
+}
+
+func (v *vast[T]) free() {
+	if v.pages != nil {
+		v.pages.Free()
+	}
+	v.pages = nil
+}

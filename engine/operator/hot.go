@@ -3,6 +3,8 @@ package operator
 import (
 	"math/bits"
 	"slices"
+
+	"github.com/flowsh/flowsh/engine/chunk"
 )
 
 // A hotIndex finds the groups of a table that takes the same keys again and again. Its slots hold short keys
@@ -12,6 +14,10 @@ type hotIndex struct {
 	slots   []hotSlot // open addressing
 	shift   uint      // 64 - log2(len(slots))
 	carried groupInts // sums that the slots had no room for
+	// What the arrays of the table lie in once they are large.
+	slotPages  vast[hotSlot]
+	entryPages vast[entry]
+	firstPages vast[chunk.Ordinal]
 }
 
 type hotSlot struct {
@@ -34,15 +40,10 @@ const (
 
 // lookupHot is lookup by the hot index. The ints to add, if there are any, are added to the sums of the groups.
 func (t *Table) lookupHot(k *keyBatch, groups []int32, add []int64) {
-	t.entries = reserve(t.entries, len(k.keys))
+	t.entries = t.hot.entryPages.reserve(t.entries, len(k.keys), t.hot)
 	t.hot.reserve(t.entries, len(k.keys))
 	slots, shift := t.hot.slots, t.hot.shift
-	var wanted [2 * runKeys]uintptr // a slot and the one after it
-	for i := range k.keys {
-		at := addressOf(slots, k.keys[i].hash>>shift)
-		wanted[2*i%len(wanted)], wanted[(2*i+1)%len(wanted)] = at, at+sizeHotSlot
-	}
-	prefetch(wanted[:2*len(k.keys)])
+	t.hot.touch(k.keys)
 	groups = groups[:len(k.keys)]
 	for i := range k.keys {
 		key := &k.keys[i]
@@ -134,14 +135,41 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 			h.carried.add(&h.slots[i])
 		}
 	}
-	h.slots = large[hotSlot](want)
+	clear(h.slots)
+	slots := h.slotPages.array(want, h)
+	if slots == nil {
+		slots = large[hotSlot](want)
+	}
+	h.slots = slots[:want]
 	h.shift = uint(64 - bits.Len(uint(want-1)))
 	mask := uint64(want - 1)
-	for g := range entries {
-		at := entries[g].hash >> h.shift
-		for h.slots[at&mask].size != 0 {
-			at++
+	for lo := 0; lo < len(entries); lo += runKeys {
+		run := entries[lo:min(lo+runKeys, len(entries))]
+		h.touch(run)
+		for i := range run {
+			at := run[i].hash >> h.shift
+			for h.slots[at&mask].size != 0 {
+				at++
+			}
+			h.slots[at&mask] = hotSlotOf(&run[i], int32(lo+i))
 		}
-		h.slots[at&mask] = hotSlotOf(&entries[g], int32(g))
 	}
+}
+
+// touch asks for the slots that the keys of a run are looked for in, and for those after them.
+func (h *hotIndex) touch(keys []entry) {
+	var wanted [2 * runKeys]uintptr
+	slots, shift := h.slots, h.shift
+	for i := range keys {
+		at := addressOf(slots, keys[i].hash>>shift)
+		wanted[2*i%len(wanted)], wanted[(2*i+1)%len(wanted)] = at, at+sizeHotSlot
+	}
+	prefetch(wanted[:2*len(keys)])
+}
+
+// free gives the memory of the table back, which is not used any more.
+func (h *hotIndex) free() {
+	h.slotPages.free()
+	h.entryPages.free()
+	h.firstPages.free()
 }

@@ -292,7 +292,7 @@ func (p *Partial) reset() {
 	}
 	p.agg.Reset()
 	if p.direct > 0 || p.table.Size()+p.agg.Size() > 64<<20 {
-		p.table, p.agg = Table{hot: new(hotIndex)}, nil
+		p.forget()
 	}
 	p.account()
 	p.records, p.most = 0, partialGroups
@@ -327,6 +327,13 @@ func (p *Partial) log(b *bucket, which []int32) error {
 
 // Release gives the memory of a Partial that was flushed back, before Emit would.
 func (p *Partial) Release() {
-	p.table, p.agg, p.sums = Table{hot: new(hotIndex)}, nil, groupInts{}
+	p.forget()
+	p.sums = groupInts{}
 	p.account()
+}
+
+// forget gives the memory of the table and the aggregate back.
+func (p *Partial) forget() {
+	p.table.hot.free()
+	p.table, p.agg = Table{hot: new(hotIndex)}, nil
 }

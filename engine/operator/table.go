@@ -117,8 +117,13 @@ func (t *Table) insertRun(k *keyBatch, in *Keyed, lo int, settled bool, groups [
 	groups = slices.Grow(groups, len(k.keys))[:start+len(k.keys)]
 	t.added = t.added[:0]
 	t.lookup(k, groups[start:], add)
+	if t.hot != nil {
+		t.firsts = t.hot.firstPages.reserve(t.firsts, len(t.added), t.hot)
+	} else {
+		t.firsts = reserve(t.firsts, len(t.added))
+	}
 	for _, i := range t.added {
-		t.firsts = push(t.firsts, in.Ordinal(lo+int(i)))
+		t.firsts = append(t.firsts, in.Ordinal(lo+int(i)))
 	}
 	if !settled {
 		for i, g := range groups[start:] {
