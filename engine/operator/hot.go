@@ -130,9 +130,10 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 	if want == len(h.slots) {
 		return
 	}
+	sums := make([]int64, len(entries))
 	for i := range h.slots {
-		if h.slots[i].sum != 0 {
-			h.carried.add(&h.slots[i])
+		if slot := &h.slots[i]; slot.size != 0 {
+			sums[slot.group] = slot.sum
 		}
 	}
 	clear(h.slots)
@@ -152,6 +153,7 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 				at++
 			}
 			h.slots[at&mask] = hotSlotOf(&run[i], int32(lo+i))
+			h.slots[at&mask].sum = sums[lo+i]
 		}
 	}
 }

@@ -55,6 +55,12 @@ func (s *segment) ordinal(i int) chunk.Ordinal {
 	return s.ords[i]
 }
 
+// makeRoom makes room for n more records of the kind that it has.
+func (s *segment) makeRoom(n int) {
+	s.ords = reserve(s.ords, n)
+	makeRoom(&s.records.Column, n)
+}
+
 // add adds record i of a column, which is of strings where the segment has lines.
 func (s *segment) add(from *chunk.Column, i int, ord chunk.Ordinal) {
 	if s.holds == inLines {

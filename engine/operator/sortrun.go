@@ -32,6 +32,7 @@ func (r *SortRun) Add(keys, records *chunk.Column, ords []chunk.Ordinal) error {
 		return errSortKeys
 	}
 	holds := holdingOf(records)
+	r.seg.makeRoom(len(ords))
 	for i := range ords {
 		key := ""
 		if keys.N > 0 {
@@ -96,6 +97,7 @@ func (r *SortRun) Bound() (key string, ok bool) { return r.lastKey, r.full }
 // AddRows is Add of some of a column's records; keys and ords are theirs.
 func (r *SortRun) AddRows(keys, records *chunk.Column, rows []int32, ords []chunk.Ordinal) error {
 	holds := holdingOf(records)
+	r.seg.makeRoom(len(ords))
 	for i, row := range rows {
 		if r.full && !r.sorter.before(keys.Strings[i], r.lastKey, ords[i], r.lastOrd) {
 			continue
@@ -148,10 +150,12 @@ func (r *SortRun) selectBest(n int64) {
 // Flush sorts what is held and hands it to the Sorter. It must be called before Emit; the SortRun can be used
 // again.
 func (r *SortRun) Flush() error {
-	if r.seg.len() == 0 {
+	seg := r.seg
+	if seg.len() == 0 {
+		r.sorter.used.Add(-r.bytes)
+		r.seg, r.bytes = new(segment), 0
 		return nil
 	}
-	seg := r.seg
 	seg.sort(r.sorter.Reverse)
 	seg.bytes = seg.size()
 	r.sorter.used.Add(seg.bytes - r.bytes)
