@@ -47,7 +47,7 @@ func TestAttacksOnACluster(t *testing.T) {
 			if status != statusFailed && status != statusUsage && status != statusLimit || a.limit && status != statusLimit {
 				t.Errorf("exit status %d", status)
 			}
-			if !regexp.MustCompile(a.message + `|memory|executor|too much`).MatchString(stderr.String()) {
+			if !regexp.MustCompile(a.message + `|memory|executor|too much|takes longer`).MatchString(stderr.String()) {
 				t.Errorf("it says %q, want %q", stderr.String(), a.message)
 			}
 			for i, pid := range c.state.Processes {
