@@ -189,6 +189,8 @@ job = from_enumerable([("a", 1), ("b", 2), ("a", 3)]).scan(0, lambda acc, k, v: 
 		{"sort is stable, also reversed", `job = from_enumerable(["bb", "a", "cc", "d"]).sort(len, reverse = True)`, "bb\ncc\na\nd\n"},
 		{"sort by two keys", `job = lines("poem.txt").flat_map(lambda l: l.split()).count(by = lambda w: w).sort(lambda w, n: (-n, w)).take(3)`, "the\t4\nand\t2\none\t2\n"},
 		{"sort with nulls", `job = from_enumerable([2, None, 1]).sort(nulls = "last")`, "1\n2\n\n"},
+		{"take_sort by with nulls", `job = from_enumerable([2, None, 1]).take_sort(2, by = lambda x: 0, nulls = "last")`, "1\n2\n"},
+		{"take_sort by with nulls, reversed", `job = from_enumerable([2, None, 1]).take_sort(2, by = lambda x: 0, nulls = "first", reverse = True)`, "\n2\n"},
 		{"take_sort", `job = from_enumerable([3, 1, 2, 5, 4]).take_sort(2, reverse = True)`, "5\n4\n"},
 		{"take_sort by", `job = from_enumerable([("a", 3), ("b", 1), ("a", 1), ("b", 2), ("a", 2)]).take_sort(1, key = 1, by = 0)`, "a\t1\nb\t1\n"},
 		{"take", `job = from_enumerable(range(100)).take(3)`, "0\n1\n2\n"},

@@ -28,6 +28,14 @@ func TestFailuresDoNotDependOnSizes(t *testing.T) {
 			"", `record: 100\b`,
 		},
 		{
+			"a key that does not compare before one that has no order", `job = lines("n.txt").sort(lambda l: None if l == "5" else int(l) if l.isdigit() else l)`,
+			"", `keys do not compare: those before are number, this one is string; the first record is "1"\n  record: "x"`,
+		},
+		{
+			"also of some for each key", `job = lines("n.txt").take_sort(2, key = lambda l: None if l == "5" else int(l) if l.isdigit() else l, by = len)`,
+			"", `keys do not compare[^\n]*\n  record: "x"`,
+		},
+		{
 			"a flow in using= is not what fails", `
 some = from_enumerable(range(1000)).map(lambda x: x + 1)
 job = [lines("n.txt").map(int).map(lambda n: n).write("out.txt"), from_enumerable([1]).map(lambda x, all: len(all), using = some)]`,

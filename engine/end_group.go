@@ -137,7 +137,7 @@ func (p *printLog) take() (lines []kernel.Print) {
 }
 
 func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
-	g := &groupEnd{stage: s, op: op, workers: make([]groupWorker, s.run.cores), divided: s.divided()}
+	g := &groupEnd{stage: s, op: op, workers: make([]groupWorker, s.run.cores), divided: s.divided(), keys: newOrderKeys(op)}
 	if err := g.columns(); err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ type sortWorker struct {
 }
 
 func newSortEnd(s *stageRun, op *Op) *sortEnd {
-	e := &sortEnd{stage: s, op: op, keys: orderKeys{op: op, nulls: nullsOf(op)}}
+	e := &sortEnd{stage: s, op: op, keys: newOrderKeys(op)}
 	limit := int64(0)
 	if s.First != nil {
 		limit = max(*s.First, 1) // 0 would be all

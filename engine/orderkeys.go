@@ -18,6 +18,8 @@ type orderKeys struct {
 	first string      // the first record
 }
 
+func newOrderKeys(op *Op) orderKeys { return orderKeys{op: op, nulls: nullsOf(op)} }
+
 // nullsOf is what None is worth so that it comes out where the operator says, also in reverse.
 func nullsOf(op *Op) value.Nulls {
 	switch {
@@ -66,7 +68,8 @@ func classesOf(keys *chunk.Column, u *unit) *keyClasses {
 	return classes
 }
 
-// encode fills a column with the order-preserving keys of a unit, and notes what they compare with.
+// encode fills a column with the order-preserving keys of a unit, and notes what they compare with. It fails for the first
+// key that has no order, and then leaves those before it to check.
 func (o *orderKeys) encode(keys *chunk.Column, u *unit, into *chunk.Column) error {
 	var arena []byte
 	ends := make([]int, keys.N)
@@ -80,6 +83,7 @@ func (o *orderKeys) encode(keys *chunk.Column, u *unit, into *chunk.Column) erro
 		if !plain || len(arena)-start > longKey {
 			var err error
 			if arena, err = value.AppendOrder(arena[:start], keys.At(i), o.nulls); err != nil {
+				u.ready, u.partial = classes, true // an earlier key may not compare
 				return o.failure(u, i, err)
 			}
 		}
