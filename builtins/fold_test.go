@@ -74,7 +74,7 @@ def text(state, key, n):
 def told(state, key, n):
     if n % 100 == 7:
         print(key, n)
-    counter("folded").inc()
+    counter("folded")
     return state + n
 
 def careful(state, key, n):

@@ -128,12 +128,21 @@ func (p *printLog) inOrder() []printedAt {
 	return kept
 }
 
-// take is what was printed, in the order of the records, and then what was counted.
+// all is what was printed, in the order of the records, and then what was counted, which has no place among them.
+func (p *printLog) all() []printedAt {
+	lines := slices.Clone(p.inOrder())
+	for _, count := range p.counts.Prints() {
+		lines = append(lines, printedAt{Print: count})
+	}
+	return lines
+}
+
+// take is all, without the places.
 func (p *printLog) take() (lines []kernel.Print) {
-	for _, line := range p.inOrder() {
+	for _, line := range p.all() {
 		lines = append(lines, line.Print)
 	}
-	return append(lines, p.counts.Prints()...)
+	return lines
 }
 
 func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {

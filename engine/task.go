@@ -497,7 +497,7 @@ func (e *taskEnd) run(ctx context.Context) error {
 	}
 	first := e.added()
 	first.head.Run, first.head.Len = 1+e.of.Fold.Range, int(g.ledger.folded.Load())
-	for _, line := range g.prints.inOrder() {
+	for _, line := range g.prints.all() {
 		first.print(line.Print)
 		first.head.Places = append(first.head.Places, kernel.Place{Print: true})
 		first.head.Ordinals = append(first.head.Ordinals, line.at)
