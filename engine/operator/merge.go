@@ -5,14 +5,15 @@ package operator
 //
 // Source: Knuth, The Art of Computer Programming, volume 3, 5.4.1.
 type losers struct {
-	tree []int // tree[0] is the winner
-	less func(x, y int) bool
+	tree  []int    // tree[0] is the winner
+	ranks []uint64 // of the heads, as far as they tell the order: less is asked where two are equal
+	less  func(x, y int) bool
 }
 
 // newLosers starts a merge of n sequences. less compares their heads; a sequence without a head comes after all
 // others, and ties go by number.
 func newLosers(n int, less func(x, y int) bool) *losers {
-	l := &losers{tree: make([]int, max(n, 1)), less: less}
+	l := &losers{tree: make([]int, max(n, 1)), ranks: make([]uint64, n), less: less}
 	winners := make([]int, 2*n)
 	for i := range n {
 		winners[n+i] = i
@@ -37,8 +38,9 @@ func (l *losers) first() int { return l.tree[0] }
 func (l *losers) fix() {
 	winner := l.tree[0]
 	for at := (winner + len(l.tree)) / 2; at > 0; at /= 2 {
-		if l.less(l.tree[at], winner) {
-			winner, l.tree[at] = l.tree[at], winner
+		loser := l.tree[at]
+		if x, y := l.ranks[loser], l.ranks[winner]; x < y || x == y && l.less(loser, winner) {
+			winner, l.tree[at] = loser, winner
 		}
 	}
 	l.tree[0] = winner

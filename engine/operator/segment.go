@@ -108,9 +108,9 @@ func (s *segment) appendRecord(to *chunk.Column, i int) {
 func (s *segment) recordSize(i int) int64 {
 	switch s.holds {
 	case inKeys:
-		return int64(len(s.keys.at(i)))
+		return 16 + int64(len(s.keys.at(i)))
 	case inLines:
-		return int64(len(s.lines.at(i)))
+		return 16 + int64(len(s.lines.at(i)))
 	}
 	return sizeAt(&s.records.Column, i)
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/flowsh/flowsh/engine/chunk"
+	"github.com/flowsh/flowsh/engine/value"
 )
 
 // SorterConfig says how a Sorter orders records.
@@ -28,6 +29,8 @@ type Sorter struct {
 	mu       sync.Mutex
 	segments []*segment // sorted
 	runs     [][]frame  // sorted and spilled
+	loaded   [][]frame  // that came from other places
+	loading  int        // number of the last of them
 }
 
 const (
@@ -119,8 +122,12 @@ func (s *Sorter) writeRun(cursors []*sortCursor) ([]frame, error) {
 // merge visits the heads of cursors in order, Limit of them.
 func (s *Sorter) merge(cursors []*sortCursor, visit func(c *sortCursor) error) error {
 	tree := newLosers(len(cursors), func(x, y int) bool { return cursors[x].before(cursors[y], s.Reverse, x < y) })
+	for i, c := range cursors {
+		tree.ranks[i] = c.rank(s.Reverse)
+	}
 	for n := int64(0); len(cursors) > 0 && (s.Limit == 0 || n < s.Limit); n++ {
-		c := cursors[tree.first()]
+		first := tree.first()
+		c := cursors[first]
 		if c.done() {
 			return nil
 		}
@@ -133,6 +140,7 @@ func (s *Sorter) merge(cursors []*sortCursor, visit func(c *sortCursor) error) e
 		if err := c.next(); err != nil {
 			return err
 		}
+		tree.ranks[first] = c.rank(s.Reverse)
 		tree.fix()
 	}
 	return nil
@@ -144,7 +152,7 @@ func (s *Sorter) merge(cursors []*sortCursor, visit func(c *sortCursor) error) e
 func (s *Sorter) Emit(ctx context.Context, out func(records *chunk.Column, ords []chunk.Ordinal) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.runs) == 0 {
+	if s.inMemory() {
 		if err := s.ranges(s.goroutines()).emit(ctx, s.goroutines(), s.Limit, out); err != nil {
 			return err
 		}
@@ -155,7 +163,7 @@ func (s *Sorter) Emit(ctx context.Context, out func(records *chunk.Column, ords 
 	if err != nil {
 		return err
 	}
-	e := sortEmitter{ctx: ctx, out: out, limit: s.scratch.Share / 16}
+	e := sortEmitter{ctx: ctx, out: out, limit: s.scratch.Share / 16, run: 1}
 	if err := s.merge(cursors, e.append); err != nil {
 		return err
 	}
@@ -165,11 +173,15 @@ func (s *Sorter) Emit(ctx context.Context, out func(records *chunk.Column, ords 
 	return s.dropRest(cursors)
 }
 
+// inMemory says that there are no runs to merge.
+func (s *Sorter) inMemory() bool { return len(s.runs)+len(s.loaded) == 0 }
+
 // cursors gives what is left to merge, in so few runs that they can be merged at once. What is in memory becomes one of them.
 func (s *Sorter) cursors(ctx context.Context) ([]*sortCursor, error) {
 	if err := s.spill(); err != nil {
 		return nil, err
 	}
+	s.runs, s.loaded = append(s.runs, s.loaded...), nil
 	for {
 		n := s.fitting()
 		if n == len(s.runs) {
@@ -239,36 +251,84 @@ func (s *Sorter) dropRest(cursors []*sortCursor) error {
 
 // A sortEmitter gathers records into runs.
 type sortEmitter struct {
-	ctx     context.Context
-	out     func(records *chunk.Column, ords []chunk.Ordinal) error
-	limit   int64 // of bytes in a run
-	records *chunk.Column
-	ords    []chunk.Ordinal
-	bytes   int64
+	ctx    context.Context
+	out    func(records *chunk.Column, ords []chunk.Ordinal) error
+	limit  int64 // of bytes in a run
+	run    int   // number of the run that is open
+	frames []*sortFrame
+	rows   []frameRow
+	bytes  int64
 }
 
+// A frameRow is a row of one of several frames.
+type frameRow struct{ frame, at int32 }
+
 func (e *sortEmitter) append(c *sortCursor) error {
-	if e.records == nil {
-		e.records = new(chunk.Column)
+	f := c.sortFrame
+	if f.run != e.run {
+		f.run, f.number = e.run, int32(len(e.frames))
+		e.frames = append(e.frames, f)
 	}
-	i := c.at
-	e.records.AppendFrom(c.records, i)
-	e.ords = append(e.ords, c.ords[i])
-	e.bytes += sizeAt(c.records, i)
-	if len(e.ords) < emitRows && e.bytes < e.limit {
+	e.rows = append(e.rows, frameRow{f.number, int32(c.at)})
+	e.bytes += f.bytes
+	if len(e.rows) < emitRows && e.bytes < e.limit {
 		return nil
 	}
 	return e.flush()
 }
 
 func (e *sortEmitter) flush() error {
-	if e.records == nil {
+	if len(e.rows) == 0 {
 		return nil
 	}
 	if err := e.ctx.Err(); err != nil {
 		return err
 	}
-	records, ords := e.records, e.ords
-	e.records, e.ords, e.bytes = nil, nil, 0
+	records, ords := e.gather()
+	clear(e.frames)
+	e.run++
+	e.frames, e.rows, e.bytes = e.frames[:0], e.rows[:0], 0
 	return e.out(records, ords)
+}
+
+// gather brings the rows together.
+func (e *sortEmitter) gather() (*chunk.Column, []chunk.Ordinal) {
+	ords := make([]chunk.Ordinal, len(e.rows))
+	records := new(chunk.Column)
+	texts := 0
+	for _, f := range e.frames {
+		if f.texts {
+			texts++
+		}
+	}
+	if texts == len(e.frames) {
+		records.Kind, records.N, records.Strings = chunk.String, len(e.rows), make([]string, len(e.rows))
+		for i, r := range e.rows {
+			records.Strings[i] = value.OrderedString(e.frames[r.frame].keys[r.at])
+		}
+		return records, ords
+	}
+	columns := make([]*chunk.Column, len(e.frames))
+	for n, f := range e.frames {
+		columns[n] = f.column()
+	}
+	gatherRows(records, columns, e.rows)
+	for i, r := range e.rows {
+		if f := e.frames[r.frame]; !f.texts {
+			ords[i] = f.ords[r.at]
+		}
+	}
+	return records, ords
+}
+
+// column is the records of a frame.
+func (f *sortFrame) column() *chunk.Column {
+	if !f.texts {
+		return f.records
+	}
+	c := &chunk.Column{Kind: chunk.String, N: f.rows, Strings: make([]string, f.rows)}
+	for i, key := range f.keys {
+		c.Strings[i] = value.OrderedString(key)
+	}
+	return c
 }
