@@ -101,47 +101,49 @@ func TestFaultyWorkers(t *testing.T) {
 		}, cluster.ReceiptLost, `task \d was lost 5 times in a row; the last time: what it gave could not be fetched`},
 		{"each task is done twice", 3, func() *faulty { return &faulty{again: true} }, cluster.ReceiptAggregated, ""},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, map[string]string{"in.txt": manyWords()}, "")
-			var mu sync.Mutex
-			var receipts []cluster.Receipt
-			w.Emit = func(e host.Event) {
-				if r, ok := e.(cluster.Receipt); ok {
-					mu.Lock()
-					defer mu.Unlock()
-					receipts = append(receipts, r)
+		for end, ops := range map[string]string{"count": `count(by = lambda w: w)`, "sort": `sort(len)`} {
+			t.Run(c.name+"/"+end, func(t *testing.T) {
+				w := newWorld(t, map[string]string{"in.txt": manyWords()}, "")
+				var mu sync.Mutex
+				var receipts []cluster.Receipt
+				w.Emit = func(e host.Event) {
+					if r, ok := e.(cluster.Receipt); ok {
+						mu.Lock()
+						defer mu.Unlock()
+						receipts = append(receipts, r)
+					}
 				}
-			}
-			script := `job = lines("in.txt").flat_map(lambda l: l.split()).count(by = lambda w: w)`
-			if _, err := w.run(script, engine.Options{Cores: 1}); err != nil {
-				t.Fatal(err)
-			}
-			want := w.stdout.String()
-			w.stdout.Reset()
-			summary, err := w.run(script, engine.Options{Cores: 1, SplitSize: 50, BlockSize: 20, Tasks: &inMemory{workers: 3, wrap: func(i int, worker cluster.Worker) cluster.Worker {
-				if i >= c.faulty {
-					return worker
+				script := `job = lines("in.txt").flat_map(lambda l: l.split()).` + ops
+				if _, err := w.run(script, engine.Options{Cores: 1}); err != nil {
+					t.Fatal(err)
 				}
-				f := c.make()
-				f.Worker = worker
-				return f
-			}}})
-			if !slices.ContainsFunc(receipts, func(r cluster.Receipt) bool { return r.Kind == c.kind }) {
-				t.Errorf("no receipt says %s", c.kind)
-			}
-			if c.err != "" {
-				if err == nil || !regexp.MustCompile(c.err).MatchString(err.Error()) {
-					t.Errorf("error %v, want %s", err, c.err)
+				want := w.stdout.String()
+				w.stdout.Reset()
+				summary, err := w.run(script, engine.Options{Cores: 1, SplitSize: 50, BlockSize: 20, Tasks: &inMemory{workers: 3, wrap: func(i int, worker cluster.Worker) cluster.Worker {
+					if i >= c.faulty {
+						return worker
+					}
+					f := c.make()
+					f.Worker = worker
+					return f
+				}}})
+				if !slices.ContainsFunc(receipts, func(r cluster.Receipt) bool { return r.Kind == c.kind }) {
+					t.Errorf("no receipt says %s", c.kind)
 				}
-				if at := (*engine.StageError)(nil); !errors.As(err, &at) || !regexp.MustCompile(`^\d\.\d\.\d+$`).MatchString(at.Chunk) {
-					t.Errorf("the error names no chunk: %+v", at)
+				if c.err != "" {
+					if err == nil || !regexp.MustCompile(c.err).MatchString(err.Error()) {
+						t.Errorf("error %v, want %s", err, c.err)
+					}
+					if at := (*engine.StageError)(nil); !errors.As(err, &at) || !regexp.MustCompile(`^\d\.\d\.\d+$`).MatchString(at.Chunk) {
+						t.Errorf("the error names no chunk: %+v", at)
+					}
+					return
 				}
-				return
-			}
-			if err != nil || w.stdout.String() != want || !strings.HasSuffix(summary.Audit(), "every edge balances") {
-				t.Errorf("%v, %d bytes instead of %d", err, w.stdout.Len(), len(want))
-			}
-		})
+				if err != nil || w.stdout.String() != want || !strings.HasSuffix(summary.Audit(), "every edge balances") {
+					t.Errorf("%v, %d bytes instead of %d", err, w.stdout.Len(), len(want))
+				}
+			})
+		}
 	}
 }
 

@@ -110,13 +110,18 @@ func TestWorkersFold(t *testing.T) {
 		`flow.reduce(0, told, by = 0)`,
 		`flow.reduce(0, lambda state, key, n: state + n, by = lambda key, n: (n % 2, key)).take(40)`,
 		`flow.filter(lambda key, n: False).count(by = 0)`,
+		`flow.take_sort(2, key = 1, by = 0)`,
+		`flow.take_sort(3, key = lambda key, n: (n % 10, key), by = lambda key, n: len(key), reverse = True, as_list = True)`,
+		`flow.take_sort(2, key = lambda key, n: None if n % 7 == 0 else n / 2, by = 0, nulls = "last")`,
+		`flow.take_sort(2, key = lambda key, n: str(n) if n in (331, 994) else n, by = 0)`, // does not compare
+		`flow.take_sort(2, key = lambda key, n: None if n == 994 else n, by = 0)`,          // has no order
 		`flow.count(by = lambda key, n: {1: 1.0, 2: True}.get(n % 3, n % 3))`,
 		`flow.reduce("", careful, by = 0)`,                                 // fails in several ranges
 		`flow.map(late).reduce("", careful, by = 0)`,                       // and in the source's stage
 		`flow.map(late).count(by = 0)`,                                     // there alone
 		`flow.reduce(0, told, by = lambda key, n: [n] if n == 331 else n)`, // in a key
 		`flow.map(late, on_error = "bad.jsonl").reduce(0, told, by = 0)`,   // and is given up
-		`flow.sum(0, by = 0)`,                                              // of what is no number
+		`flow.sum(0, by = 0)`, // of what is no number
 	} {
 		t.Run(flow, func(t *testing.T) {
 			outcome := func(o engine.Options) (text string, folded int32) {

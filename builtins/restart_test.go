@@ -304,6 +304,19 @@ func TestMasterKilledMidJob(t *testing.T) {
 	}
 }
 
+// TestMasterKilledMidSort kills the master, and the head with it, when so much is kept of what workers have sorted: the job
+// goes on with that.
+func TestMasterKilledMidSort(t *testing.T) {
+	script := `job = lines("input*.txt").sort(lambda line: int(line[-1]) * 7 % 10)`
+	want := restarted(t, script, nil).stdout.String()
+	for _, n := range []int{1, restartInputs / 2, restartInputs} {
+		c := restarted(t, script, func(where string) bool { return where == fmt.Sprint("kept ", n) })
+		if c.kills != 1 || c.again > 0 || c.stdout.String() != want {
+			t.Errorf("%d kept: %d kills, %d tasks done again, %q instead of %q", n, c.kills, c.again, c.stdout.String(), want)
+		}
+	}
+}
+
 // TestMasterKilledAtEveryPoint kills the master at each step of a commit and of a spill that a head comes to: the output
 // is there, whole, and nothing beside it.
 func TestMasterKilledAtEveryPoint(t *testing.T) {

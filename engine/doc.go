@@ -78,6 +78,11 @@
 // run's own workers do (remote.go): unit by unit, in order, so that errors, dead letters, prints and records are the
 // same wherever a task was done. Stages that need side inputs, or read standard input or line numbers, run here.
 //
+// Where the end is a sort, the task sorts its records, and gives a sorted run behind its units (operator/sortrelay.go), which
+// have what the run cannot know without the records: of what classes their keys are, because the first key that does not
+// compare with those before it is the error. The run keeps the chunks of all runs as it keeps runs that it has spilled
+// itself, and does nothing but merge them.
+//
 // State by key can be divided among places (operator/ranges.go): tasks of such a stage give it, or the records on their way
 // into it, in ranges of the keys, apart from all else that they give. The run asks for what it needs: either all ranges of
 // all tasks, which it folds as it would fold its own, or for each range the groups that one more task has folded of it

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"slices"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -17,6 +18,9 @@ type sortEnd struct {
 	sorter *operator.Sorter
 	runs   []*sortWorker
 	keys   orderKeys
+	// Of the records that came out.
+	emitted int64
+	settled bool // they are all
 }
 
 // sortWorker is one worker's part of a sort.
@@ -74,14 +78,69 @@ func (e *sortEnd) work(n int, u *unit) error {
 	return w.run.Add(&w.keys, &u.out.Column, w.ordinals)
 }
 
-func (e *sortEnd) deliver(u *unit) error { return e.keys.check(u) }
+// adopt prepares a chunk of the run that a task of another place has sorted.
+func (e *sortEnd) adopt(u *unit, p *piece) error {
+	if len(p.chunks) != 1 {
+		return errPiece
+	}
+	u.ready = &sortedChunk{run: u.task, note: *p.head.Sorted, data: p.chunks[0]}
+	return nil
+}
 
-func (e *sortEnd) finish(ctx context.Context) error {
+// A sortedChunk is a part of a sorted run.
+type sortedChunk struct {
+	run  int
+	note operator.SortNote
+	data []byte
+}
+
+func (e *sortEnd) deliver(u *unit) error {
+	if c, ok := u.ready.(*sortedChunk); ok {
+		return e.sorter.LoadRun(c.run, c.note, c.data)
+	}
+	return e.keys.check(u)
+}
+
+// flush hands to the sorter what the workers hold.
+func (e *sortEnd) flush() error {
 	for _, w := range e.runs {
 		if err := w.run.Flush(); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// relay sorts, for another run, and gives the records as chunks of a sorted run.
+func (e *sortEnd) relay(ctx context.Context, put func(note operator.SortNote, data []byte) error) error {
+	if err := e.flush(); err != nil {
+		return err
+	}
+	return e.sorter.Sorted(ctx, put)
+}
+
+// balance tests that no record was lost on its way through the sort.
+func (e *sortEnd) balance(came int64) error {
+	want := came
+	if e.stage.First != nil {
+		want = min(came, *e.stage.First)
+	}
+	if e.settled && e.emitted != want {
+		return &LedgerError{Law: fmt.Sprintf("%s: %d records came, %d came out instead of %d", e.stage.run.opName(e.op.ID), came, e.emitted, want)}
+	}
+	return nil
+}
+
+func (e *sortEnd) finish(ctx context.Context) error {
+	if err := e.flush(); err != nil {
+		return err
+	}
+	err := e.emit(ctx)
+	e.settled = err == nil
+	return err
+}
+
+func (e *sortEnd) emit(ctx context.Context) error {
 	switch {
 	case e.stage.First != nil && *e.stage.First == 0:
 		return nil
@@ -89,6 +148,7 @@ func (e *sortEnd) finish(ctx context.Context) error {
 		return e.inInputOrder(ctx)
 	}
 	return e.sorter.Emit(ctx, func(records *chunk.Column, ordinals []chunk.Ordinal) error {
+		e.emitted += int64(len(ordinals))
 		b := &chunk.Batch{Column: *records}
 		if e.op.Kind == OpPartition {
 			for _, o := range ordinals {
@@ -109,6 +169,7 @@ func (e *sortEnd) inInputOrder(ctx context.Context) error {
 	var rows []row
 	err := e.sorter.Emit(ctx, func(records *chunk.Column, ordinals []chunk.Ordinal) error {
 		c := *records
+		e.emitted += int64(len(ordinals))
 		for i, o := range ordinals {
 			rows = append(rows, row{o, &c, i})
 		}

@@ -132,13 +132,7 @@ func (e *Explanation) end(s *Stage) string {
 	case Group:
 		return op.Name() + functions + ", " + e.grouping(s, op)
 	case Sort:
-		if op.Kind == OpPartition {
-			return fmt.Sprintf("in the order of %d lanes", op.Lanes)
-		}
-		if op.Kind == OpSort && s.First != nil {
-			return fmt.Sprintf("%s%s, the first %d kept", op.Name(), functions, *s.First)
-		}
-		return op.Name() + functions + ", sorted runs merged"
+		return e.sorting(s, op, functions)
 	case InOrder:
 		return op.Name() + functions + ", in order"
 	case Build:
@@ -158,6 +152,22 @@ func (e *Explanation) end(s *Stage) string {
 		return op.Name() + functions
 	}
 	return "output"
+}
+
+func (e *Explanation) sorting(s *Stage, op *Op, functions string) string {
+	how, elsewhere := op.Name()+functions, ", on the workers of a cluster too"
+	switch {
+	case op.Kind == OpPartition:
+		how = fmt.Sprintf("in the order of %d lanes", op.Lanes)
+	case op.Kind == OpSort && s.First != nil:
+		how += fmt.Sprintf(", the first %d kept", *s.First)
+	default:
+		how, elsewhere = how+", sorted runs merged", ", which the workers of a cluster make"
+	}
+	if movable(e.Plan.Graph, s) {
+		return how + elsewhere
+	}
+	return how
 }
 
 func (e *Explanation) grouping(s *Stage, op *Op) string {

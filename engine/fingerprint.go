@@ -24,6 +24,9 @@ func (s *stageRun) fingerprints() (shape, code string) {
 	}
 	shapes, codes := sha256.New(), sha256.New()
 	fmt.Fprint(shapes, s.End, s.Laned, g.Seed)
+	if s.First != nil {
+		fmt.Fprint(shapes, " first ", *s.First)
+	}
 	for _, id := range ops {
 		op := g.Ops[id]
 		op.ID, op.At, op.In, op.Sink = 0, "", nil, nil

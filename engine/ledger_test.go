@@ -87,6 +87,31 @@ func TestLedgerAllowsForATake(t *testing.T) {
 	}
 }
 
+// A sort hands on what came to it, or as many of it as are wanted.
+func TestLedgerOfASort(t *testing.T) {
+	three := int64(3)
+	for _, c := range []struct {
+		first            *int64
+		came, emitted    int64
+		settled, balance bool
+	}{
+		{nil, 12, 12, true, true},
+		{nil, 12, 11, true, false},
+		{nil, 12, 13, true, false},
+		{nil, 12, 4, false, true}, // a take behind it has had enough
+		{&three, 12, 3, true, true},
+		{&three, 12, 2, true, false},
+		{&three, 2, 2, true, true},
+	} {
+		s := balanced(t)
+		s.First = c.first
+		e := &sortEnd{stage: s, op: &s.run.graph.Ops[3], emitted: c.emitted, settled: c.settled}
+		if err := e.balance(c.came); (err == nil) != c.balance {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
 func TestLedgerAcceptsEachTaskOnce(t *testing.T) {
 	h := host.NewMemory()
 	accepted := 0

@@ -10,7 +10,7 @@ import (
 )
 
 // orderKeys turns sort keys into bytes that compare as the keys do, and finds the first key that does not compare
-// with those before it. encode may be called concurrently; check is called in the order of the units.
+// with those before it. encode may be called concurrently; check, or sift in its place, is called in the order of the units.
 type orderKeys struct {
 	op    *Op
 	nulls value.Nulls
@@ -146,4 +146,26 @@ func (o *orderKeys) check(u *unit) error {
 		o.class = joined
 	}
 	return nil
+}
+
+// sift is check for a task of another run, which checks the keys of all tasks: of the unit's classes that stays which the
+// run cannot know from the units before. It reports false if the run will find one that does not compare.
+func (o *orderKeys) sift(u *unit) bool {
+	classes, ok := u.ready.(*keyClasses)
+	if !ok {
+		return true
+	}
+	joined := o.class
+	for _, c := range classes.seen {
+		if joined == "" {
+			joined = c.class
+		} else if joined, ok = value.JoinClass(joined, c.class); !ok {
+			return false
+		}
+	}
+	if joined == o.class {
+		u.ready = nil
+	}
+	o.class = joined
+	return true
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
+	"github.com/flowsh/flowsh/engine/value"
 )
 
 // A piece is a part of what a task gives, as bytes: a unit of its input after the stage's functions, or states by
@@ -38,12 +39,16 @@ type pieceHead struct {
 	Run      int             `json:"run,omitempty"`
 	Folding  *failurePiece   `json:"folding,omitempty"`
 	Ordinals []chunk.Ordinal `json:"ordinals,omitempty"` // of Prints of a run
-	Partial  bool            `json:"partial,omitempty"`
-	Prints   []printPiece    `json:"prints,omitempty"`
-	Places   []kernel.Place  `json:"places,omitempty"` // of Prints and Dead
-	Dead     []deadPiece     `json:"dead,omitempty"`
-	Bad      []failurePiece  `json:"bad,omitempty"`
-	Error    *failurePiece   `json:"error,omitempty"`
+	// Sorted says what is in the chunk of a run that the task has sorted.
+	Sorted *operator.SortNote `json:"sorted,omitempty"`
+	// Classes are those of the unit's sort keys, unless the units before it tell them.
+	Classes []classPiece   `json:"classes,omitempty"`
+	Partial bool           `json:"partial,omitempty"`
+	Prints  []printPiece   `json:"prints,omitempty"`
+	Places  []kernel.Place `json:"places,omitempty"` // of Prints and Dead
+	Dead    []deadPiece    `json:"dead,omitempty"`
+	Bad     []failurePiece `json:"bad,omitempty"`
+	Error   *failurePiece  `json:"error,omitempty"`
 }
 
 type printPiece struct {
@@ -55,6 +60,31 @@ type printPiece struct {
 
 func (p *piece) print(line kernel.Print) {
 	p.head.Prints = append(p.head.Prints, printPiece{[]byte(line.Text), line.Add, line.Lines, line.Bytes})
+}
+
+// A classPiece is a class of sort keys, and the first record that has such a key.
+type classPiece struct {
+	Class  []byte `json:"class"`
+	Record []byte `json:"record"`
+	Origin bool   `json:"origin,omitempty"` // it is known where the record was read
+	File   []byte `json:"file,omitempty"`
+	Offset int64  `json:"offset,omitempty"`
+}
+
+func classPieceOf(c *classSeen) classPiece {
+	p := classPiece{Class: []byte(c.class), Record: []byte(c.record)}
+	if c.origin != nil {
+		p.Origin, p.File, p.Offset = true, []byte(c.origin.File), c.origin.Base
+	}
+	return p
+}
+
+func (p *classPiece) seen() classSeen {
+	c := classSeen{class: value.Class(p.Class), record: string(p.Record)}
+	if p.Origin {
+		c.origin = &chunk.Origin{File: string(p.File), Base: p.Offset}
+	}
+	return c
 }
 
 type deadPiece struct {
@@ -152,6 +182,11 @@ func pieceOf(u *unit) *piece {
 		p.head.Task, p.head.Bytes = u.block.Split.Index, u.block.Read
 	}
 	p.head.Places = u.places
+	if keys, ok := u.ready.(*keyClasses); ok {
+		for i := range keys.seen {
+			p.head.Classes = append(p.head.Classes, classPieceOf(&keys.seen[i]))
+		}
+	}
 	for _, line := range u.prints {
 		p.print(line)
 	}
@@ -169,6 +204,13 @@ func (p *piece) fill(u *unit) error {
 	h := &p.head
 	u.read, u.counts, u.emitted, u.partial = h.Read, h.Counts, h.Emitted, h.Partial
 	u.task, u.bytes = h.Task, h.Bytes
+	if len(h.Classes) > 0 {
+		keys := &keyClasses{}
+		for i := range h.Classes {
+			keys.seen = append(keys.seen, h.Classes[i].seen())
+		}
+		u.ready = keys
+	}
 	for _, line := range h.Prints {
 		u.prints = append(u.prints, kernel.Print{Text: string(line.Text), Add: line.Add, Lines: line.Lines, Bytes: line.Bytes})
 	}

@@ -105,10 +105,13 @@ func (w *worker) adopt(u *unit) error {
 	}
 	w.stage.records.Add(u.read)
 	w.stage.bytes.Add(u.bytes)
+	if e, ok := w.stage.end.(*sortEnd); ok && p.head.Sorted != nil {
+		return e.adopt(u, &p)
+	}
 	if g := w.stage.groups(); g != nil && p.byKey() {
 		return g.adopt(u, &p)
 	}
-	if p.byKey() {
+	if p.byKey() || p.head.Sorted != nil {
 		return errPiece
 	}
 	if len(p.chunks) == 0 {

@@ -194,7 +194,7 @@ func divides(g *Graph, s *Stage) bool {
 	switch op.Kind {
 	case OpUniq, OpGroupBy:
 		return true
-	case OpReduce, OpCount, OpSum, OpMin, OpMax, OpMean, OpSummarize:
+	case OpReduce, OpCount, OpSum, OpMin, OpMax, OpMean, OpSummarize, OpTakeSort:
 		return op.Funcs["by"] != ""
 	}
 	return false
@@ -221,9 +221,11 @@ func (s *stageRun) openTask(t Task) error {
 
 // A taskEnd is the end of a stage whose task is done for another run. The units go there as they are, to the stage's
 // real end, unless that combines records by key: then the states go there, or where they are divided the records by key.
+// Of a sort the records go there in a sorted run.
 type taskEnd struct {
 	stage  *stageRun
 	of     *Task
+	sort   *sortEnd      // not nil: it sorts
 	groups *groupEnd     // not nil: it combines, or folds
 	cut    *operator.Cut // not nil: it routes
 	put    func(part int, piece []byte) error
@@ -245,6 +247,7 @@ func (e *taskEnd) make(ctx context.Context) error {
 	if err := s.makeEnd(ctx); err != nil {
 		return err
 	}
+	e.sort, _ = s.end.(*sortEnd)
 	if g, ok := s.end.(*groupEnd); ok && (e.of.Fold != nil || e.of.Ranges > 0 || g.combinesElsewhere()) {
 		e.groups = g
 		if e.of.Ranges > 0 && !g.combined {
@@ -254,22 +257,23 @@ func (e *taskEnd) make(ctx context.Context) error {
 				return e.sendTo(1+part, p)
 			})
 		}
-	} else if s.end != nil {
+	} else if s.end != nil && e.sort == nil {
 		s.end.close()
 	}
 	s.end = e
 	return nil
 }
 
-// combinesElsewhere says that an op's states can be made in one place and merged in another. What take_sort sorts by
-// is compared with the first record of all, and so is what windows come out as.
-func (g *groupEnd) combinesElsewhere() bool {
-	return g.combined && g.op.Kind != OpTakeSort && g.op.Window == nil
-}
+// combinesElsewhere says that an op's states can be made in one place and merged in another. What windows come out as is
+// compared with the first record of all.
+func (g *groupEnd) combinesElsewhere() bool { return g.combined && g.op.Window == nil }
 
 func (e *taskEnd) work(n int, u *unit) error {
-	if e.groups != nil {
+	switch {
+	case e.groups != nil:
 		return e.groups.work(n, u)
+	case e.sort != nil:
+		return e.sort.work(n, u)
 	}
 	u.keep = true
 	return nil
@@ -280,7 +284,8 @@ func (e *taskEnd) deliver(u *unit) error {
 	if e.of.Fold != nil {
 		return e.fold(u)
 	}
-	if e.groups != nil && (u.err == nil || u.partial) {
+	fits := e.sift(u)
+	if e.groups != nil && fits && (u.err == nil || u.partial) {
 		deliver := e.groups.deliver
 		if e.cut != nil {
 			deliver = e.divide
@@ -288,6 +293,8 @@ func (e *taskEnd) deliver(u *unit) error {
 		if err := deliver(u); err != nil {
 			u.err = err
 		}
+	}
+	if e.groups != nil || e.sort != nil {
 		u.out = nil
 	}
 	if u.err != nil && !ofRecord(u.err) {
@@ -296,10 +303,27 @@ func (e *taskEnd) deliver(u *unit) error {
 	if err := e.unit(u); err != nil {
 		return err
 	}
-	if u.err != nil {
+	switch {
+	case u.err != nil:
+		return errStopped
+	case !fits:
+		e.counts.Failed++
+		e.counts.Ended = true
 		return errStopped
 	}
 	return nil
+}
+
+// sift leaves of the classes of a unit's sort keys those that the run has to know of. It reports false if a key does not
+// compare with those before it in the task: the run will fail for that record, or for an earlier one.
+func (e *taskEnd) sift(u *unit) bool {
+	switch {
+	case e.sort != nil:
+		return e.sort.keys.sift(u)
+	case e.groups != nil:
+		return e.groups.keys.sift(u)
+	}
+	return true
 }
 
 // divide hands on a unit's records by key.
@@ -456,9 +480,15 @@ func encodeOutput(out *kernel.Output, lo, hi int, c chunk.Compression) ([][]byte
 	return [][]byte{records, values}, err
 }
 
-// finish hands on the states of all keys.
+// finish hands on the states of all keys, or the sorted records.
 func (e *taskEnd) finish(ctx context.Context) error {
 	switch {
+	case e.sort != nil:
+		return e.sort.relay(ctx, func(note operator.SortNote, data []byte) error {
+			p := e.added()
+			p.head.Sorted, p.chunks = &note, [][]byte{data}
+			return e.send(p)
+		})
 	case e.groups == nil:
 		return nil
 	case e.of.Fold != nil:
@@ -532,5 +562,8 @@ func (e *taskEnd) late(err error) error {
 func (e *taskEnd) close() {
 	if e.groups != nil {
 		e.groups.close()
+	}
+	if e.sort != nil {
+		e.sort.close()
 	}
 }
