@@ -320,7 +320,13 @@ func TestMasterKilledMidSort(t *testing.T) {
 // TestMasterKilledAtEveryPoint kills the master at each step of a commit and of a spill that a head comes to: the output
 // is there, whole, and nothing beside it.
 func TestMasterKilledAtEveryPoint(t *testing.T) {
-	script := `job = lines("input*.txt").count(by = lambda line: line).write("out.tsv")`
+	for _, end := range []string{`count(by = lambda line: line)`, `sort(lambda line: line[::-1], reverse = True)`} {
+		t.Run(end, func(t *testing.T) { killedAtEveryPoint(t, `job = lines("input*.txt").`+end+`.write("out.tsv")`) })
+	}
+}
+
+func killedAtEveryPoint(t *testing.T, script string) {
+	t.Helper()
 	var points []string
 	calm := restarted(t, script, func(where string) bool {
 		points = append(points, where)

@@ -9,6 +9,7 @@ import (
 	"github.com/flowsh/flowsh/engine/connector"
 	"github.com/flowsh/flowsh/engine/kernel"
 	"github.com/flowsh/flowsh/engine/operator"
+	"github.com/flowsh/flowsh/spill"
 	"go.starlark.net/starlark"
 )
 
@@ -95,13 +96,45 @@ func TestAUnitTravels(t *testing.T) {
 	}
 }
 
+// someSorted is a piece of a sorted run, with classes of keys.
+func someSorted(t testing.TB) []byte {
+	t.Helper()
+	var keys, records chunk.Column
+	keys.AppendString("key")
+	records.AppendInt(1)
+	data, err := chunk.AppendFrame(nil, chunk.ID{}, []*chunk.Column{&keys, &records}, []chunk.Ordinal{{Position: 7}}, chunk.None)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := piece{
+		head: pieceHead{
+			Sorted:  &operator.SortNote{Rows: 1, Bytes: 50, First: chunk.Ordinal{Position: 7}, Key: []byte("key"), Noted: true},
+			Classes: []classPiece{{Class: []byte("tuple(number)"), Record: []byte("(1,)"), Origin: true, File: []byte("f"), Offset: 3}},
+		},
+		chunks: [][]byte{data},
+	}
+	if data, err = p.append(nil); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func FuzzPiece(f *testing.F) {
 	f.Add(somePiece(f), 1)
+	f.Add(someSorted(f), 0)
 	f.Fuzz(func(t *testing.T, data []byte, columns int) {
 		var p piece
 		var u unit
 		if p.decode(data) != nil || p.fill(&u) != nil || len(p.chunks) == 0 {
 			return
+		}
+		keys := newOrderKeys(new(Op))
+		_ = keys.check(&u)
+		if p.head.Sorted != nil {
+			s := operator.NewSorter(operator.SorterConfig{Memory: operator.Memory{Store: spill.NewMem()}})
+			if s.LoadRun(0, *p.head.Sorted, p.chunks[0]) == nil {
+				_ = s.Emit(t.Context(), func(*chunk.Column, []chunk.Ordinal) error { return nil })
+			}
 		}
 		_, _ = p.output(columns & 3)
 	})
