@@ -40,8 +40,11 @@ func (s *Sorter) Sorted(ctx context.Context, put func(note SortNote, data []byte
 		if err := s.ranges(s.goroutines()).each(ctx, s.goroutines(), s.Limit, w.appendRecord); err != nil {
 			return err
 		}
+		if err := w.flush(); err != nil {
+			return err
+		}
 		s.releaseSegments()
-		return w.flush()
+		return nil
 	}
 	cursors, err := s.cursors(ctx)
 	if err != nil {
