@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/zeebo/xxh3"
 )
@@ -20,22 +21,28 @@ var ErrFrame = errors.New("not a frame of flowsh's protocol")
 // half of XXH3, both big-endian.
 const frameHead = 8
 
-// mostJoined is how long a frame may be to be written at once with what stands in front of it.
-const mostJoined = 4 << 10
+// mostJoined is how long a frame may be to be written at once with what stands in front of it: a copy costs less than
+// another write, which a session sends by itself.
+const mostJoined = 256 << 10
+
+var joinedFrames = sync.Pool{New: func() any { return new([]byte) }}
 
 // WriteFrame writes a frame.
 func WriteFrame(w io.Writer, data []byte) error {
 	if len(data) > MaxFrame {
 		return fmt.Errorf("a frame of %d bytes is too long: at most %d are sent", len(data), MaxFrame)
 	}
-	head := make([]byte, frameHead, frameHead+min(len(data), mostJoined))
-	binary.BigEndian.PutUint32(head, uint32(len(data)))
+	var head [frameHead]byte
+	binary.BigEndian.PutUint32(head[:], uint32(len(data)))
 	binary.BigEndian.PutUint32(head[4:], uint32(xxh3.Hash(data)))
 	if len(data) <= mostJoined {
-		_, err := w.Write(append(head, data...))
+		buf := joinedFrames.Get().(*[]byte)
+		defer joinedFrames.Put(buf)
+		*buf = append(append((*buf)[:0], head[:]...), data...)
+		_, err := w.Write(*buf)
 		return err
 	}
-	if _, err := w.Write(head); err != nil {
+	if _, err := w.Write(head[:]); err != nil {
 		return err
 	}
 	_, err := w.Write(data)

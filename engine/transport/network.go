@@ -53,7 +53,7 @@ func Dial(ctx context.Context, n Network, address string, c *Credentials, accept
 		return nil, err
 	}
 	if c != nil {
-		secure := tls.Client(conn, c.config(accept))
+		secure := secured(conn, func(conn net.Conn) *tls.Conn { return tls.Client(conn, c.config(accept)) })
 		if err := handshake(ctx, secure); err != nil {
 			return nil, fmt.Errorf("%s: %w", address, err)
 		}
@@ -67,7 +67,7 @@ func Dial(ctx context.Context, n Network, address string, c *Credentials, accept
 func Serve(ctx context.Context, conn net.Conn, c *Credentials, accept ...Role) (*Session, Role, error) {
 	role := Role("")
 	if c != nil {
-		secure := tls.Server(conn, c.config(accept))
+		secure := secured(conn, func(conn net.Conn) *tls.Conn { return tls.Server(conn, c.config(accept)) })
 		if err := handshake(ctx, secure); err != nil {
 			return nil, "", err
 		}
@@ -78,7 +78,7 @@ func Serve(ctx context.Context, conn net.Conn, c *Credentials, accept ...Role) (
 	return s, role, err
 }
 
-func handshake(ctx context.Context, conn *tls.Conn) error {
+func handshake(ctx context.Context, conn *secureConn) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	err := conn.HandshakeContext(ctx)
