@@ -34,6 +34,7 @@ const (
 	leastGrown     = 8 << 20  // of the heap
 	muchInput      = 16 << 20 // that is known before
 	gcPercent      = 50
+	outsideShare   = 16       // the heap may grow by 1/16 of the memory outside of it, too
 	leastCollected = 64 << 20 // a limit below what any process takes would keep the collector busy and help nobody
 	maxStack       = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
 )
@@ -88,6 +89,7 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 		leaving = ctx.Done()
 		step    = stillness{since: w.Clock.Now()}
 	)
+	defer outside.leave()
 	for {
 		select {
 		case <-done:
@@ -101,7 +103,7 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 			GrowHeap(w.Budget)
 		}
 		if held += host.Outside(); limit == nil {
-			outside.follow()
+			outside.follow(live)
 		}
 		if limit == nil {
 			if w.exceeded(&looks, live, held, w.Busy()) {
@@ -130,13 +132,39 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 	}
 }
 
-// An outsideMemory is how much memory outside of the heap the heap leaves room for.
-type outsideMemory int64
+// An outsideMemory is how much memory outside of the heap the heap leaves room for. While there is much of it, the heap may
+// grow by a part of that too before it is collected: it is state like that of the heap, and garbage takes little beside it.
+type outsideMemory struct {
+	bytes   int64
+	percent int // of the collector, where it was changed; 0: it was not
+}
 
-func (o *outsideMemory) follow() {
-	if now := outsideMemory(host.Outside()); now != *o {
-		raiseLimit(int64(*o - now))
-		*o = now
+func (o *outsideMemory) follow(live int64) {
+	if now := host.Outside(); now != o.bytes {
+		raiseLimit(o.bytes - now)
+		o.bytes = now
+	}
+	if !untouched.grown.Load() {
+		return
+	}
+	old := max(gcPercent, o.percent)
+	percent := collectAt(live+untouched.size.Load(), o.bytes)
+	if difference := percent - old; 4*difference > old || 4*difference < -old { // each change stops the world
+		debug.SetGCPercent(percent)
+		o.percent = percent
+	}
+}
+
+// collectAt is how much the heap may grow between collections, in percent of what is alive in it.
+func collectAt(live, outside int64) int {
+	return gcPercent + int(100*(outside/outsideShare)/max(live, leastGrown))
+}
+
+// leave undoes what follow did.
+func (o *outsideMemory) leave() {
+	raiseLimit(o.bytes)
+	if o.percent != 0 {
+		debug.SetGCPercent(gcPercent)
 	}
 }
 

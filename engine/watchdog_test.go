@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -106,6 +107,47 @@ func TestWatchdogExceeded(t *testing.T) {
 		}
 		if exceeded != tt.looks {
 			t.Errorf("%s: exceeded at look %d, want %d", name, exceeded, tt.looks)
+		}
+	}
+}
+
+// TestMemoryOutsideOfTheHeap has the limit of the heap be what is left beside memory outside of it, as long as a job runs.
+func TestMemoryOutsideOfTheHeap(t *testing.T) {
+	defer LimitMemory(1 << 40)()
+	before := debug.SetMemoryLimit(-1)
+	var pieces host.Pieces[[1 << 20]byte]
+	owner := new([64]byte)
+	host.PieceFor(&pieces, owner)
+	outside := host.Outside()
+	if outside == 0 {
+		t.Skip("there is no such memory here")
+	}
+	for range 3 { // jobs, or tasks of one
+		var o outsideMemory
+		o.follow(1 << 20)
+		if got := debug.SetMemoryLimit(-1); got != before-outside {
+			t.Errorf("the limit is %d, want %d less %d", got, before, outside)
+		}
+		o.leave()
+	}
+	if got := debug.SetMemoryLimit(-1); got != before {
+		t.Errorf("the limit is %d afterwards, want %d", got, before)
+	}
+	runtime.KeepAlive(owner)
+}
+
+func TestCollectAt(t *testing.T) {
+	for _, tt := range []struct {
+		live, outside int64
+		want          int
+	}{
+		{100 << 20, 0, gcPercent},
+		{100 << 20, 16 << 20, gcPercent + 1},
+		{40 << 20, 640 << 20, gcPercent + 100},
+		{0, 16 * leastGrown, gcPercent + 100},
+	} {
+		if got := collectAt(tt.live, tt.outside); got != tt.want {
+			t.Errorf("%d MiB alive and %d MiB outside: the heap may grow by %d %%, want %d", tt.live>>20, tt.outside>>20, got, tt.want)
 		}
 	}
 }
