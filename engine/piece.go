@@ -118,6 +118,25 @@ const (
 	mostChunks   = 3 // of a piece: records, columns, failed records
 )
 
+// isQuiet says that the piece has nothing but numbers of records and bytes, which can be added to those of the next one.
+func (p *piece) isQuiet() bool {
+	h := &p.head
+	return len(p.chunks)+len(h.Prints)+len(h.Places)+len(h.Dead)+len(h.Bad) == 0 && h.Run == 0 && !h.Partial && h.Error == nil
+}
+
+// join adds the numbers of a quiet piece to those of one before it, if both are and of the same split.
+func (p *piece) join(next *piece) bool {
+	h, n := &p.head, &next.head
+	if !next.isQuiet() || h.Task != n.Task {
+		return false
+	}
+	h.Read, h.Bytes, h.Emitted, h.Len = h.Read+n.Read, h.Bytes+n.Bytes, h.Emitted+n.Emitted, h.Len+n.Len
+	for i := range h.Counts {
+		h.Counts[i].Add(n.Counts[i])
+	}
+	return true
+}
+
 // append appends the piece's bytes.
 func (p *piece) append(dst []byte) ([]byte, error) {
 	head, err := json.Marshal(&p.head)

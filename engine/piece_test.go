@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -138,4 +139,70 @@ func FuzzPiece(f *testing.F) {
 		}
 		_, _ = p.output(columns & 3)
 	})
+}
+
+// TestQuietPiecesAreOne has a task hand on what units have counted as one piece for each split, in front of what is to be seen.
+func TestQuietPiecesAreOne(t *testing.T) {
+	var got []piece
+	e := &taskEnd{put: func(part int, data []byte) error {
+		var p piece
+		if err := p.decode(slices.Clone(data)); err != nil {
+			return err
+		}
+		if part != 0 {
+			t.Errorf("a piece of part %d", part)
+		}
+		got = append(got, p)
+		return nil
+	}}
+	quiet := func(split int) *piece {
+		return &piece{head: pieceHead{Task: split, Read: 2, Bytes: 20, Emitted: 3, Len: 1, Counts: []kernel.Count{{In: 2, Out: 1, Filtered: 1}}}}
+	}
+	seen := quiet(1)
+	seen.print(kernel.Print{Text: "line"})
+	for _, p := range []*piece{quiet(0), quiet(0), quiet(0), quiet(1), seen, quiet(1), quiet(1)} {
+		if err := e.send(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // nothing is left
+		if err := e.flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var reads, splits []int
+	for _, p := range got {
+		reads, splits = append(reads, int(p.head.Read)), append(splits, p.head.Task)
+	}
+	if want := []int{6, 2, 2, 4}; !slices.Equal(reads, want) || !slices.Equal(splits, []int{0, 1, 1, 1}) {
+		t.Fatalf("pieces of %v records of splits %v, want %v", reads, splits, want)
+	}
+	first := pieceHead{Read: 6, Bytes: 60, Emitted: 9, Len: 3, Counts: []kernel.Count{{In: 6, Out: 3, Filtered: 3}}}
+	if !reflect.DeepEqual(got[0].head, first) {
+		t.Errorf("got %+v, want %+v", got[0].head, first)
+	}
+}
+
+// TestWhatShowsIsNotQuiet has every field that is not a number make a piece one that is seen.
+func TestWhatShowsIsNotQuiet(t *testing.T) {
+	if (&piece{}).join(&piece{head: pieceHead{Task: 1}}) {
+		t.Error("pieces of two splits became one")
+	}
+	if !(&piece{head: pieceHead{Task: 1, Read: 2, Bytes: 3, Emitted: 4, Len: 5, Counts: []kernel.Count{{In: 1}}}}).isQuiet() {
+		t.Error("numbers are not quiet")
+	}
+	for name, p := range map[string]*piece{
+		"a chunk":   {chunks: [][]byte{nil}},
+		"a line":    {head: pieceHead{Prints: make([]printPiece, 1)}},
+		"a place":   {head: pieceHead{Places: make([]kernel.Place, 1)}},
+		"a failure": {head: pieceHead{Dead: make([]deadPiece, 1)}},
+		"bad input": {head: pieceHead{Bad: make([]failurePiece, 1)}},
+		"a run":     {head: pieceHead{Run: 1}},
+		"an error":  {head: pieceHead{Error: new(failurePiece)}},
+		"a part":    {head: pieceHead{Partial: true}},
+	} {
+		if p.isQuiet() || (&piece{}).join(p) {
+			t.Errorf("%s is quiet", name)
+		}
+	}
 }

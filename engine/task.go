@@ -114,6 +114,9 @@ func (e *Executor) Run(ctx context.Context, t Task, in Inputs, put func(part int
 	if why = s.run.blamed(why); errors.Is(why, kernel.ErrLimit) {
 		why = s.task.last(s.task.added(), why)
 	}
+	if why == nil {
+		why = s.task.flush()
+	}
 	return s.task.counts, why
 }
 
@@ -230,6 +233,7 @@ type taskEnd struct {
 	cut    *operator.Cut // not nil: it routes
 	put    func(part int, piece []byte) error
 	buf    []byte
+	quiet  *piece // of units that have nothing to show but numbers; nil: there are none that were not handed on
 	counts TaskCounts
 	// printed bounds what the task prints: the run that asked for it shows no more of it.
 	printed kernel.PrintBound
@@ -442,7 +446,30 @@ func (e *taskEnd) last(p *piece, failed error) error {
 	return e.send(p)
 }
 
-func (e *taskEnd) send(p *piece) error { return e.sendTo(0, p) }
+// send hands a piece on, behind all before it. Of units that have nothing to show but numbers one piece tells the sums.
+func (e *taskEnd) send(p *piece) error {
+	if e.quiet != nil && e.quiet.join(p) {
+		return nil
+	}
+	if err := e.flush(); err != nil {
+		return err
+	}
+	if p.isQuiet() {
+		e.quiet = p
+		return nil
+	}
+	return e.sendTo(0, p)
+}
+
+// flush hands on what send keeps.
+func (e *taskEnd) flush() error {
+	if e.quiet == nil {
+		return nil
+	}
+	p := e.quiet
+	e.quiet = nil
+	return e.sendTo(0, p)
+}
 
 func (e *taskEnd) sendTo(part int, p *piece) error {
 	var err error
