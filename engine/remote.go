@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/connector"
@@ -23,8 +24,9 @@ type Tasks interface {
 type Pieces interface {
 	// Next is the next piece: of the first task all pieces of one attempt in order, then those of the second, and
 	// io.EOF behind the last. Other errors say that a task cannot be done, whose names the piece has if they are known;
-	// what was lost on the way has been done again before. The piece belongs to the caller.
-	Next(ctx context.Context) (Piece, error)
+	// what was lost on the way has been done again before. The piece belongs to the caller; it is in the memory of buf if
+	// that is large enough.
+	Next(ctx context.Context, buf []byte) (Piece, error)
 	// Close stops the tasks that are not done; nobody wants them any more.
 	Close() error
 }
@@ -52,12 +54,36 @@ func (f *taskFeed) next(ctx context.Context, u *unit) error {
 		}
 		f.pieces = p
 	}
-	p, err := f.pieces.Next(ctx)
+	p, err := f.pieces.Next(ctx, takePiece())
 	u.piece, u.chunk, u.attempt = p.Data, p.Chunk, p.Attempt
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("a task could not be done: %w", err)
 	}
 	return err
+}
+
+// pieceMemory is the memory of pieces that were taken apart.
+var pieceMemory = sync.Pool{New: func() any { return new([]byte) }}
+
+// mostPieceMemory is how long a piece may be to have its memory used again.
+const mostPieceMemory = 1 << 20
+
+func takePiece() []byte { return (*pieceMemory.Get().(*[]byte))[:0] }
+
+// leavePiece has the memory of a piece used again, unless what was made of it is a view of it.
+func (w *worker) leavePiece(u *unit, data []byte) {
+	switch u.ready.(type) {
+	case combined, *foldedRun:
+		return
+	}
+	if w.stage.run.options.Poison {
+		for i := range data {
+			data[i] = '!'
+		}
+	}
+	if cap(data) <= mostPieceMemory {
+		pieceMemory.Put(&data)
+	}
 }
 
 func (f *taskFeed) close() error {
@@ -92,8 +118,10 @@ func (s *stageRun) elsewhere(splits []connector.Split) bool {
 // adopt makes the unit's output of the piece that another place gave.
 func (w *worker) adopt(u *unit) error {
 	var p piece
-	err := p.decode(u.piece)
+	data := u.piece
+	err := p.decode(data)
 	u.piece = nil
+	defer w.leavePiece(u, data)
 	if err == nil {
 		err = p.fill(u)
 	}

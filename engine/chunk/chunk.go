@@ -46,7 +46,7 @@ func Append(dst []byte, id ID, b *Batch, o Options) ([]byte, error) {
 // *VersionError; into is then empty. Decode is safe for concurrent use.
 func Decode(data []byte, into *Batch) (ID, error) {
 	into.Reset()
-	h, raw, err := unseal(data)
+	h, raw, err := unseal(data, true)
 	if err != nil {
 		return h.ID, err
 	}
@@ -54,6 +54,7 @@ func Decode(data []byte, into *Batch) (ID, error) {
 		return h.ID, fmt.Errorf("chunk %s: %w: it is a frame, not a batch", h.ID, ErrCorrupt)
 	}
 	d := newDecoder(raw)
+	defer d.leave()
 	d.batch(into, h.Rows, h.Format)
 	if err := d.finish(); err != nil {
 		into.Column = Column{}
@@ -125,8 +126,20 @@ func (e *encoder) uint32s(values []uint32) {
 	e.dst = appendInts(e.dst, e.ints)
 }
 
+var numbers = sync.Pool{New: func() any { return new([]int64) }}
+
 func newDecoder(raw []byte) *decoder {
-	return &decoder{rowDecoder: rowDecoder{reader: reader{rest: raw}, budget: uint64(len(raw))}}
+	return &decoder{rowDecoder: rowDecoder{reader: reader{rest: raw}, budget: uint64(len(raw))}, numbers: *numbers.Get().(*[]int64)}
+}
+
+// mostNumbers is how many numbers the memory is for that is used again.
+const mostNumbers = 64 << 10
+
+// leave has memory of the decoder used again; nothing that it gave away is in it.
+func (d *decoder) leave() {
+	if own := d.numbers; cap(own) <= mostNumbers {
+		numbers.Put(&own)
+	}
 }
 
 // finish reports what went wrong. Bytes that are left over are wrong too.

@@ -39,10 +39,19 @@ func DecodeFrame(data []byte, columns []*Column) ([]Ordinal, error) {
 
 // DecodeFrameInto is DecodeFrame with the ordinals in the memory of buf, if that is large enough.
 func DecodeFrameInto(buf []Ordinal, data []byte, columns []*Column) ([]Ordinal, error) {
+	return decodeFrame(buf, data, columns, true)
+}
+
+// ViewFrame is DecodeFrameInto where strings may be views of data, which must not change as long as they are used.
+func ViewFrame(buf []Ordinal, data []byte, columns []*Column) ([]Ordinal, error) {
+	return decodeFrame(buf, data, columns, false)
+}
+
+func decodeFrame(buf []Ordinal, data []byte, columns []*Column, own bool) ([]Ordinal, error) {
 	for _, c := range columns {
 		c.Reset()
 	}
-	h, raw, err := unseal(data)
+	h, raw, err := unseal(data, own)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +59,7 @@ func DecodeFrameInto(buf []Ordinal, data []byte, columns []*Column) ([]Ordinal, 
 		return nil, fmt.Errorf("chunk %s: %w: it is a batch, not a frame", h.ID, ErrCorrupt)
 	}
 	d := newDecoder(raw)
+	defer d.leave()
 	if n := d.upTo(maxCells); n != len(columns) && !d.failed {
 		return nil, fmt.Errorf("chunk %s: %w: it has %d columns instead of %d", h.ID, ErrCorrupt, n, len(columns))
 	}

@@ -158,7 +158,7 @@ func FuzzDecodeFrame(f *testing.F) {
 }
 
 func unsealed(t fataler, data []byte) []byte {
-	_, raw, err := unseal(data)
+	_, raw, err := unseal(data, true)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}

@@ -157,15 +157,17 @@ func checkVersions(data []byte) error {
 	return nil
 }
 
-// unseal gives the header and the body of a chunk in memory of its own.
-func unseal(data []byte) (Header, []byte, error) {
+// unseal gives the header and the body of a chunk: in memory of its own, or if that is not asked for perhaps a view of data.
+func unseal(data []byte, own bool) (Header, []byte, error) {
 	h, body, compression, err := parseHeader(data)
 	if err != nil {
 		return h, nil, err
 	}
-	raw, err := expand(body, compression, h.RawSize)
-	if err != nil {
-		return h, nil, err
+	raw := body
+	if own || compression != stored || len(body) != h.RawSize {
+		if raw, err = expand(body, compression, h.RawSize); err != nil {
+			return h, nil, err
+		}
 	}
 	if xxh3.Hash(raw) != h.Sum {
 		return h, nil, fmt.Errorf("%w: its contents do not match their hash", ErrCorrupt)

@@ -571,7 +571,7 @@ func (g *taskGroup) took(i int, a *acceptedAttempt, err error) bool {
 }
 
 // Next implements engine.Pieces.
-func (g *taskGroup) Next(ctx context.Context) (engine.Piece, error) {
+func (g *taskGroup) Next(ctx context.Context, buf []byte) (engine.Piece, error) {
 	j := g.job
 	stop := context.AfterFunc(ctx, func() {
 		j.mu.Lock()
@@ -585,10 +585,10 @@ func (g *taskGroup) Next(ctx context.Context) (engine.Piece, error) {
 	}
 	piece := engine.Piece{Chunk: chunkName(fetched.task), Attempt: fetched.attempt}
 	if j.kept != nil {
-		piece.Data, err = j.kept.Store.Get(fetched.id, nil)
+		piece.Data, err = j.kept.Store.Get(fetched.id, buf)
 		return piece, err
 	}
-	piece.Data, err = j.store.Get(fetched.id, nil)
+	piece.Data, err = j.store.Get(fetched.id, buf)
 	return piece, errors.Join(err, j.store.Delete(fetched.id))
 }
 

@@ -97,11 +97,17 @@ func doAll(tb testing.TB, tasks, workers int) {
 	}
 	defer pieces.Close()
 	for n := 0; ; n++ {
-		switch _, err := pieces.Next(context.Background()); {
+		buf := make([]byte, 0, len(echoed))
+		switch piece, err := pieces.Next(context.Background(), buf); {
 		case errors.Is(err, io.EOF) && n == tasks:
 			return
 		case err != nil:
 			tb.Fatalf("after %d pieces: %v", n, err)
+		case string(piece.Data) != string(echoed) || &piece.Data[0] != &buf[:1][0]:
+			tb.Fatalf("piece %d is %q, in other memory: %t", n, piece.Data, &piece.Data[0] != &buf[:1][0])
 		}
 	}
 }
+
+// TestAllPiecesCome has the pieces of all tasks come, in the memory that is there for them.
+func TestAllPiecesCome(t *testing.T) { doAll(t, 20, 3) }

@@ -3,6 +3,8 @@ package operator
 import (
 	"context"
 	"sync"
+
+	"github.com/flowsh/flowsh/engine/chunk"
 )
 
 // Drain gives all groups with their states as chunks, to be loaded into the Groups of another place, and leaves
@@ -112,7 +114,7 @@ func (g *Groups) drainBucket(b *bucket, w *groupWriter) error {
 
 // Load merges the groups of a chunk that Drain gave. Of ordered groups the chunks must be loaded in the order of
 // the flow, by one goroutine; of others it may be called concurrently. data may come from outside: what is not a chunk of
-// groups is chunk.ErrCorrupt.
+// groups is chunk.ErrCorrupt. It is not kept.
 func (g *Groups) Load(data []byte) error {
 	l := loadings.Get().(*loading)
 	defer loadings.Put(l)
@@ -127,10 +129,24 @@ type loading struct {
 
 func (l *loading) into(g *Groups, data []byte) error {
 	l.kind = frameStates
-	if err := l.decode(data); err != nil {
+	if err := l.load(g, data); err != nil {
 		return err
 	}
 	return g.addFrame(&l.groupReader, &l.routed)
+}
+
+// load decodes a chunk. Where groups copy all that there is, their keys and states that are ints, it is but looked at.
+func (l *loading) load(g *Groups, data []byte) error {
+	if g.ints == nil {
+		return l.decode(data)
+	}
+	if err := l.view(data); err != nil {
+		return err
+	}
+	if _, ints := keptInts(&l.values, len(g.ints)); ints && l.originals.Kind == chunk.Null {
+		return nil
+	}
+	return l.decode(data)
 }
 
 var loadings = sync.Pool{New: func() any { return new(loading) }}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -204,5 +205,37 @@ func TestLoadUsesItsMemoryAgain(t *testing.T) {
 		}
 	}) / float64(len(chunks)); n > 6 {
 		t.Errorf("%.1f allocations for each chunk", n)
+	}
+}
+
+// TestLoadKeepsNothing overwrites chunks as soon as they were loaded; keys are texts that are stored as they are.
+func TestLoadKeepsNothing(t *testing.T) {
+	var all []record
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 3000 {
+		key := fmt.Sprintf("%0*x", 4+i%40, random.Uint64())
+		all = append(all, record{starlark.String(key), starlark.MakeInt(i), at(i)})
+	}
+	for _, name := range []string{"sum", "first", "mean", "ints"} {
+		for _, share := range []int64{leastInPlace - 1, leastInPlace} {
+			part, whole := NewGroups(config(name, share)), NewGroups(config(name, share))
+			p := part.NewPartial()
+			if err := p.Add(keyed(all...)); err != nil {
+				t.Fatal(err)
+			}
+			if err := part.Drain(context.Background(), p, func(_ int, data []byte) error {
+				data = slices.Clone(data)
+				err := whole.Load(data)
+				for i := range data {
+					data[i] = '!'
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if got := emit(t, whole); got != want(name, all) {
+				t.Errorf("%s with a share of %d: wrong result", name, share)
+			}
+		}
 	}
 }
