@@ -84,7 +84,8 @@
 // itself, and does nothing but merge them.
 //
 // State by key can be divided among places (operator/ranges.go): tasks of such a stage give it, or the records on their way
-// into it, in ranges of the keys, apart from all else that they give. The run asks for what it needs: either all ranges of
+// into it, in ranges of the keys, apart from all else that they give; states that are a few ints under short keys as the
+// numbers that blocks hold them in (operator/drainblocks.go). The run asks for what it needs: either all ranges of
 // all tasks, which it folds as it would fold its own, or for each range the groups that one more task has folded of it
 // (FoldTasks) and put in the order of their first ordinals; those it merges. Both come behind all else that the tasks give.
 // A record that fails in a fold waits until all ranges are there: an earlier one may fail in another.

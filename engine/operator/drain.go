@@ -71,6 +71,9 @@ func (g *Groups) drainWith(b *bucket, p *Partial, which []int32, w *groupWriter)
 		return g.drainBucket(b, w)
 	}
 	if b.table == nil && b.waiting.records == 0 && len(b.frames) == 0 && b.log == nil {
+		if g.ints != nil && p.table.allShort(which) {
+			return w.writeTable(&p.table, p.agg, which, len(g.ints))
+		}
 		return w.appendGroups(&bucket{table: &p.table, agg: p.agg}, which)
 	}
 	if err := p.flushBucket(b, which); err != nil {
@@ -106,8 +109,11 @@ func (g *Groups) drainBucket(b *bucket, w *groupWriter) error {
 		return err
 	}
 	defer b.close(g)
-	if b.len() == 0 {
+	switch {
+	case b.len() == 0:
 		return nil
+	case b.isInPlace() && b.allShort():
+		return w.writeBlocks(b)
 	}
 	return w.appendGroups(b, nil)
 }
@@ -137,16 +143,18 @@ func (l *loading) into(g *Groups, data []byte) error {
 
 // load decodes a chunk. Where groups copy all that there is, their keys and states that are ints, it is but looked at.
 func (l *loading) load(g *Groups, data []byte) error {
-	if g.ints == nil {
-		return l.decode(data)
+	if g.ints != nil {
+		if err := l.decodeBy(chunk.ViewFrame, data); err != nil {
+			return err
+		}
+		if _, ints := keptInts(&l.values, len(g.ints)); ints && l.originals.Kind == chunk.Null {
+			return l.checkStates()
+		}
 	}
-	if err := l.view(data); err != nil {
+	if err := l.decodeBy(chunk.DecodeFrameInto, data); err != nil {
 		return err
 	}
-	if _, ints := keptInts(&l.values, len(g.ints)); ints && l.originals.Kind == chunk.Null {
-		return nil
-	}
-	return l.decode(data)
+	return l.checkStates()
 }
 
 var loadings = sync.Pool{New: func() any { return new(loading) }}

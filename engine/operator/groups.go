@@ -194,7 +194,7 @@ func (g *Groups) addFrame(r *groupReader, routed *Routed) error {
 	if r.kind == frameRecords {
 		freeze(&r.values)
 	}
-	routed.loaded.loadCanonical(&r.keys, &r.originals)
+	r.loadKeys(&routed.loaded)
 	if g.undivided {
 		return g.addLocked(&g.buckets[0], &Keyed{Values: r.values, Ordinals: r.ords}, &routed.loaded, r.kind)
 	}

@@ -22,6 +22,7 @@ type groupWriter struct {
 	key       []byte
 	which     []int32
 	rows      groupRows
+	entries   entryWriter
 }
 
 // pieces is what an aggregate implements whose state for a group may be too large for a chunk.

@@ -76,16 +76,16 @@ func (g *Groups) RouteChunk(data []byte, out *Routed) error {
 }
 
 // decode reads a chunk of another place, in the memory of the last.
-func (r *groupReader) decode(data []byte) error { return r.decodeBy(chunk.DecodeFrameInto, data) }
-
-// view is decode of a chunk that may be looked at, but not kept.
-func (r *groupReader) view(data []byte) error { return r.decodeBy(chunk.ViewFrame, data) }
-
-func (r *groupReader) decodeBy(decode func([]chunk.Ordinal, []byte, []*chunk.Column) ([]chunk.Ordinal, error), data []byte) (err error) {
-	if r.ords, err = decode(r.ords[:0], data, []*chunk.Column{&r.keys, &r.originals, &r.values}); err != nil {
+func (r *groupReader) decode(data []byte) error {
+	if err := r.decodeBy(chunk.DecodeFrameInto, data); err != nil {
 		return err
 	}
 	return r.check()
+}
+
+func (r *groupReader) decodeBy(decode func([]chunk.Ordinal, []byte, []*chunk.Column) ([]chunk.Ordinal, error), data []byte) (err error) {
+	r.ords, err = decode(r.ords[:0], data, []*chunk.Column{&r.keys, &r.originals, &r.values})
+	return err
 }
 
 // Sorted gives all groups with their states as chunks of a run, in the order of their first ordinals, to be loaded by
