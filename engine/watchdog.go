@@ -35,6 +35,7 @@ const (
 	muchInput      = 16 << 20 // that is known before
 	gcPercent      = 50
 	outsideShare   = 16       // the heap may grow by 1/16 of the memory outside of it, too
+	leftShare      = 4        // 1/4 of the limit is left for the heap in any case
 	leastCollected = 64 << 20 // a limit below what any process takes would keep the collector busy and help nobody
 	maxStack       = 16 << 30 // of a goroutine: deep values are to meet the memory budget, not the end of the stack
 )
@@ -135,20 +136,22 @@ func (w *Watchdog) Wait(ctx context.Context, done <-chan struct{}) error {
 // An outsideMemory is how much memory outside of the heap the heap leaves room for. While there is much of it, the heap may
 // grow by a part of that too before it is collected: it is state like that of the heap, and garbage takes little beside it.
 type outsideMemory struct {
-	bytes   int64
-	percent int // of the collector, where it was changed; 0: it was not
+	lowered int64 // by so much is the runtime's limit lower
+	percent int   // of the collector, where it was changed; 0: it was not
 }
 
 func (o *outsideMemory) follow(live int64) {
-	if now := host.Outside(); now != o.bytes {
-		raiseLimit(o.bytes - now)
-		o.bytes = now
+	now, limit := host.Outside(), debug.SetMemoryLimit(-1)+o.lowered
+	now = min(now, limit-limit/leftShare) // there may be more where other jobs were in this process
+	if now != o.lowered {
+		raiseLimit(o.lowered - now)
+		o.lowered = now
 	}
 	if !untouched.grown.Load() {
 		return
 	}
 	old := max(gcPercent, o.percent)
-	percent := collectAt(live+untouched.size.Load(), o.bytes)
+	percent := collectAt(live+untouched.size.Load(), now)
 	if difference := percent - old; 4*difference > old || 4*difference < -old { // each change stops the world
 		debug.SetGCPercent(percent)
 		o.percent = percent
@@ -162,7 +165,7 @@ func collectAt(live, outside int64) int {
 
 // leave undoes what follow did.
 func (o *outsideMemory) leave() {
-	raiseLimit(o.bytes)
+	raiseLimit(o.lowered)
 	if o.percent != 0 {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -113,8 +113,6 @@ func TestWatchdogExceeded(t *testing.T) {
 
 // TestMemoryOutsideOfTheHeap has the limit of the heap be what is left beside memory outside of it, as long as a job runs.
 func TestMemoryOutsideOfTheHeap(t *testing.T) {
-	defer LimitMemory(1 << 40)()
-	before := debug.SetMemoryLimit(-1)
 	var pieces host.Pieces[[1 << 20]byte]
 	owner := new([64]byte)
 	host.PieceFor(&pieces, owner)
@@ -122,16 +120,23 @@ func TestMemoryOutsideOfTheHeap(t *testing.T) {
 	if outside == 0 {
 		t.Skip("there is no such memory here")
 	}
-	for range 3 { // jobs, or tasks of one
-		var o outsideMemory
-		o.follow(1 << 20)
-		if got := debug.SetMemoryLimit(-1); got != before-outside {
-			t.Errorf("the limit is %d, want %d less %d", got, before, outside)
+	old := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(old)
+	for name, limit := range map[string]int64{"more": 1 << 40, "less": outside} {
+		least := max(limit-outside, limit/leftShare)
+		debug.SetMemoryLimit(limit)
+		for range 3 { // jobs, or tasks of one
+			var o outsideMemory
+			for range 2 {
+				if o.follow(1 << 20); debug.SetMemoryLimit(-1) != least {
+					t.Errorf("%s: the limit is %d, want %d", name, debug.SetMemoryLimit(-1), least)
+				}
+			}
+			o.leave()
 		}
-		o.leave()
-	}
-	if got := debug.SetMemoryLimit(-1); got != before {
-		t.Errorf("the limit is %d afterwards, want %d", got, before)
+		if got := debug.SetMemoryLimit(-1); got != limit {
+			t.Errorf("%s: the limit is %d afterwards, want %d", name, got, limit)
+		}
 	}
 	runtime.KeepAlive(owner)
 }
