@@ -98,14 +98,14 @@ func (o *entryWriter) add(b *block, lo, hi, width int) {
 	as, bs, sizes := o.room(hi - lo)
 	for i := range as {
 		r := &b.rows[lo+i]
-		as[i], bs[i], sizes[i] = int64(r.a), int64(r.b), int64(r.size)
+		as[i], bs[i], sizes[i] = int64(r.a), int64(r.b), int64(r.size())
 		o.ords = append(o.ords, b.ordinal(lo+i))
 	}
 	values := tupleFields(&o.values, width)
 	for f := range values {
 		ints := moreInts(&values[f], hi-lo)
-		for i, v := range b.numbers[f][lo:hi] {
-			ints[i] = int64(v)
+		for i := range ints {
+			ints[i] = b.int(f, lo+i)
 		}
 	}
 	o.values.N = len(o.ords)

@@ -17,6 +17,7 @@ type secureConn struct {
 	below  *recordConn
 	writes atomic.Int32 // that have not returned
 	closed atomic.Bool
+	inBody atomic.Bool // the session writes the body of a frame next
 }
 
 // The sizes of what is read and written at once.
@@ -39,9 +40,11 @@ func (c *secureConn) Write(p []byte) (int, error) {
 	}
 	c.below.hold()
 	n, err := c.Conn.Write(p)
-	if err == nil && bodyFollows(p) {
+	if follows := !c.inBody.Load() && bodyFollows(p); err == nil && follows {
+		c.inBody.Store(true)
 		return n, nil
 	}
+	c.inBody.Store(false)
 	if failed := c.below.release(); err == nil && failed != nil {
 		return 0, failed
 	}
@@ -56,7 +59,7 @@ func (c *secureConn) Close() error {
 	return c.Conn.Close()
 }
 
-// bodyFollows says that the session writes the body of a frame next: p is the head of one that has data.
+// bodyFollows says that the session writes the body of a frame next, if p is the head of one: it has data then.
 func bodyFollows(p []byte) bool {
 	const head, kind, data, length = 12, 1, 0, 8 // of yamux: version, kind, flags, stream and length
 	return len(p) == head && p[0] == 0 && p[kind] == data && binary.BigEndian.Uint32(p[length:]) > 0

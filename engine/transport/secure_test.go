@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -35,7 +36,7 @@ func (c *countedConn) Write(p []byte) (int, error) {
 // secureSessions is both ends of a session over TLS; the near one has dialled.
 func secureSessions(t *testing.T, n Network) (near, far *Session) {
 	t.Helper()
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	now := time.Now()
 	own, err := NewAuthority("own", now)
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +101,19 @@ func TestFramesAreWrittenAtOnce(t *testing.T) {
 	if got := n.writes.Load() - before; got > 3*frames {
 		t.Errorf("%d frames took %d writes", frames, got)
 	}
+}
+
+// A short frame is not taken for the head of another, after which it would wait for more.
+func TestShortFramesAreSentAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		near, far := secureSessions(t, NewMemory())
+		began := time.Now()
+		for n := range 3 * frameHead {
+			if err := echo(near, far, bytes.Repeat([]byte{1}, n)); err != nil || time.Since(began) > 0 {
+				t.Fatalf("%d bytes: %v, after %v", n, err, time.Since(began))
+			}
+		}
+	})
 }
 
 // A side that closes does not wait for one that does not read.
