@@ -121,7 +121,7 @@ const (
 // isQuiet says that the piece has nothing but numbers of records and bytes, which can be added to those of the next one.
 func (p *piece) isQuiet() bool {
 	h := &p.head
-	return len(p.chunks)+len(h.Prints)+len(h.Places)+len(h.Dead)+len(h.Bad) == 0 && h.Run == 0 && !h.Partial && h.Error == nil
+	return len(p.chunks)+len(h.Prints)+len(h.Places)+len(h.Dead)+len(h.Bad)+len(h.Classes) == 0 && h.Run == 0 && !h.Partial && h.Error == nil
 }
 
 // join adds the numbers of a quiet piece to those of one before it, if both are and of the same split.

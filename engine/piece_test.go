@@ -200,6 +200,7 @@ func TestWhatShowsIsNotQuiet(t *testing.T) {
 		"a run":     {head: pieceHead{Run: 1}},
 		"an error":  {head: pieceHead{Error: new(failurePiece)}},
 		"a part":    {head: pieceHead{Partial: true}},
+		"a class":   {head: pieceHead{Classes: make([]classPiece, 1)}},
 	} {
 		if p.isQuiet() || (&piece{}).join(p) {
 			t.Errorf("%s is quiet", name)

@@ -73,7 +73,7 @@ func takePiece() []byte { return (*pieceMemory.Get().(*[]byte))[:0] }
 // leavePiece has the memory of a piece used again, unless what was made of it is a view of it.
 func (w *worker) leavePiece(u *unit, data []byte) {
 	switch u.ready.(type) {
-	case combined, *foldedRun:
+	case combined, *foldedRun, *sortedChunk:
 		return
 	}
 	if w.stage.run.options.Poison {
