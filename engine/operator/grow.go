@@ -52,7 +52,7 @@ type vast[T any] struct {
 }
 
 // reserve makes room for n more elements.
-func (v *vast[T]) reserve(s []T, n int, owner *hotIndex) []T {
+func (v *vast[T]) reserve(s []T, n int, owner *Groups) []T {
 	if cap(s)-len(s) >= n {
 		return s
 	}
@@ -70,9 +70,10 @@ func (v *vast[T]) reserve(s []T, n int, owner *hotIndex) []T {
 const vastGrowth = 4
 
 // array is the array with at least n elements, those that it did not have before 0; nil: it cannot lie outside of the heap.
-func (v *vast[T]) array(n int, owner *hotIndex) []T {
+// It is there until free, or as long as its owner, which is used after it.
+func (v *vast[T]) array(n int, owner *Groups) []T {
 	size := int(unsafe.Sizeof(*new(T)))
-	if n*size < leastHuge || v.denied {
+	if n*size < leastHuge || v.denied || owner == nil {
 		return nil
 	}
 	if v.pages == nil {

@@ -14,6 +14,7 @@ type hotIndex struct {
 	slots   []hotSlot // open addressing
 	shift   uint      // 64 - log2(len(slots))
 	carried groupInts // sums that the slots had no room for
+	owner   *Groups   // nil: all is in the heap
 	// What the arrays of the table lie in once they are large.
 	slotPages  vast[hotSlot]
 	entryPages vast[entry]
@@ -40,7 +41,7 @@ const (
 
 // lookupHot is lookup by the hot index. The ints to add, if there are any, are added to the sums of the groups.
 func (t *Table) lookupHot(k *keyBatch, groups []int32, add []int64) {
-	t.entries = t.hot.entryPages.reserve(t.entries, len(k.keys), t.hot)
+	t.entries = t.hot.entryPages.reserve(t.entries, len(k.keys), t.hot.owner)
 	t.hot.reserve(t.entries, len(k.keys))
 	slots, shift := t.hot.slots, t.hot.shift
 	t.hot.touch(k.keys)
@@ -137,7 +138,7 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 		}
 	}
 	clear(h.slots)
-	slots := h.slotPages.array(want, h)
+	slots := h.slotPages.array(want, h.owner)
 	if slots == nil {
 		slots = large[hotSlot](want)
 	}

@@ -89,7 +89,7 @@ func (g *Groups) NewPartial() *Partial {
 		return p
 	}
 	g.partials.Add(1)
-	return &Partial{g: g, table: Table{hot: new(hotIndex)}, most: partialGroups, pause: firstPause}
+	return &Partial{g: g, table: Table{hot: &hotIndex{owner: g}}, most: partialGroups, pause: firstPause}
 }
 
 // Add folds records. Their strings are not referred to afterwards. Errors of records are *RecordError; after one,
@@ -335,5 +335,5 @@ func (p *Partial) Release() {
 // forget gives the memory of the table and the aggregate back.
 func (p *Partial) forget() {
 	p.table.hot.free()
-	p.table, p.agg = Table{hot: new(hotIndex)}, nil
+	p.table, p.agg = Table{hot: &hotIndex{owner: p.g}}, nil
 }

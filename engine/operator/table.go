@@ -118,7 +118,7 @@ func (t *Table) insertRun(k *keyBatch, in *Keyed, lo int, settled bool, groups [
 	t.added = t.added[:0]
 	t.lookup(k, groups[start:], add)
 	if t.hot != nil {
-		t.firsts = t.hot.firstPages.reserve(t.firsts, len(t.added), t.hot)
+		t.firsts = t.hot.firstPages.reserve(t.firsts, len(t.added), t.hot.owner)
 	} else {
 		t.firsts = reserve(t.firsts, len(t.added))
 	}
