@@ -26,14 +26,16 @@
 // the lower ordinal is reported, and of several outputs that fail the first in the plan (verdict.go). What stages before
 // a take print or give up is held back until the take has wanted a record behind it (effects.go).
 //
-// State by key (end_group.go) is kept in hashed buckets and comes out in the order of the first ordinal of each
-// key. An aggregate that can be merged is folded by every worker into a table of its own first; a user's reducer
-// without merge= folds its records in order, each bucket on whichever core is free (fold.go); what waits for a lane that
-// is slow goes to disk when the others could go on. A reducer that does nothing but add ints to its state,
-// or to keys of a dict, is such an aggregate too (kernel/keyed.go): the chain gives what each record adds. That they are
-// ints is known from the functions before it, in its own stage and in the one that it reads (known.go). Numbers that may be
-// floats are added in order, key by key. Where keys do not repeat, records go past those tables into blocks of their
-// bucket, and states that are a few ints stay there, outside of the heap (operator/inplace.go, host/pages.go).
+// State by key (end_group.go) is kept in hashed buckets and comes out in the order of the first ordinal of each key. An
+// aggregate that can be merged is folded by every worker into a table of its own first (operator/hot.go), which grows
+// where it is, outside of the heap (host/range.go), and asks for the memory of many keys at once
+// (operator/prefetch.go); a user's reducer without merge= folds its records in order, each bucket on whichever core is
+// free (fold.go); what waits for a lane that is slow goes to disk when the others could go on. A reducer that does
+// nothing but add ints to its state, or to keys of a dict, is such an aggregate too (kernel/keyed.go): the chain gives
+// what each record adds. That they are ints is known from the functions before it, in its own stage and in the one that
+// it reads (known.go). Numbers that may be floats are added in order, key by key. Where keys do not repeat, records go
+// past those tables into blocks of their bucket, and states that are a few ints stay there, outside of the heap
+// (operator/inplace.go, host/pages.go).
 //
 // # Windows
 //
