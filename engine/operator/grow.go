@@ -69,7 +69,7 @@ func (v *vast[T]) reserve(s []T, n int, owner *Groups) []T {
 // vastGrowth is the part of its size that an array grows by at least.
 const vastGrowth = 4
 
-// array is the array with at least n elements, those that it did not have before 0; nil: it cannot lie outside of the heap.
+// array is the array with n elements, those that it did not have before 0; nil: it cannot lie outside of the heap.
 // It is there until free, or as long as its owner, which is used after it.
 func (v *vast[T]) array(n int, owner *Groups) []T {
 	size := int(unsafe.Sizeof(*new(T)))
@@ -86,7 +86,7 @@ func (v *vast[T]) array(n int, owner *Groups) []T {
 	if !ok {
 		return nil
 	}
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(bytes))), len(bytes)/size)
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(bytes))), n)
 }
 
 func (v *vast[T]) free() {

@@ -142,7 +142,7 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 	if slots == nil {
 		slots = large[hotSlot](want)
 	}
-	h.slots = slots[:want]
+	h.slots = slots
 	h.shift = uint(64 - bits.Len(uint(want-1)))
 	mask := uint64(want - 1)
 	for lo := 0; lo < len(entries); lo += runKeys {
