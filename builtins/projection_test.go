@@ -126,8 +126,11 @@ func TestProjectedRecordsGiveTheSameBytes(t *testing.T) {
 	for _, row := range append(oddRows, `{"id":1,}`, ``) {
 		texts = append(texts, strings.Join([]string{eventRows[0], eventRows[1], row, eventRows[0], eventRows[2]}, "\n")+"\n")
 	}
-	for _, script := range projectingScripts {
-		for _, text := range texts {
+	for i, script := range projectingScripts {
+		for k, text := range texts {
+			if testing.Short() && (i+k)%4 > 0 {
+				continue
+			}
 			files["f"] = text
 			likeWhole(t, script, files)
 		}
