@@ -509,7 +509,11 @@ func (g *groupEnd) flush() error {
 			if err := p.Flush(); err != nil {
 				return err
 			}
-			p.Release() // the next one needs memory to be flushed into
+			if g.stage.task != nil {
+				p.Recycle() // the next task needs it
+			} else {
+				p.Release() // the next one needs memory to be flushed into
+			}
 			g.workers[i].partial = nil
 		}
 	}

@@ -44,7 +44,7 @@ func (g *Groups) Drain(ctx context.Context, last *Partial, put func(part int, da
 		w.frames = w.frames[:0]
 	}
 	if last != nil {
-		last.reset()
+		last.Recycle()
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/flowsh/flowsh/engine/host"
 )
 
 // GroupsConfig says what Groups keeps for each key.
@@ -45,6 +47,7 @@ type Groups struct {
 	used      atomic.Int64
 	partials  atomic.Int64 // made
 	idle      idlePartials
+	ranges    []*host.Range // that tables of Partials lie in
 	spilling  sync.Mutex
 	buckets   [Buckets]bucket
 	runs      [Ranges][]frame // that LoadRun was given

@@ -42,9 +42,6 @@ func push[T any](s []T, v T) []T {
 	return append(s, v)
 }
 
-// mostVast is what an array of a vast may take, in bytes of addresses.
-const mostVast = 1 << 30
-
 // A vast has an array without pointers that lies outside of the heap from leastHuge bytes on.
 type vast[T any] struct {
 	pages  *host.Range
@@ -69,15 +66,15 @@ func (v *vast[T]) reserve(s []T, n int, owner *Groups) []T {
 // vastGrowth is the part of its size that an array grows by at least.
 const vastGrowth = 4
 
-// array is the array with n elements, those that it did not have before 0; nil: it cannot lie outside of the heap.
-// It is there until free, or as long as its owner, which is used after it.
+// array is the array with n elements, those that it did not have before of any value; nil: it cannot lie outside of the
+// heap. It is there until free or leave, or as long as its owner, which is used after it.
 func (v *vast[T]) array(n int, owner *Groups) []T {
 	size := int(unsafe.Sizeof(*new(T)))
 	if n*size < leastHuge || v.denied || owner == nil {
 		return nil
 	}
 	if v.pages == nil {
-		if v.pages = host.RangeFor(mostVast, owner); v.pages == nil {
+		if v.pages = owner.newRange(); v.pages == nil {
 			v.denied = true
 			return nil
 		}
@@ -89,9 +86,27 @@ func (v *vast[T]) array(n int, owner *Groups) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(bytes))), n)
 }
 
+// free gives the memory back.
 func (v *vast[T]) free() {
 	if v.pages != nil {
 		v.pages.Free()
 	}
 	v.pages = nil
+}
+
+// leave has the memory used again, by another vast.
+func (v *vast[T]) leave() {
+	if v.pages != nil {
+		v.pages.Leave()
+	}
+	v.pages = nil
+}
+
+// newRange gives a range that is there as long as the groups; nil: there is none.
+func (g *Groups) newRange() *host.Range {
+	r := host.NewRange()
+	g.idle.mu.Lock()
+	defer g.idle.mu.Unlock()
+	g.ranges = append(g.ranges, r)
+	return r
 }

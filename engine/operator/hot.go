@@ -137,11 +137,11 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 			sums[slot.group] = slot.sum
 		}
 	}
-	clear(h.slots)
 	slots := h.slotPages.array(want, h.owner)
 	if slots == nil {
 		slots = large[hotSlot](want)
 	}
+	clear(slots)
 	h.slots = slots
 	h.shift = uint(64 - bits.Len(uint(want-1)))
 	mask := uint64(want - 1)
@@ -175,4 +175,11 @@ func (h *hotIndex) free() {
 	h.slotPages.free()
 	h.entryPages.free()
 	h.firstPages.free()
+}
+
+// leave has the memory of the table, which is not used any more, used by another.
+func (h *hotIndex) leave() {
+	h.slotPages.leave()
+	h.entryPages.leave()
+	h.firstPages.leave()
 }

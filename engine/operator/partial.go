@@ -292,7 +292,7 @@ func (p *Partial) reset() {
 	}
 	p.agg.Reset()
 	if p.direct > 0 || p.table.Size()+p.agg.Size() > 64<<20 {
-		p.forget()
+		p.Release()
 	}
 	p.account()
 	p.records, p.most = 0, partialGroups
@@ -327,13 +327,18 @@ func (p *Partial) log(b *bucket, which []int32) error {
 
 // Release gives the memory of a Partial that was flushed back, before Emit would.
 func (p *Partial) Release() {
+	p.table.hot.free()
 	p.forget()
-	p.sums = groupInts{}
-	p.account()
 }
 
-// forget gives the memory of the table and the aggregate back.
+// Recycle is Release where Partials of other Groups are about to need as much.
+func (p *Partial) Recycle() {
+	p.table.hot.leave()
+	p.forget()
+}
+
+// forget begins anew, with a table and an aggregate without memory.
 func (p *Partial) forget() {
-	p.table.hot.free()
-	p.table, p.agg = Table{hot: &hotIndex{owner: p.g}}, nil
+	p.table, p.agg, p.sums = Table{hot: &hotIndex{owner: p.g}}, nil, groupInts{}
+	p.account()
 }
