@@ -506,11 +506,16 @@ func assign(s *transport.Session, a assignment) (answer assigned, err error) {
 	if err != nil {
 		return answer, err
 	}
-	if err := transport.WriteMessage(control, a); err != nil {
-		return answer, err
+	unsent := transport.WriteMessage(control, a)
+	if unsent != nil {
+		select {
+		case <-s.Done(): // it may have been sent, and answered before the other side went
+		default:
+			return answer, unsent
+		}
 	}
 	if err := transport.ReadMessage(control, &answer); err != nil {
-		return answer, err
+		return answer, cmp.Or(unsent, err)
 	}
 	if answer.Error != "" {
 		err = errors.New(answer.Error)
