@@ -105,8 +105,10 @@ func (v *vast[T]) leave() {
 // newRange gives a range that is there as long as the groups; nil: there is none.
 func (g *Groups) newRange() *host.Range {
 	r := host.NewRange()
-	g.idle.mu.Lock()
-	defer g.idle.mu.Unlock()
-	g.ranges = append(g.ranges, r)
+	if r != nil {
+		g.idle.mu.Lock()
+		defer g.idle.mu.Unlock()
+		g.ranges = append(g.ranges, r)
+	}
 	return r
 }

@@ -50,28 +50,19 @@ var headMasks = func() (masks [inline + 1][2]uint64) {
 // memoryPage is no larger than the pages of any machine: what lies in one with a byte of ours can be read.
 const memoryPage = 4096
 
-// headOf loads the first 16 bytes of a text, zeros after its end.
-func headOf(text string) (a, b uint64) {
-	if !aroundHead(text) {
-		return headAtEnd(text)
-	}
-	return loadHead(text)
-}
-
-// aroundHead says that loadHead can be called for a text: 16 bytes from its first on are there, or on the same page.
-func aroundHead(text string) bool {
-	p := uintptr(unsafe.Pointer(unsafe.StringData(text)))
-	return len(text) >= inline || p%memoryPage <= memoryPage-inline && len(text) > 0
-}
-
-// loadHead is headOf where aroundHead says so. It reads beyond the end of the text, and masks what it read, because
-// branching on the length costs more than all the rest.
+// headOf loads the first 16 bytes of a text, zeros after its end. It reads beyond the end, and masks what it read,
+// where that is on the same page, because branching on the length costs more than all the rest.
 //
 //go:nocheckptr
 //go:norace
-func loadHead(text string) (a, b uint64) {
-	mask := &headMasks[min(uint(len(text)), inline)]
-	head := (*[inline]byte)(unsafe.Pointer(unsafe.StringData(text)))
+func headOf(text string) (a, b uint64) {
+	n := len(text)
+	p := unsafe.Pointer(unsafe.StringData(text))
+	if n < inline && uintptr(p)%memoryPage > memoryPage-inline || n == 0 {
+		return headAtEnd(text)
+	}
+	mask := &headMasks[min(n, inline)]
+	head := (*[inline]byte)(p)
 	return binary.LittleEndian.Uint64(head[:]) & mask[0], binary.LittleEndian.Uint64(head[8:]) & mask[1]
 }
 

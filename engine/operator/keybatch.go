@@ -90,12 +90,7 @@ func (k *keyBatch) loadStrings(texts []string) {
 	keys := k.keys[:len(texts)]
 	longest := uint64(0)
 	for i, text := range texts {
-		var a, b uint64
-		if aroundHead(text) { // headOf, without a call for each
-			a, b = loadHead(text)
-		} else {
-			a, b = headAtEnd(text)
-		}
+		a, b := headOf(text)
 		size := uint64(len(text))<<1 | isString
 		e := &keys[i]
 		e.a, e.b, e.size = a, b, size

@@ -159,15 +159,21 @@ func (s *Sorter) Emit(ctx context.Context, out func(records *chunk.Column, ords 
 		s.releaseSegments()
 		return nil
 	}
+	e := sortEmitter{ctx: ctx, out: out, limit: s.scratch.Share / 16, run: 1}
+	return s.mergeAll(ctx, e.append, e.flush)
+}
+
+// mergeAll visits the heads of all that is left in order, Limit of them, and then has what was visited flushed. Nothing is
+// left in the store.
+func (s *Sorter) mergeAll(ctx context.Context, visit func(c *sortCursor) error, flush func() error) error {
 	cursors, err := s.cursors(ctx)
 	if err != nil {
 		return err
 	}
-	e := sortEmitter{ctx: ctx, out: out, limit: s.scratch.Share / 16, run: 1}
-	if err := s.merge(cursors, e.append); err != nil {
+	if err := s.merge(cursors, visit); err != nil {
 		return err
 	}
-	if err := e.flush(); err != nil {
+	if err := flush(); err != nil {
 		return err
 	}
 	return s.dropRest(cursors)

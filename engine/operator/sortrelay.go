@@ -46,17 +46,7 @@ func (s *Sorter) Sorted(ctx context.Context, put func(note SortNote, data []byte
 		s.releaseSegments()
 		return nil
 	}
-	cursors, err := s.cursors(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.merge(cursors, w.append); err != nil {
-		return err
-	}
-	if err := w.flush(); err != nil {
-		return err
-	}
-	return s.dropRest(cursors)
+	return s.mergeAll(ctx, w.append, w.flush)
 }
 
 // note says what there is to know of the frame that is open.
