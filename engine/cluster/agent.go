@@ -65,17 +65,8 @@ func (a *Agent) greet(s *transport.Session, role transport.Role, slots int) erro
 }
 
 func (a *Agent) hello(s *transport.Session, role transport.Role, slots int) error {
-	stream, err := s.Open()
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	err = transport.WriteMessage(stream, hello{Protocol: Protocol, Version: a.Version, Role: string(role), Name: a.Name, Slots: slots})
-	if err != nil {
-		return err
-	}
 	var answer welcome
-	if err := transport.ReadMessage(stream, &answer); err != nil {
+	if err := s.Call(hello{Protocol: Protocol, Version: a.Version, Role: string(role), Name: a.Name, Slots: slots}, &answer); err != nil {
 		return err
 	}
 	if answer.Error != "" {

@@ -51,30 +51,14 @@ func (c *Client) Close() error {
 
 // Nodes lists the master and the workers.
 func (c *Client) Nodes() (nodes []Node, err error) {
-	stream, err := c.session.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer stream.Close()
-	if err := transport.WriteMessage(stream, request{Op: "nodes"}); err != nil {
-		return nil, err
-	}
-	err = transport.ReadMessage(stream, &nodes)
+	err = c.session.Call(request{Op: "nodes"}, &nodes)
 	return nodes, err
 }
 
 // Drain has a worker finish what it has, take no more, and leave. It does not wait for that.
 func (c *Client) Drain(worker string) error {
-	stream, err := c.session.Open()
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	if err := transport.WriteMessage(stream, request{Op: "drain", Worker: worker}); err != nil {
-		return err
-	}
 	var answer welcome
-	if err := transport.ReadMessage(stream, &answer); err != nil {
+	if err := c.session.Call(request{Op: "drain", Worker: worker}, &answer); err != nil {
 		return err
 	}
 	if answer.Error != "" {
@@ -85,15 +69,7 @@ func (c *Client) Drain(worker string) error {
 
 // Jobs lists the jobs of the master's queue.
 func (c *Client) Jobs() (jobs []JobInfo, err error) {
-	stream, err := c.session.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer stream.Close()
-	if err := transport.WriteMessage(stream, request{Op: "jobs"}); err != nil {
-		return nil, err
-	}
-	err = transport.ReadMessage(stream, &jobs)
+	err = c.session.Call(request{Op: "jobs"}, &jobs)
 	return jobs, err
 }
 

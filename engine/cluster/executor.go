@@ -506,16 +506,8 @@ func assign(s *transport.Session, a assignment) (answer assigned, err error) {
 	if err != nil {
 		return answer, err
 	}
-	unsent := transport.WriteMessage(control, a)
-	if unsent != nil {
-		select {
-		case <-s.Done(): // it may have been sent, and answered before the other side went
-		default:
-			return answer, unsent
-		}
-	}
-	if err := transport.ReadMessage(control, &answer); err != nil {
-		return answer, cmp.Or(unsent, err)
+	if err := s.Ask(control, a, &answer); err != nil {
+		return answer, err
 	}
 	if answer.Error != "" {
 		err = errors.New(answer.Error)

@@ -41,14 +41,9 @@ func (w *WorkerAgent) sweep(s *transport.Session) {
 	if len(held) == 0 {
 		return
 	}
-	stream, err := s.Open()
-	if err != nil {
-		return // it is asked again when there is a master
-	}
-	defer stream.Close()
 	var run []string
-	if transport.WriteMessage(stream, request{Op: "held", Jobs: held}) != nil || transport.ReadMessage(stream, &run) != nil {
-		return
+	if s.Call(request{Op: "held", Jobs: held}, &run) != nil {
+		return // it is asked again when there is a master
 	}
 	for _, job := range held {
 		if !slices.Contains(run, job) {

@@ -522,10 +522,8 @@ func (m *Master) run(ctx context.Context, e *entry, out *frames) (end End, err e
 		Job: m.headName(e.info.ID), Head: true, Bundle: bundle, Sum: e.info.Bundle, ID: e.info.ID, Jobs: filepath.Dir(filepath.Dir(keep)), Keep: keep, Of: m.source(e.info),
 		Distribute: e.info.Distribute, DeadOnly: e.info.DeadOnly, Workers: m.staying(),
 	}
-	// A head may have said its last word, and gone, before this side knows that the assignment was sent: reading tells.
-	_ = transport.WriteMessage(control, a)
 	var answer assigned
-	if err := transport.ReadMessage(control, &answer); err != nil {
+	if err := s.Ask(control, a, &answer); err != nil {
 		return end, headDied("while it loaded the script", deathOf(conn))
 	}
 	m.lead(e.info.ID, &head{run: a.Job, control: control})

@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -66,6 +67,33 @@ func (s *Session) Accept(ctx context.Context) (Stream, error) {
 		return nil, errors.Join(ErrClosed, err)
 	}
 	return stream, nil
+}
+
+// Ask writes a request to one of the session's streams and reads the answer. The other side may have answered and gone
+// before this one knows that the request was sent: then the answer is what counts.
+func (s *Session) Ask(stream Stream, request, answer any) error {
+	unsent := WriteMessage(stream, request)
+	if unsent != nil {
+		select {
+		case <-s.Done(): // no read waits any more
+		default:
+			return unsent
+		}
+	}
+	if err := ReadMessage(stream, answer); err != nil {
+		return cmp.Or(unsent, err)
+	}
+	return nil
+}
+
+// Call asks on a stream of its own.
+func (s *Session) Call(request, answer any) error {
+	stream, err := s.Open()
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	return s.Ask(stream, request, answer)
 }
 
 // Serve calls handle, in a goroutine of its own, with every stream that the other side opens, and closes the stream

@@ -6,6 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -233,4 +236,69 @@ func TestCut(t *testing.T) {
 		t.Errorf("dial: %v", err)
 	}
 	_ = s.Close()
+}
+
+// A lateConn passes what is written on at once; while it is late, it says so of more than a session's frame head (12 bytes) only when it is closed.
+type lateConn struct {
+	net.Conn
+	late   atomic.Bool
+	closed chan struct{}
+	close  sync.Once
+}
+
+func (c *lateConn) Write(data []byte) (int, error) {
+	n, err := c.Conn.Write(data)
+	if len(data) > 12 && c.late.Load() {
+		<-c.closed
+	}
+	return n, err
+}
+
+func (c *lateConn) Close() error {
+	c.close.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+// Whoever answers and goes is heard, even before it is known here that the request was sent.
+func TestAnswerOfOneWhoHasGone(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		here, there := net.Pipe()
+		done := make(chan error, 1)
+		go func() {
+			s, err := Server(there)
+			if err != nil {
+				done <- err
+				return
+			}
+			stream, err := s.Accept(t.Context())
+			var request string
+			if err == nil {
+				err = ReadMessage(stream, &request)
+			}
+			if err == nil {
+				_ = WriteMessage(stream, request+", too") // the other side goes as soon as it has it
+			}
+			done <- errors.Join(err, s.Close())
+		}()
+		conn := &lateConn{Conn: here, closed: make(chan struct{})}
+		s, err := Client(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, err := s.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.late.Store(late)
+		var answer string
+		if err := s.Ask(stream, "hello", &answer); err != nil || answer != "hello, too" {
+			t.Errorf("late %v: %q, %v", late, answer, err)
+		}
+		if err := errors.Join(s.Close(), <-done); err != nil {
+			t.Error(err)
+		}
+		if err := s.Call("hello", &answer); !errors.Is(err, ErrClosed) {
+			t.Errorf("late %v, ended: %v", late, err)
+		}
+	}
 }
