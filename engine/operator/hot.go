@@ -161,13 +161,8 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 
 // touch asks for the slots that the keys of a run are looked for in, and for those after them.
 func (h *hotIndex) touch(keys []entry) {
-	var wanted [2 * runKeys]uintptr
-	slots, shift := h.slots, h.shift
-	for i := range keys {
-		at := addressOf(slots, keys[i].hash>>shift)
-		wanted[2*i%len(wanted)], wanted[(2*i+1)%len(wanted)] = at, at+sizeHotSlot
-	}
-	prefetch(wanted[:2*len(keys)])
+	prefetchHomes(keys, h.slots, h.shift)
+	prefetchHomes(keys, h.slots[1:], h.shift)
 }
 
 // free gives the memory of the table back, which is not used any more.

@@ -47,11 +47,7 @@ func (x *joinIndex) seek(keys []entry, groups []int32) {
 	slots, shift := x.slots, x.shift
 	mask := uint64(len(slots) - 1)
 	if len(slots) >= touchSlots {
-		var wanted [runKeys]uintptr
-		for i := range keys {
-			wanted[i%runKeys] = addressOf(slots, keys[i].hash>>shift)
-		}
-		prefetch(wanted[:len(keys)])
+		prefetchHomes(keys, slots, shift)
 	}
 	groups = groups[:len(keys)]
 	for i := range keys {

@@ -10,6 +10,9 @@ func TestPrefetchTakesAnyAddress(t *testing.T) {
 	memory := []uint64{1, 2, 3}
 	prefetch(nil)
 	prefetch([]uintptr{0, 1, ^uintptr(0), addressOf(memory, 1), addressOf(memory, 1<<40)})
+	prefetchHomes(nil, memory, 0)
+	prefetchHomes([]entry{{}, {hash: 1}, {hash: 1 << 63}, {hash: 1<<64 - 1}}, memory, 62)
+	prefetchHomes([]entry{{hash: 1<<64 - 1}}, memory, 0)
 	if memory[0] != 1 || memory[1] != 2 || memory[2] != 3 {
 		t.Errorf("memory is %d", memory)
 	}

@@ -216,12 +216,9 @@ func (t *Table) touch(keys []entry) {
 	if len(t.slots) < touchSlots {
 		return
 	}
-	var wanted [runKeys]uintptr
 	slots, shift := t.slots, t.shift
-	for i := range keys {
-		wanted[i%runKeys] = addressOf(slots, keys[i].hash>>shift)
-	}
-	prefetch(wanted[:len(keys)])
+	prefetchHomes(keys, slots, shift)
+	var wanted [runKeys]uintptr
 	for i := range keys {
 		hash := keys[i].hash
 		wanted[i%runKeys] = addressOf(t.entries, uint64(likely(slots[hash>>shift], hash)))
