@@ -14,7 +14,6 @@ type bucket struct {
 	table  *Table // nil: no group, or all are in place
 	agg    Aggregate
 	groups []int32
-	keys   *keyBatch // scratch of merges
 
 	waiting waiting
 	bytes   atomic.Int64 // size of the table, the states and what waits, as last counted
@@ -41,7 +40,7 @@ func (b *bucket) close(g *Groups) {
 	for _, block := range b.waiting.blocks {
 		block.free()
 	}
-	b.table, b.agg, b.groups, b.keys, b.waiting = nil, nil, nil, nil, waiting{}
+	b.table, b.agg, b.groups, b.waiting = nil, nil, nil, waiting{}
 }
 
 // account brings the size of the bucket up to date.
@@ -82,14 +81,11 @@ func (b *bucket) aggregate(groups []int32, in *Keyed, merge bool) error {
 	return b.agg.Fold(groups, in)
 }
 
-// mergeTable adds some groups of another table, whose states are in.Values.
-func (b *bucket) mergeTable(g *Groups, from *Table, which []int32, in *Keyed) error {
-	if b.keys == nil {
-		b.keys = new(keyBatch)
-	}
+// mergeTable adds some groups of another table, whose states are in.Values; k is scratch.
+func (b *bucket) mergeTable(g *Groups, k *keyBatch, from *Table, which []int32, in *Keyed) error {
 	if len(from.originals) == 0 {
-		b.keys.loadGroups(from, which)
-		return b.fold(g, in, b.keys, true)
+		k.loadGroups(from, which)
+		return b.fold(g, in, k, true)
 	}
 	if err := b.intoTable(g); err != nil {
 		return err
@@ -100,7 +96,7 @@ func (b *bucket) mergeTable(g *Groups, from *Table, which []int32, in *Keyed) er
 	if b.table.Len() == 0 {
 		b.table.reserve(len(which))
 	}
-	b.groups = b.table.merge(b.keys, from, which, in, b.groups[:0])
+	b.groups = b.table.merge(k, from, which, in, b.groups[:0])
 	if err := b.agg.Merge(b.groups, in); err != nil {
 		return err
 	}

@@ -15,8 +15,10 @@ type hotIndex struct {
 	shift   uint      // 64 - log2(len(slots))
 	carried groupInts // sums that the slots had no room for
 	owner   *Groups   // nil: all is in the heap
+	sums    []int64   // of the groups, while the slots are made anew or emptied
 	// What the arrays of the table lie in once they are large.
 	slotPages  vast[hotSlot]
+	sumPages   vast[int64]
 	entryPages vast[entry]
 	firstPages vast[chunk.Ordinal]
 }
@@ -71,20 +73,28 @@ func (c *groupInts) add(slot *hotSlot) {
 
 // takeSums gives the sums of all groups in order, and then some once more that come on top of these. They begin anew.
 func (t *Table) takeSums(to *groupInts) {
-	n := t.Len()
-	to.groups, to.ints = slices.Grow(to.groups[:0], n), slices.Grow(to.ints[:0], n)[:n]
+	n, c := t.Len(), &t.hot.carried
+	to.groups = slices.Grow(to.groups[:0], n+len(c.groups))
 	for group := range int32(n) {
 		to.groups = append(to.groups, group)
 	}
-	clear(to.ints)
+	to.ints = t.hot.slotSums(n, len(c.ints))
 	for i := range t.hot.slots {
-		if slot := &t.hot.slots[i]; slot.size != 0 {
-			to.ints[slot.group], slot.sum = slot.sum, 0
-		}
+		t.hot.slots[i].sum = 0
 	}
-	c := &t.hot.carried
 	to.groups, to.ints = append(to.groups, c.groups...), append(to.ints, c.ints...)
 	c.groups, c.ints = c.groups[:0], c.ints[:0]
+}
+
+// slotSums is the sums of n groups as the slots have them, with room for some more. They are good until the next call.
+func (h *hotIndex) slotSums(n, more int) []int64 {
+	h.sums = h.sumPages.reserve(h.sums[:0], n+more, h.owner)[:n]
+	for i := range h.slots {
+		if slot := &h.slots[i]; slot.size != 0 {
+			h.sums[slot.group] = slot.sum
+		}
+	}
+	return h.sums
 }
 
 // findHot is find by the hot index; it gives the slot of the group.
@@ -121,22 +131,17 @@ func hotSlotOf(e *entry, group int32) hotSlot {
 	return slot
 }
 
-// reserve makes room for n more groups, with at most half of the slots taken: the keys that come most often come
+// reserve makes room for n more groups, with at most four fifths of the slots taken: the keys that come most often come
 // early, and stand where they are looked for first.
 func (h *hotIndex) reserve(entries []entry, n int) {
 	want := len(h.slots)
-	for want < 2*(len(entries)+n) {
+	for 4*want < 5*(len(entries)+n) {
 		want = max(minSlots, 2*want)
 	}
 	if want == len(h.slots) {
 		return
 	}
-	sums := make([]int64, len(entries))
-	for i := range h.slots {
-		if slot := &h.slots[i]; slot.size != 0 {
-			sums[slot.group] = slot.sum
-		}
-	}
+	sums := h.slotSums(len(entries), 0)
 	slots := h.slotPages.array(want, h.owner)
 	if slots == nil {
 		slots = large[hotSlot](want)
@@ -168,6 +173,7 @@ func (h *hotIndex) touch(keys []entry) {
 // free gives the memory of the table back, which is not used any more.
 func (h *hotIndex) free() {
 	h.slotPages.free()
+	h.sumPages.free()
 	h.entryPages.free()
 	h.firstPages.free()
 }
@@ -175,6 +181,7 @@ func (h *hotIndex) free() {
 // leave has the memory of the table, which is not used any more, used by another.
 func (h *hotIndex) leave() {
 	h.slotPages.leave()
+	h.sumPages.leave()
 	h.entryPages.leave()
 	h.firstPages.leave()
 }

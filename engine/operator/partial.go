@@ -18,7 +18,6 @@ type Partial struct {
 	agg     Aggregate
 	placed  bool // the aggregate looks at ordinals
 	adding  bool // the table has sums that the aggregate does not have
-	sums    groupInts
 	keys    keyBatch
 	ords    []chunk.Ordinal
 	groups  []int32
@@ -177,8 +176,10 @@ func (p *Partial) addedUp() error {
 		return nil
 	}
 	p.adding = false
-	p.table.takeSums(&p.sums)
-	return p.agg.Merge(p.sums.groups, &Keyed{Values: chunk.Column{Kind: chunk.Int, N: len(p.sums.ints), Ints: p.sums.ints}})
+	sums := groupInts{groups: p.order}
+	p.table.takeSums(&sums)
+	p.order = sums.groups
+	return p.agg.Merge(sums.groups, &Keyed{Values: chunk.Column{Kind: chunk.Int, N: len(sums.ints), Ints: sums.ints}})
 }
 
 func (p *Partial) account() {
@@ -306,7 +307,7 @@ func (p *Partial) flushBucket(b *bucket, which []int32) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.log == nil {
-		return b.mergeTable(p.g, &p.table, which, s)
+		return b.mergeTable(p.g, &p.keys, &p.table, which, s)
 	}
 	return p.log(b, which)
 }
@@ -339,6 +340,6 @@ func (p *Partial) Recycle() {
 
 // forget begins anew, with a table and an aggregate without memory.
 func (p *Partial) forget() {
-	p.table, p.agg, p.sums = Table{hot: &hotIndex{owner: p.g}}, nil, groupInts{}
+	p.table, p.agg = Table{hot: &hotIndex{owner: p.g}}, nil
 	p.account()
 }

@@ -132,6 +132,9 @@ func (s *sums) foldInts(groups []int32, values []int64) {
 	ints, values := s.ints, values[:len(groups)]
 	for i, g := range groups {
 		if uint(g) >= uint(len(ints)) {
+			if more := len(groups) - i; more > foldRows { // states that are merged are mostly of other groups
+				s.ints = reserve(s.ints, more)
+			}
 			s.grow(g)
 			ints = s.ints
 		}
