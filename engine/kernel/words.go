@@ -59,7 +59,7 @@ func (s *wholeSplit) run(in *chunk.Batch, steps int64) bool {
 			break
 		}
 		position, at := in.RelativeAt(i), len(positions)
-		positions = slices.Grow(positions, len(parts)-before)[:len(parts)]
+		positions = room(positions, len(parts)-before)[:len(parts)]
 		for k := range positions[at:] {
 			positions[at+k] = position
 		}
@@ -94,6 +94,7 @@ func appendWords(to []string, text string) []string {
 		if !plain {
 			return appendAnyWords(to, text[start:])
 		}
+		to = room(to, marked)
 		for ; spaces != 0; spaces &= spaces - 1 {
 			end := at + bits.TrailingZeros64(spaces)
 			if end > start {
@@ -106,6 +107,15 @@ func appendWords(to []string, text string) []string {
 		to = append(to, text[start:])
 	}
 	return to
+}
+
+// room makes room for n more, and at least for as many as there are: append, which grows large slices by a quarter, would
+// copy most of them several times.
+func room[T any](s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	return slices.Grow(s, max(n, len(s)))
 }
 
 // marked is how many characters spacesIn looks at.
