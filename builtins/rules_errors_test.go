@@ -36,6 +36,16 @@ job = from_enumerable(["15m", "1h", "day", "week", "month", "year"]).map(lambda 
 		{name: "rule 13: depth", script: "def f(x): return f(x)\njob = lines().map(f)", stdin: "a\n", fails: `1000 deep`, loads: true},
 		{name: "rule 13: steps", script: "def f(x): return [0 for _ in range(1 << 40)]\njob = lines().map(f)", stdin: "a\n", fails: `steps`, loads: true, options: func(o *engine.Options) { o.MaxSteps = 100_000 }},
 		{name: "rule 14: sprintf", script: `job = from_enumerable([("é", 42, 3.14159)]).map(lambda s, n, x: sprintf("%-4s|%4s|%5d|%05.1f|%x|%c|%%|%r", s, s, n, x, n, 65, s))`, want: "é   |   é|   42|003.1|2a|A|%|\"é\"\n"},
+		{
+			name: "rule 14: sprintf with decimals", script: `
+some = from_enumerable([0.0, -0.0, 2.675, 1e15, 1e300, 5e-324, 9007199254740993, 1 << 60, -(1 << 53), -7, 1 << 70, float("inf"), float("-inf"), float("nan")])
+floats = from_enumerable([0.5, 1.5, -2.5])
+job = some.map(lambda x: sprintf("%.2f", x)[:20]).concat(some.map(lambda x: sprintf("%.0f", x)[-20:])).concat(floats.map(lambda x: sprintf("%f|%.0f|%.3f%%", x, x, x))).concat(from_enumerable([3, 4]).map(lambda n: sprintf("%d:%.1f", n, n)))`,
+			want: "0.00\n-0.00\n2.67\n1000000000000000.00\n10000000000000000525\n0.00\n9007199254740993.00\n1152921504606846976.\n-9007199254740992.00\n-7.00\n11805916207174113034\ninf\n-inf\nnan\n" +
+				"0\n-0\n3\n1000000000000000\n96386865459400540160\n0\n9007199254740993\n1152921504606846976\n-9007199254740992\n-7\n80591620717411303424\ninf\n-inf\nnan\n" +
+				"0.500000|0|0.500%\n1.500000|2|1.500%\n-2.500000|-2|-2.500%\n3:3.0\n4:4.0\n",
+		},
+		{name: "rule 14: sprintf with decimals of a text", script: `job = from_enumerable([1, "2"]).map(lambda x: sprintf("%.2f", x))`, fails: `sprintf: %\.2f: argument 1: want a number, not a string`, loads: true},
 		{name: "rule 14: sprintf with too few", script: `job = from_enumerable([1]).map(lambda x: sprintf("%d %d", x))`, fails: `sprintf.*%d`, loads: true},
 		{name: "rule 14: round", script: `job = from_enumerable([0.5, 1.5, 2.5, -0.5, 1e20]).map(round).concat(from_enumerable([2.675, 1.005]).map(lambda x: round(x, 2)))`, want: "0\n2\n2\n0\n100000000000000000000\n2.67\n1.0\n"},
 		{name: "rule 14: decimal", script: `job = from_enumerable(["-0.50", "19.99", "1"]).map(lambda s: decimal.parse(s, 2)).map(lambda n: (n, decimal.format(n, 2)))`, want: "-50\t-0.50\n1999\t19.99\n100\t1.00\n"},

@@ -67,7 +67,7 @@ func (c *compiler) boxedBinary(op syntax.Token, x, y operand, line int32) operan
 
 // interpolate is text % values.
 func (c *compiler) interpolate(x, y operand, line int32) operand {
-	if r := c.percent(x, y); r.typ != nil {
+	if r := c.percent(x, y, line); r.typ != nil {
 		return r
 	}
 	c.transient++

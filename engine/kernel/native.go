@@ -87,7 +87,7 @@ func (s *scope) native(fn *starlark.Builtin, args []operand, at syntax.Node) ope
 	}
 	switch {
 	case fn.Name() == "sprintf":
-		if o := s.sprintf(args); o.typ != nil {
+		if o := s.sprintf(args, line); o.typ != nil {
 			return o
 		}
 	case fn.Name() == "json.decode" && len(args) == 1:

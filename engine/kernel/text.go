@@ -71,7 +71,7 @@ func (s *scope) textMethod(x operand, name string, args []operand, e *syntax.Cal
 	}
 	if k, ok := x.constant.(starlark.String); ok && name == "format" {
 		if l, ok := layoutOfBraces(string(k)); ok {
-			if o := s.fill(l, args); o.typ != nil {
+			if o := s.fill(l, args, line); o.typ != nil {
 				return o
 			}
 		}

@@ -166,6 +166,9 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 
 // touch asks for the slots that the keys of a run are looked for in, and for those after them.
 func (h *hotIndex) touch(keys []entry) {
+	if len(keys) == 0 {
+		return
+	}
 	prefetchHomes(keys, h.slots, h.shift)
 	prefetchHomes(keys, h.slots[1:], h.shift)
 }

@@ -168,3 +168,14 @@ func TestResultOfNothing(t *testing.T) {
 		t.Errorf("first: got %v", v)
 	}
 }
+
+// A table that is empty takes a key that is none as the first of all.
+func TestTableBeginsWithNoKey(t *testing.T) {
+	for _, table := range []*Table{{}, {hot: new(hotIndex)}} {
+		keys := chunk.Column{Kind: chunk.Any, N: 1, Values: []starlark.Value{starlark.NewList(nil)}}
+		groups, err := table.Insert(&keys, []chunk.Ordinal{at(0)}, nil)
+		if _, ok := err.(*RecordError); !ok || len(groups) > 0 || table.Len() > 0 {
+			t.Errorf("a list is in groups %v of %d, %v", groups, table.Len(), err)
+		}
+	}
+}
