@@ -81,9 +81,15 @@ func (b *bucket) aggregate(groups []int32, in *Keyed, merge bool) error {
 	return b.agg.Fold(groups, in)
 }
 
-// mergeTable adds some groups of another table, whose states are in.Values; k is scratch.
-func (b *bucket) mergeTable(g *Groups, k *keyBatch, from *Table, which []int32, in *Keyed) error {
-	if len(from.originals) == 0 {
+// mergeTable adds some groups of another table and their states; in has their ordinals. in.Values and k are scratch.
+func (b *bucket) mergeTable(g *Groups, k *keyBatch, from *Table, agg Aggregate, which []int32, in *Keyed) error {
+	sibling, ok := agg.(siblingAggregate)
+	asTheyAre := ok && sibling.elaborate()
+	if !asTheyAre {
+		in.Values.Reset()
+		agg.States(which, &in.Values)
+	}
+	if !asTheyAre && len(from.originals) == 0 {
 		k.loadGroups(from, which)
 		return b.fold(g, in, k, true)
 	}
@@ -97,7 +103,9 @@ func (b *bucket) mergeTable(g *Groups, k *keyBatch, from *Table, which []int32, 
 		b.table.reserve(len(which))
 	}
 	b.groups = b.table.merge(k, from, which, in, b.groups[:0])
-	if err := b.agg.Merge(b.groups, in); err != nil {
+	if asTheyAre {
+		b.agg.(siblingAggregate).mergeSibling(b.groups, agg, which)
+	} else if err := b.agg.Merge(b.groups, in); err != nil {
 		return err
 	}
 	b.account(g)

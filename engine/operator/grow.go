@@ -34,6 +34,14 @@ func large[T any](n int) []T {
 	return s
 }
 
+// extend appends n zeros.
+func extend[T any](s []T, n int) []T {
+	s = reserve(s, n)
+	more := s[len(s):][:n]
+	clear(more)
+	return s[:len(s)+n]
+}
+
 // push appends an element.
 func push[T any](s []T, v T) []T {
 	if len(s) == cap(s) {

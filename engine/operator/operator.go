@@ -87,6 +87,14 @@ type intAggregate interface {
 	intStates() (kinds []IntegerKind, results bool)
 }
 
+// A siblingAggregate can take states of another of its kind as they are kept there, which States would make a column of.
+type siblingAggregate interface {
+	// elaborate reports whether the states are more than a column holds as well.
+	elaborate() bool
+	// mergeSibling is Merge of the states of some groups of the other.
+	mergeSibling(groups []int32, other Aggregate, which []int32)
+}
+
 // A plainAggregate is one whose results are small and cannot fail. They, and states, may be taken by several goroutines at a
 // time.
 type plainAggregate interface{ plain() bool }

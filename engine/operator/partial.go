@@ -301,13 +301,11 @@ func (p *Partial) reset() {
 
 func (p *Partial) flushBucket(b *bucket, which []int32) error {
 	s := &p.states
-	s.Values.Reset()
-	p.agg.States(which, &s.Values)
 	s.Ordinals = gather(s.Ordinals[:0], p.table.firsts, which)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.log == nil {
-		return b.mergeTable(p.g, &p.keys, &p.table, which, s)
+		return b.mergeTable(p.g, &p.keys, &p.table, p.agg, which, s)
 	}
 	return p.log(b, which)
 }

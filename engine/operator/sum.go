@@ -38,14 +38,15 @@ func (s *sums) reset() {
 	s.ints, s.floats = s.ints[:0], s.floats[:0]
 }
 
-// grow makes group g exist.
+// grow makes group g and those before it exist.
 func (s *sums) grow(g int32) {
-	if int(g) < len(s.ints) {
+	n := int(g) + 1 - len(s.ints)
+	if n <= 0 {
 		return
 	}
-	s.ints = push(s.ints, 0)
+	s.ints = extend(s.ints, n)
 	if len(s.floats) > 0 {
-		s.floats = push(s.floats, window{})
+		s.floats = extend(s.floats, n)
 	}
 }
 
@@ -93,8 +94,7 @@ func (s *sums) lengthen(g int32) *longSum {
 
 func (s *sums) haveFloats() {
 	if len(s.floats) < len(s.ints) {
-		s.floats = slices.Grow(s.floats, len(s.ints))[:len(s.ints)]
-		clear(s.floats)
+		s.floats = extend(s.floats[:0], len(s.ints))
 	}
 }
 
@@ -377,6 +377,21 @@ func (s *sums) mergeState(g int32, states *chunk.Column, i int) error {
 	return s.mergeWide(g, states.Fields[stateBig].At(i), states.Fields[stateLong].At(i))
 }
 
+// mergeSums adds some sums of another, none of which is wide.
+func (s *sums) mergeSums(groups []int32, o *sums, which []int32) {
+	if len(groups) == 0 {
+		return
+	}
+	s.grow(slices.Max(groups))
+	for i, g := range groups {
+		from := which[i]
+		s.addInt(g, o.ints[from])
+		if len(o.floats) > 0 && o.floats[from].kinds != 0 {
+			s.mergeWindow(g, &o.floats[from])
+		}
+	}
+}
+
 func (s *sums) mergeWindow(g int32, w *window) {
 	s.haveFloats()
 	if !s.floats[g].merge(w) {
@@ -425,6 +440,12 @@ func (a *sumAggregate) Results(groups []int32, out *chunk.Column) error {
 		out.Append(a.sums.result(g))
 	}
 	return nil
+}
+
+func (a *sumAggregate) elaborate() bool { return !a.sums.onlyInts() && len(a.sums.wide) == 0 }
+
+func (a *sumAggregate) mergeSibling(groups []int32, other Aggregate, which []int32) {
+	a.sums.mergeSums(groups, &other.(*sumAggregate).sums, which)
 }
 
 func (a *sumAggregate) keeps(values *chunk.Column) (kept, bool) { return keptNumbers(values) }

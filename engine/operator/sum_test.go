@@ -42,7 +42,7 @@ func exactQuotient(values []starlark.Value, n int64) float64 {
 	return x
 }
 
-// fed makes a one-group aggregate from values in several parts, merged by their states.
+// fed makes a one-group aggregate from values in several parts, merged by their states, or as siblings.
 func fed(t *rapid.T, newAggregate func() Aggregate, values []starlark.Value) Aggregate {
 	parts := []Aggregate{newAggregate(), newAggregate(), newAggregate()}
 	used := make([]bool, len(parts))
@@ -59,6 +59,10 @@ func fed(t *rapid.T, newAggregate func() Aggregate, values []starlark.Value) Agg
 	total := newAggregate()
 	for i, p := range parts {
 		if !used[i] {
+			continue
+		}
+		if s, ok := p.(siblingAggregate); ok && s.elaborate() && rapid.Bool().Draw(t, "as siblings") {
+			total.(siblingAggregate).mergeSibling([]int32{0}, p, []int32{0})
 			continue
 		}
 		var in Keyed
