@@ -133,6 +133,40 @@ func TestAppendAllIsAppendFromOfEach(t *testing.T) {
 	})
 }
 
+// TestAppendRowsIsAppendFromOfSome adds some values of columns of all kinds to columns that have been used.
+func TestAppendRowsIsAppendFromOfSome(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		kinds := rapid.SampledFrom([]int{0, 1, 5})
+		some := drawColumn(t, kinds.Draw(t, "before"))
+		if rapid.Bool().Draw(t, "reset") {
+			some.Reset()
+		}
+		var each Column
+		for i := range some.N {
+			each.AppendFrom(&some, i)
+		}
+		for range 2 {
+			from := drawColumn(t, kinds.Draw(t, "values"))
+			var rows []int32
+			for i := range from.N {
+				if rapid.Bool().Draw(t, "row") {
+					rows = append(rows, int32(i))
+					each.AppendFrom(&from, i)
+				}
+			}
+			some.AppendRows(&from, rows)
+		}
+		if some.N != each.N {
+			t.Fatalf("%d values, want %d", some.N, each.N)
+		}
+		for i := range each.N {
+			if got, want := some.At(i), each.At(i); got.String() != want.String() {
+				t.Fatalf("value %d is %v, want %v", i, got, want)
+			}
+		}
+	})
+}
+
 // TestMaybe takes a column of values and Nones apart and through a chunk.
 func TestMaybe(t *testing.T) {
 	inner := Column{Kind: Record, N: 4, Names: []string{"a"}, Fields: []Column{{Kind: Int, N: 4, Ints: []int64{1, 2, 3, 4}}}}
@@ -157,6 +191,9 @@ func TestMaybe(t *testing.T) {
 		each.AppendFrom(&c, i)
 	}
 	same("AppendFrom", &each, want)
+	var some Column
+	some.AppendRows(&c, []int32{1, 3})
+	same("AppendRows", &some, `None {"a": 4}`)
 	all.Truncate(2)
 	same("Truncate", &all, `{"a": 1} None`)
 	all.Reset()

@@ -10,7 +10,7 @@ import (
 
 // compare compiles a comparison.
 func (c *compiler) compare(op syntax.Token, x, y operand, line int32) operand {
-	r := operand{typ: boolType}
+	r := operand{typ: boolType, vector: vectorOfTest(op, x, y)}
 	a, b := x.typ.kind, y.typ.kind
 	switch {
 	case a == integer && b == integer:

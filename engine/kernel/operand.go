@@ -22,6 +22,7 @@ type operand struct {
 	found    *needle                 // integer: what must stand in a variable for it to be 0 or more; it is -1 otherwise
 	test     *test                   // boolean: how it is made of a variable; nil: not so simply
 	vector   *vector                 // how it is computed for all records at once; nil: not so simply
+	boxes    *vector                 // boxedAny: the column of the input that has it; nil: it is no such thing
 	sure     bool                    // tuple: it is known that it cannot fail
 	pick     func(i int) operand     // tuple: one of its elements, for less than all of them; nil: there is no such way
 

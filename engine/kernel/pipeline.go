@@ -120,7 +120,7 @@ func (b *builder) frozen(o operand) operand {
 	switch {
 	case o.typ.kind == boxedAny && o.constant == nil:
 		g := o.value
-		return operand{typ: anyType, value: func(f *frame) starlark.Value {
+		return operand{typ: anyType, boxes: o.boxes, value: func(f *frame) starlark.Value {
 			v := g(f)
 			v.Freeze()
 			return v
@@ -318,6 +318,7 @@ func (b *builder) filter(k int, s *Step, record operand) code {
 	if must != nil && k == 0 && must.in == record.at {
 		b.search = &search{needle: must.text}
 	}
+	b.whole = b.whole.selects(k, cond)
 	test := b.truthOf(cond)
 	next := b.push(k+1, record)
 	pass := s.Kind == Filter

@@ -42,6 +42,9 @@ func (c *compiler) field(x operand, name string, line int32) operand {
 		x.typ.row.used[i] = true
 		o := c.fromColumn(x.typ.row.elems[i], x.typ.row.under(i), x.int, line)
 		o.vector = x.vector.part(i, o.typ)
+		if o.typ.kind == boxedAny && !c.detach {
+			o.boxes = x.vector.boxed(i)
+		}
 		return o
 	}
 	return never()

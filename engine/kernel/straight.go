@@ -46,6 +46,9 @@ func (s *scope) straight(bind code) (result operand, ok bool) {
 	if bind == nil && v != nil {
 		result.vector = v.behind(before)
 	}
+	if bind == nil && len(before) == 0 {
+		result.boxes = o.boxes
+	}
 	return result, true
 }
 

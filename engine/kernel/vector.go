@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/flowsh/flowsh/engine/chunk"
@@ -134,6 +135,54 @@ func (v *vector) part(i int, t *Type) *vector {
 		return nil
 	}
 	return &vector{path: append(append([]int{}, v.path...), i)}
+}
+
+// boxed is the vector of a field that holds any values; nil: it has none. It is good for nothing but a column, and the batch is
+// for the program if a record lacks the field.
+func (v *vector) boxed(i int) *vector {
+	if v == nil || v.path == nil || len(v.before) > 0 {
+		return nil
+	}
+	from := &vector{path: append(append([]int{}, v.path...), i)}
+	return &vector{compute: func(f *frame, to *chunk.Column) bool {
+		c, _ := from.in(f)
+		if c.Lacks() {
+			return false
+		}
+		to.AppendAll(c)
+		return true
+	}}
+}
+
+// vectorOfTest is x == y and the like, of a text or an int and a constant; nil: it is none of these.
+func vectorOfTest(op syntax.Token, x, y operand) *vector {
+	v := x.vector
+	if v == nil {
+		return nil
+	}
+	if s, ok := y.constant.(starlark.String); ok && x.typ.kind == str && (op == syntax.EQL || op == syntax.NEQ) {
+		return testOfEach(v, func(c *chunk.Column, i int) bool { return (c.Strings[i] == string(s)) == (op == syntax.EQL) })
+	}
+	if n, ok := y.constantInt(); ok && x.typ.kind == integer {
+		return testOfEach(v, func(c *chunk.Column, i int) bool { return ordered(op, cmp.Compare(c.Ints[i], n)) })
+	}
+	return nil
+}
+
+// testOfEach is a vector of what a test says of each value of another.
+func testOfEach(v *vector, test func(c *chunk.Column, i int) bool) *vector {
+	return &vector{compute: func(f *frame, to *chunk.Column) bool {
+		from, ok := v.in(f)
+		if !ok {
+			return false
+		}
+		bools := to.Bools
+		for i := range from.N {
+			bools = append(bools, test(from, i))
+		}
+		to.Kind, to.N, to.Bools = chunk.Bool, from.N, bools
+		return true
+	}}
 }
 
 // over is a vector that is computed from another.

@@ -6,12 +6,13 @@ import (
 	"github.com/flowsh/flowsh/engine/chunk"
 )
 
-// A wholeBatch is a program for all records of a batch at once, of chains that do nothing but map, and perhaps split
-// before. What is added to a state by key is more columns.
+// A wholeBatch is a program for all records of a batch at once, of chains that do nothing but map, and perhaps split or
+// filter before. What is added to a state by key is more columns.
 type wholeBatch struct {
-	split   *wholeSplit // what comes first; nil: nothing, the records that come in are mapped
-	results []*vector   // of the steps: each may fail
-	record  *vector     // what leaves the chain; nil: what comes in, or nothing
+	split   *wholeSplit // what comes first; nil: nothing, the records that come in are filtered or mapped
+	filters []*wholeFilter
+	results []*vector // of the steps: each may fail
+	record  *vector   // what leaves the chain; nil: what comes in, or nothing
 	columns []*vector
 	chain   *Chain
 }
@@ -21,6 +22,9 @@ func (b *builder) beginWhole(record *operand) *wholeBatch {
 	steps := b.chain.Steps
 	splits := len(steps) > 0 && steps[0].Kind == FlatMap
 	if splits {
+		steps = steps[1:]
+	}
+	for len(steps) > 0 && !splits && (steps[0].Kind == Filter || steps[0].Kind == Reject) {
 		steps = steps[1:]
 	}
 	if b.document != nil || slices.ContainsFunc(steps, func(s Step) bool { return s.Kind != Map }) {
@@ -39,6 +43,15 @@ func (w *wholeBatch) through(part *operand, split *wholeSplit) *wholeBatch {
 	}
 	part.vector = &vector{path: []int{}}
 	w.split = split
+	return w
+}
+
+// selects adds a filter, which is step k.
+func (w *wholeBatch) selects(k int, cond operand) *wholeBatch {
+	if w == nil || cond.typ.kind != boolean || cond.vector == nil {
+		return nil
+	}
+	w.filters = append(w.filters, &wholeFilter{test: cond.vector, pass: w.chain.Steps[k].Kind == Filter})
 	return w
 }
 
@@ -70,6 +83,9 @@ func (w *wholeBatch) column(o operand) *wholeBatch {
 		return nil
 	}
 	v := vectorOf(&o)
+	if v == nil && len(w.filters) > 0 {
+		v = o.boxes
+	}
 	if v == nil {
 		return nil
 	}
@@ -104,26 +120,38 @@ func (r *compiled) atOnce(p *program) bool {
 	}
 	f.batches++
 	records := f.in
+	defer func() { f.in = records }()
 	if w.split != nil {
 		if len(records.Lanes) > 0 || !w.split.run(records, steps) || w.split.parts.N == 0 {
 			return false
 		}
 		f.in = &w.split.parts
-		defer func() { f.in = records }()
 	}
-	for _, v := range w.results {
-		if _, ok := v.in(f); !ok {
+	for _, filter := range w.filters {
+		if len(records.Lanes) > 0 || !filter.run(f) {
 			return false
 		}
+		f.in = &filter.passed
+		f.batches++
 	}
-	for _, v := range w.columns {
-		if _, ok := v.in(f); !ok {
-			return false
+	if f.in.N > 0 {
+		for _, v := range w.results {
+			if _, ok := v.in(f); !ok {
+				return false
+			}
 		}
+		for _, v := range w.columns {
+			if _, ok := v.in(f); !ok {
+				return false
+			}
+		}
+		w.emit(f)
 	}
-	w.emit(f)
 	if w.split != nil {
 		f.passed[0] = int64(f.out.Len)
+	}
+	for k, filter := range w.filters {
+		f.passed[k] = int64(filter.passed.N)
 	}
 	f.done = int64(records.N)
 	r.report.Records += int64(records.N)

@@ -9,10 +9,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// mapped draws an expression of r, a record with the members s, t, i and x.
+// mapped draws an expression of r, a record with the members s, t, i, x and a.
 func mapped(t *rapid.T, depth int) string {
 	if depth == 0 || rapid.IntRange(0, 3).Draw(t, "leaf") == 0 {
-		return rapid.SampledFrom([]string{`r["s"]`, `r["t"]`, `r["i"]`, `r["x"]`, "1", "2.5", `"k"`, "limit"}).Draw(t, "leaf")
+		return rapid.SampledFrom([]string{`r["s"]`, `r["t"]`, `r["i"]`, `r["x"]`, `r["a"]`, "1", "2.5", `"k"`, "limit"}).Draw(t, "leaf")
 	}
 	inner := func() string { return mapped(t, depth-1) }
 	switch rapid.IntRange(0, 9).Draw(t, "form") {
@@ -37,8 +37,22 @@ func mapped(t *rapid.T, depth int) string {
 	return fmt.Sprintf("float(%s)", rapid.SampledFrom([]string{`r["s"]`, `r["t"]`}).Draw(t, "text"))
 }
 
-// TestWholeBatches compares what maps and keys of records give with what the interpreter gives, for batches that are
-// taken at once and for those in which some record cannot be.
+// chosen draws a condition of r.
+func chosen(t *rapid.T) string {
+	op := func(ops ...string) string { return rapid.SampledFrom(ops).Draw(t, "op") }
+	switch rapid.IntRange(0, 4).Draw(t, "condition") {
+	case 0:
+		return fmt.Sprintf(`r["i"] %s %d`, op("==", "!=", "<", "<=", ">", ">="), rapid.IntRange(-8, 2).Draw(t, "n"))
+	case 1:
+		return fmt.Sprintf(`r["a"] %s 1`, op("==", "!="))
+	case 2:
+		return `float(r["t"]) > 0`
+	}
+	return fmt.Sprintf(`r["s"] %s "%d"`, op("==", "!="), rapid.IntRange(-1, 2).Draw(t, "n"))
+}
+
+// TestWholeBatches compares what filters, maps and keys of records give with what the interpreter gives, for batches that
+// are taken at once and for those in which some record cannot be.
 func TestWholeBatches(t *testing.T) {
 	texts := rapid.SampledFrom([]string{"1", "-2.5", "0", "-0.0", "12345.678", "007", "1e3", "x", "", "99999999999999999999", "nan"})
 	ints := rapid.SampledFrom([]int64{0, 1, -7, 1 << 40, -1 << 63, 1<<63 - 1})
@@ -46,6 +60,10 @@ func TestWholeBatches(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		src := "limit = 3\ndef helper(v): return v\n"
 		chain := &Chain{Discard: rapid.Bool().Draw(t, "discard")}
+		filters := rapid.IntRange(0, 2).Draw(t, "filters")
+		for k := range filters {
+			src += fmt.Sprintf("def p%d(r): return %s\n", k, chosen(t))
+		}
 		steps := rapid.IntRange(0, 2).Draw(t, "steps")
 		for k := range steps {
 			expr := "r"
@@ -75,6 +93,11 @@ func TestWholeBatches(t *testing.T) {
 			s.Fn.Recognise(source)
 			return s
 		}
+		for k := range filters {
+			filter := function(fmt.Sprintf("p%d", k))
+			filter.Kind = rapid.SampledFrom([]StepKind{Filter, Reject}).Draw(t, "kind")
+			chain.Steps = append(chain.Steps, filter)
+		}
 		for k := range steps {
 			chain.Steps = append(chain.Steps, function(fmt.Sprintf("f%d", k)))
 		}
@@ -84,7 +107,7 @@ func TestWholeBatches(t *testing.T) {
 		v := NewRunner(chain, env(), "verify")
 		for range 3 {
 			in, odd := new(chunk.Batch), rapid.Bool().Draw(t, "odd")
-			in.BecomeRecord([]string{"s", "t", "i", "x"})
+			in.BecomeRecord([]string{"s", "t", "i", "x", "a"})
 			for range rapid.IntRange(1, 6).Draw(t, "n") {
 				for f := range 2 {
 					if odd {
@@ -95,6 +118,14 @@ func TestWholeBatches(t *testing.T) {
 				}
 				in.Fields[2].AppendInt(ints.Draw(t, "int"))
 				in.Fields[3].AppendFloat(floats.Draw(t, "float"))
+				switch rapid.IntRange(0, 9).Draw(t, "any") {
+				case 0:
+					in.Fields[4].AppendMissing()
+				case 1, 2, 3:
+					in.Fields[4].Append(starlark.Float(2.5))
+				default:
+					in.Fields[4].AppendInt(ints.Draw(t, "int"))
+				}
 				in.N++
 			}
 			if _, mismatch := v.Run(in, new(Output)).(*MismatchError); mismatch {
