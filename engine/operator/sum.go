@@ -207,15 +207,6 @@ func (s *sums) integer(g int32) starlark.Int {
 	return starlark.MakeInt64(s.ints[g])
 }
 
-// result is the sum of a group, a float if any float was in it.
-func (s *sums) result(g int32) starlark.Value {
-	kinds := s.kinds(g)
-	if kinds == 0 {
-		return s.integer(g)
-	}
-	return starlark.Float(s.mean(g, kinds, 1))
-}
-
 // mean is the sum divided by n, rounded once.
 func (s *sums) mean(g int32, kinds floatKinds, n int64) float64 {
 	if x, ok := kinds.limit(); ok {
@@ -437,7 +428,11 @@ func (a *sumAggregate) Results(groups []int32, out *chunk.Column) error {
 		return nil
 	}
 	for _, g := range groups {
-		out.Append(a.sums.result(g))
+		if kinds := a.sums.kinds(g); kinds != 0 {
+			out.AppendFloat(a.sums.mean(g, kinds, 1))
+		} else {
+			out.Append(a.sums.integer(g))
+		}
 	}
 	return nil
 }

@@ -13,7 +13,15 @@ type Projection struct {
 	json JSON
 	root Member
 	all  []*Member // root and all below it
+
+	skipped int // members that stand for what is not wanted
 }
+
+// Objects of which nothing is wanted are known by their keys where there are few kinds of them, with few keys.
+const (
+	maxSkipped     = 64
+	maxSkippedKeys = 64
+)
 
 // A MemberKind says what a wanted member is in a row.
 type MemberKind uint8
@@ -54,7 +62,9 @@ type rowKey struct {
 	literal string  // with its quotes and the colon
 	word    uint64  // its first eight bytes, as far as there are
 	mask    uint64  // of the bytes of word that count
+	tail    uint64  // its last eight bytes, if there are more
 	member  *Member // nil if it is not wanted
+	below   *Member // stands for the objects in what is not wanted; nil: there was none
 	next    *rowKey
 }
 
@@ -256,7 +266,7 @@ func (p *Projection) object(m *Member, at, depth int) int {
 			return -1
 		}
 		if c == nil {
-			at = skipValue(text, at, depth)
+			at = p.skip(last, at, depth)
 		} else {
 			at = p.wanted(c, at, depth)
 		}
@@ -268,6 +278,64 @@ func (p *Projection) object(m *Member, at, depth int) int {
 			return next
 		}
 		at = skipBlanks(text, next)
+	}
+}
+
+// skip checks a value that is not wanted; k is the key before it.
+func (p *Projection) skip(k *rowKey, at, depth int) int {
+	text := p.json.text
+	if at < len(text) && (text[at] == '{' || text[at] == '[') {
+		if k.below == nil {
+			k.below = p.unwanted()
+		}
+		return p.skipBelow(k.below, at, depth)
+	}
+	return skipValue(text, at, depth)
+}
+
+// unwanted stands for objects of which nothing is wanted: their keys, too, are mostly the same. It is nil where there are
+// many of them.
+func (p *Projection) unwanted() *Member {
+	if p.skipped == maxSkipped {
+		return nil
+	}
+	p.skipped++
+	return new(Member)
+}
+
+// skipBelow is skipValue of a value in whose objects the keys of a member are seen; nil: of none.
+func (p *Projection) skipBelow(m *Member, at, depth int) int {
+	text := p.json.text
+	if m == nil || len(m.keys) > maxSkippedKeys || at >= len(text) {
+		return skipValue(text, at, depth)
+	}
+	switch text[at] {
+	case '{':
+		return p.object(m, at, depth+1)
+	case '[':
+		return p.skipElements(m, at, depth+1)
+	}
+	return skipValue(text, at, depth)
+}
+
+// skipElements is skipArray with the objects in it as skipBelow has them.
+func (p *Projection) skipElements(m *Member, at, depth int) int {
+	text := p.json.text
+	if depth > MaxDepth {
+		return -1
+	}
+	if at = skipBlanks(text, at+1); at < len(text) && text[at] == ']' {
+		return at + 1
+	}
+	for {
+		if at = p.skipBelow(m, skipBlanks(text, at), depth); at < 0 {
+			return -1
+		}
+		next, more := skipComma(text, at, ']')
+		if !more {
+			return next
+		}
+		at = next
 	}
 }
 
@@ -306,6 +374,9 @@ func newRowKey(literal string, m *Member) *rowKey {
 		k.word |= uint64(literal[i]) << (8 * i)
 		k.mask |= 0xff << (8 * i)
 	}
+	if n := len(literal); n > 8 {
+		k.tail = binary.LittleEndian.Uint64(bytesOf(literal[n-8:]))
+	}
 	return k
 }
 
@@ -317,5 +388,14 @@ func (k *rowKey) begins(text string, at int) bool {
 	if (binary.LittleEndian.Uint64(bytesOf(text[at:]))^k.word)&k.mask != 0 {
 		return false
 	}
-	return len(k.literal) <= 8 || strings.HasPrefix(text[at+8:], k.literal[8:])
+	n := len(k.literal)
+	switch {
+	case n <= 8:
+		return true
+	case at+n > len(text):
+		return false
+	case n <= 16:
+		return binary.LittleEndian.Uint64(bytesOf(text[at+n-8:])) == k.tail
+	}
+	return text[at+8:at+n] == k.literal[8:]
 }

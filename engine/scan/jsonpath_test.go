@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -75,6 +76,10 @@ var projectTexts = append([]string{
 	`{"d":1} {"d":2}`, `{"x":1.2.3}`, `{"x":[], "y":{}, "z":[[]]}`, `{"x":"\u00zz"}`, `{"x":"\u00`, `{"x":1..2}`, `{"x":.}`, `{"x":-.5}`,
 	`{"d":true,"a":false}`, `{"d":"é","a":"\"","x":1}`, `{"d":"x\ty","a":12345678901234567890}`, `{"a":{"b":-7,"c":1.5e3}, "d" :0}`,
 	`{"a" : {"b" : 1 }}`, `{"aaaaaaaaaaaaaa":1,"d":"0123456789\u00e9abcdefgh"}`, "{\"d\":\"01234567é\"}", `{"d":-}`, `{"d":}`, `{"d"`, `{"d":"`,
+	`{"x":[{"k":1,"l":[{"k":2}]},{"k":3,"m":{}},{"l":4,"k":"}"}],"d":1}`, `{"x":{"k":1},"x":{"k":2,"k":3},"d":1}`, `{"x":[{"k":1,"l":2},{"k":3,"l"}],"d":1}`,
+	`{"x":[{"k":01}],"d":1}`, `{"x":[{"k":1,}],"d":1}`, `{"x":[ {"k" : 1 } , [ {"k":2} ] ],"d":1}`, `{"x":[{"\u006b":1},{"k":"\q"}],"d":1}`, `{"x":[{"k":1`, `{"x":{"k":[`,
+	`{"123456789":1,"d":2}`, `{"123456780":1,"d":2}`, `{"123456789abcde":1,"d":2}`, `{"123456789abcdx":1,"d":2}`, `{"123456789abcdef":1,"d":3}`, `{"123456789abcdeg":1,"d":3}`,
+	`{"123456789`, `{"123456789":`, `{"12345678`,
 }, jsonTexts...)
 
 func TestProjectIsTheLibrarys(t *testing.T) {
@@ -103,6 +108,23 @@ func FuzzProject(f *testing.F) {
 		checkProject(t, ps[which], text)
 		checkProject(t, ps[which], text) // now with its keys known
 	})
+}
+
+// What is remembered of objects of which nothing is wanted is bounded, whatever keys they have.
+func TestProjectForgetsKeysThatVary(t *testing.T) {
+	p := NewProjection([][]string{{"d"}})
+	for i := range 3 * maxSkippedKeys {
+		checkProject(t, p, fmt.Sprintf(`{"x":{"key %d":{"a":%d}},"d":%d}`, i, i, i))
+		checkProject(t, p, fmt.Sprintf(`{"x":[{"key %d":1,"b":%d}],"y%d":{"z":[{}]},"d":%d}`, i, i, i, i))
+	}
+	if p.skipped > maxSkipped {
+		t.Errorf("%d kinds of objects are known", p.skipped)
+	}
+	for _, k := range p.root.keys {
+		if k.below != nil && len(k.below.keys) > maxSkippedKeys+1 {
+			t.Errorf("%d keys below %s are known", len(k.below.keys), k.literal)
+		}
+	}
 }
 
 func TestProjectBoundsDepth(t *testing.T) {
