@@ -131,11 +131,11 @@ func hotSlotOf(e *entry, group int32) hotSlot {
 	return slot
 }
 
-// reserve makes room for n more groups, with at most four fifths of the slots taken: the keys that come most often come
+// reserve makes room for n more groups, with at most half of the slots taken: the keys that come most often come
 // early, and stand where they are looked for first.
 func (h *hotIndex) reserve(entries []entry, n int) {
 	want := len(h.slots)
-	for 4*want < 5*(len(entries)+n) {
+	for want < 2*(len(entries)+n) {
 		want = max(minSlots, 2*want)
 	}
 	if want == len(h.slots) {
