@@ -89,17 +89,12 @@ func (k *keyBatch) load(c *chunk.Column, lo, hi int) error {
 func (k *keyBatch) loadStrings(texts []string) {
 	keys := k.keys[:len(texts)]
 	longest := uint64(0)
-	for i, text := range texts {
-		a, b := headOf(text)
-		size := uint64(len(text))<<1 | isString
-		e := &keys[i]
-		e.a, e.b, e.size = a, b, size
-		if size > mostShort {
-			e.hash = hashLong(text, a, b, size)
-		} else {
-			e.hash = hashShort(a, b, size)
+	for i := 0; i < len(texts); i++ {
+		if i += loadShort(keys[i:], texts[i:]); i == len(texts) {
+			break
 		}
-		longest = max(longest, size)
+		keys[i] = entryOf(texts[i], isString)
+		longest = max(longest, keys[i].size)
 	}
 	k.keys = keys
 	if longest > mostShort {
