@@ -367,7 +367,7 @@ func (g *groupEnd) keyed(w *groupWorker, u *unit) error {
 	switch {
 	case g.op.Kind == OpTakeSort:
 		w.order.Reset()
-		if err := g.keys.encode(&columns[0], u, &w.order); err != nil {
+		if err := g.keys.encode(&columns[0], u, &w.order, new(keyArena)); err != nil {
 			return err
 		}
 		k.Values = chunk.Column{Kind: chunk.Tuple, N: out.Len, Fields: []chunk.Column{w.order, out.Column}}

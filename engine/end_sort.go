@@ -28,10 +28,8 @@ type sortWorker struct {
 	run      *operator.SortRun
 	keys     chunk.Column
 	ordinals []chunk.Ordinal
-	// Of a sort of which only the first records come out.
-	rows  []int32 // that may
-	arena []byte
-	ends  []int
+	arena    keyArena
+	rows     []int32 // that may come out, of a sort of which only the first records do
 }
 
 func newSortEnd(s *stageRun, op *Op) *sortEnd {
@@ -40,7 +38,10 @@ func newSortEnd(s *stageRun, op *Op) *sortEnd {
 	if s.First != nil {
 		limit = max(*s.First, 1) // 0 would be all
 	}
-	e.sorter = operator.NewSorter(operator.SorterConfig{Reverse: op.Reverse, Limit: limit, Memory: s.memory("sort")})
+	e.sorter = operator.NewSorter(operator.SorterConfig{
+		Reverse: op.Reverse, Limit: limit, Memory: s.memory("sort"),
+		NoOrdinals: op.Kind != OpPartition && op.Kind != OpSample,
+	})
 	for range s.run.cores {
 		e.runs = append(e.runs, &sortWorker{run: e.sorter.NewRun()})
 	}
@@ -67,13 +68,16 @@ func (e *sortEnd) work(n int, u *unit) error {
 	w.keys.Reset()
 	switch {
 	case byKey:
-		if err := e.keys.encode(keys, u, &w.keys); err != nil {
+		if err := e.keys.encode(keys, u, &w.keys, &w.arena); err != nil {
 			return err
 		}
 	case e.op.Kind == OpShuffle, e.op.Kind == OpSample:
+		w.arena.begin(len(w.ordinals))
 		for _, o := range w.ordinals {
-			w.keys.AppendString(string(binary.BigEndian.AppendUint64(nil, o.Hash(e.op.Seed))))
+			w.arena.bytes = binary.BigEndian.AppendUint64(w.arena.bytes, o.Hash(e.op.Seed))
+			w.arena.end()
 		}
+		w.arena.views(&w.keys)
 	}
 	return w.run.Add(&w.keys, &u.out.Column, w.ordinals)
 }
@@ -148,7 +152,7 @@ func (e *sortEnd) emit(ctx context.Context) error {
 		return e.inInputOrder(ctx)
 	}
 	return e.sorter.Emit(ctx, func(records *chunk.Column, ordinals []chunk.Ordinal) error {
-		e.emitted += int64(len(ordinals))
+		e.emitted += int64(records.N)
 		b := &chunk.Batch{Column: *records}
 		if e.op.Kind == OpPartition {
 			for _, o := range ordinals {

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"unsafe"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 	"github.com/flowsh/flowsh/engine/kernel"
@@ -68,38 +69,63 @@ func classesOf(keys *chunk.Column, u *unit) *keyClasses {
 	return classes
 }
 
-// encode fills a column with the order-preserving keys of a unit, and notes what they compare with. It fails for the first
-// key that has no order, and then leaves those before it to check.
-func (o *orderKeys) encode(keys *chunk.Column, u *unit, into *chunk.Column) error {
-	var arena []byte
-	ends := make([]int, keys.N)
+// A keyArena is the memory of the order keys of a unit.
+type keyArena struct {
+	bytes []byte
+	ends  []int // of the keys in it
+}
+
+// end ends a key.
+func (a *keyArena) end() { a.ends = append(a.ends, len(a.bytes)) }
+
+// mostKept is how many bytes an arena keeps for the next unit.
+const mostKept = 4 << 20
+
+// begin forgets the keys; n will come.
+func (a *keyArena) begin(n int) {
+	if cap(a.bytes) > mostKept {
+		a.bytes = nil
+	}
+	a.bytes, a.ends = a.bytes[:0], slices.Grow(a.ends[:0], n)
+}
+
+// views appends the keys to a column. They are there until begin.
+func (a *keyArena) views(to *chunk.Column) {
+	text, lo := unsafe.String(unsafe.SliceData(a.bytes), len(a.bytes)), 0
+	to.Strings = slices.Grow(to.Strings, len(a.ends))
+	for _, hi := range a.ends {
+		to.AppendString(text[lo:hi])
+		lo = hi
+	}
+}
+
+// encode fills a column with the order-preserving keys of a unit, which are there until the arena is used again, and notes
+// what they compare with. It fails for the first key that has no order, and then leaves those before it to check.
+func (o *orderKeys) encode(keys *chunk.Column, u *unit, into *chunk.Column, a *keyArena) error {
+	a.begin(keys.N)
 	classes := &keyClasses{}
 	plain := plainKeys(keys)
 	for i := range keys.N {
-		start := len(arena)
+		start := len(a.bytes)
 		if plain {
-			arena = appendPlainKey(arena, keys, i)
+			a.bytes = appendPlainKey(a.bytes, keys, i)
 		}
-		if !plain || len(arena)-start > longKey {
+		if !plain || len(a.bytes)-start > longKey {
 			var err error
-			if arena, err = value.AppendOrder(arena[:start], keys.At(i), o.nulls); err != nil {
+			if a.bytes, err = value.AppendOrder(a.bytes[:start], keys.At(i), o.nulls); err != nil {
 				u.ready, u.partial = classes, true // an earlier key may not compare
 				return o.failure(u, i, err)
 			}
 		}
-		ends[i] = len(arena)
+		a.end()
 		if i == 0 {
-			arena = slices.Grow(arena, min(len(arena)*(keys.N+keys.N/8), mostGrown))
+			a.bytes = slices.Grow(a.bytes, min(len(a.bytes)*(keys.N+keys.N/8), mostGrown))
 		}
 		if i == 0 || !plain {
 			classes.see(value.ClassOf(keys.At(i)), u, i)
 		}
 	}
-	text, lo := string(arena), 0
-	for _, hi := range ends {
-		into.AppendString(text[lo:hi])
-		lo = hi
-	}
+	a.views(into)
 	u.ready = classes
 	return nil
 }

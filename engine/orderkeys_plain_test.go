@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -71,6 +72,41 @@ func TestOtherKeysAreNotPlain(t *testing.T) {
 	}
 }
 
+// TestOrderKeysAreMadeInTheSameMemory encodes the keys of many units: those of each are right, and the memory of the last
+// unit does for them.
+func TestOrderKeysAreMadeInTheSameMemory(t *testing.T) {
+	o, arena, into := new(orderKeys), new(keyArena), new(chunk.Column)
+	unitOf := func(n int) *unit {
+		u := &unit{out: new(kernel.Output)}
+		for i := range 1000 {
+			u.out.Append(starlark.Tuple{starlark.MakeInt(n), starlark.String(strings.Repeat("k", i%20))})
+		}
+		return u
+	}
+	for n := range 3 {
+		u := unitOf(n)
+		encode := func() {
+			into.Reset()
+			if err := o.encode(&u.out.Column, u, into, arena); err != nil {
+				t.Fatal(err)
+			}
+		}
+		encode()
+		for i := range u.out.N {
+			if want, err := value.AppendOrder(nil, u.out.At(i), value.NullsError); err != nil || into.Strings[i] != string(want) {
+				t.Fatalf("key of %v is %x, want %x, %v", u.out.At(i), into.Strings[i], want, err)
+			}
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		encode()
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 8<<10 {
+			t.Errorf("%d bytes are allocated for a unit of %d keys", n, u.out.N)
+		}
+	}
+}
+
 // BenchmarkOrderKeys encodes tuples of a float and an int.
 func BenchmarkOrderKeys(b *testing.B) {
 	keys := &chunk.Column{}
@@ -79,11 +115,11 @@ func BenchmarkOrderKeys(b *testing.B) {
 	}
 	o := &orderKeys{}
 	u := &unit{out: &kernel.Output{Batch: chunk.Batch{Column: *keys}}}
-	into := &chunk.Column{}
+	into, arena := &chunk.Column{}, new(keyArena)
 	b.ReportAllocs()
 	for b.Loop() {
 		into.Reset()
-		if err := o.encode(keys, u, into); err != nil {
+		if err := o.encode(keys, u, into, arena); err != nil {
 			b.Fatal(err)
 		}
 	}

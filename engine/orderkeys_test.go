@@ -33,7 +33,7 @@ func TestClassesAreSifted(t *testing.T) {
 				u.out.Relative = append(u.out.Relative, uint32(100*n+i))
 			}
 			u.out.Len, u.out.Origin = u.out.N, &chunk.Origin{File: "f\xff"}
-			if err := whole.encode(&u.out.Column, u, new(chunk.Column)); err != nil {
+			if err := whole.encode(&u.out.Column, u, new(chunk.Column), new(keyArena)); err != nil {
 				t.Fatal(err)
 			}
 			want := whole.check(u)

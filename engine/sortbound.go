@@ -61,17 +61,13 @@ func (e *sortEnd) addFirst(w *sortWorker, keys *chunk.Column, u *unit) error {
 
 // encode makes the order keys of the worker's rows.
 func (w *sortWorker) encode(keys *chunk.Column) {
-	w.arena, w.ends = w.arena[:0], w.ends[:0]
+	w.arena.begin(len(w.rows))
 	for _, i := range w.rows {
-		w.arena = appendPlainKey(w.arena, keys, int(i))
-		w.ends = append(w.ends, len(w.arena))
+		w.arena.bytes = appendPlainKey(w.arena.bytes, keys, int(i))
+		w.arena.end()
 	}
 	w.keys.Reset()
-	text, lo := string(w.arena), 0
-	for _, hi := range w.ends {
-		w.keys.AppendString(text[lo:hi])
-		lo = hi
-	}
+	w.arena.views(&w.keys)
 }
 
 // enters appends those of rows lo to hi whose keys may come before the bound, the last key that is held.

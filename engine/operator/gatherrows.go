@@ -7,11 +7,14 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// gatherRows fills an empty column with rows of several others. Boxed values are shared.
-func gatherRows(to *chunk.Column, from []*chunk.Column, rows []frameRow) {
+// A rowPlace is a row of one of several columns.
+type rowPlace struct{ column, row int32 }
+
+// gatherRows fills an empty column with rows of several others. Texts and boxed values are shared.
+func gatherRows(to *chunk.Column, from []*chunk.Column, rows []rowPlace) {
 	if !likeEachOther(from) {
 		for _, r := range rows {
-			to.AppendFrom(from[r.frame], int(r.at))
+			to.AppendFrom(from[r.column], int(r.row))
 		}
 		return
 	}
@@ -48,14 +51,31 @@ func likeEachOther(columns []*chunk.Column) bool {
 	})
 }
 
-func gatherOf[T any](from []*chunk.Column, rows []frameRow, of func(*chunk.Column) []T) []T {
+// sameShape is likeEachOther of the members of their values, too.
+func sameShape(columns []*chunk.Column) bool {
+	if !likeEachOther(columns) {
+		return false
+	}
+	members := make([]*chunk.Column, len(columns))
+	for f := range columns[0].Fields {
+		for i, c := range columns {
+			members[i] = &c.Fields[f]
+		}
+		if !sameShape(members) {
+			return false
+		}
+	}
+	return true
+}
+
+func gatherOf[T any](from []*chunk.Column, rows []rowPlace, of func(*chunk.Column) []T) []T {
 	values := make([][]T, len(from))
 	for i, c := range from {
 		values[i] = of(c)
 	}
 	to := make([]T, len(rows))
 	for i, r := range rows {
-		to[i] = values[r.frame][r.at]
+		to[i] = values[r.column][r.row]
 	}
 	return to
 }

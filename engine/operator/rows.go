@@ -14,7 +14,8 @@ import (
 type rows struct {
 	chunk.Column
 	arena []byte // only appended to; a full one is left to its records
-	held  int64  // bytes of full arenas and boxed values
+	held  int64  // bytes of full arenas
+	boxed int64  // bytes of boxed values
 }
 
 const (
@@ -25,6 +26,100 @@ const (
 // append adds value i of a column.
 func (r *rows) append(from *chunk.Column, i int) {
 	r.appendTo(&r.Column, from, i)
+}
+
+// appendRows adds some values of a column, or all if which is nil.
+func (r *rows) appendRows(from *chunk.Column, which []int32) {
+	switch {
+	case r.N > 0 || !unboxed(from):
+		n := from.N
+		if which != nil {
+			n = len(which)
+		}
+		makeRoom(&r.Column, n)
+		for i := range n {
+			if which != nil {
+				i = int(which[i])
+			}
+			r.append(from, i)
+		}
+		return
+	case which == nil:
+		r.AppendAll(from)
+	default:
+		gatherColumn(&r.Column, from, which)
+	}
+	r.own()
+}
+
+// gather fills rows, of which there are none, with some of several, or with all of them in a new order.
+func (r *rows) gather(from []*rows, which []rowPlace) {
+	columns, all := make([]*chunk.Column, len(from)), 0
+	for i, f := range from {
+		columns[i] = &f.Column
+		all += f.N
+	}
+	if !sameShape(columns) {
+		for _, at := range which {
+			r.append(columns[at.column], int(at.row))
+		}
+		return
+	}
+	gatherRows(&r.Column, columns, which)
+	r.own()
+	if all > len(which) {
+		r.boxed = sizeOfBoxed(&r.Column)
+		return
+	}
+	for _, f := range from {
+		r.boxed += f.boxed
+	}
+}
+
+// own copies texts of rows, which belong to others, into one piece of memory.
+func (r *rows) own() {
+	if bytes, had := textBytes(&r.Column), cap(r.arena); bytes > had {
+		r.arena = make([]byte, 0, max(bytes, had+had/4))
+	}
+	r.ownTexts(&r.Column)
+}
+
+func (r *rows) ownTexts(c *chunk.Column) {
+	switch c.Kind {
+	case chunk.String, chunk.Bytes:
+		for i, s := range c.Strings {
+			c.Strings[i] = r.copy(s)
+		}
+	}
+	for f := range c.Fields {
+		r.ownTexts(&c.Fields[f])
+	}
+}
+
+// textBytes is how many bytes the texts of a column have, without those of boxed values.
+func textBytes(c *chunk.Column) (bytes int) {
+	if c.Kind == chunk.String || c.Kind == chunk.Bytes {
+		for _, s := range c.Strings {
+			bytes += len(s)
+		}
+	}
+	for f := range c.Fields {
+		bytes += textBytes(&c.Fields[f])
+	}
+	return bytes
+}
+
+// unboxed reports whether a column has no boxed values.
+func unboxed(c *chunk.Column) bool {
+	if c.Kind == chunk.Any || c.Kind == chunk.Maybe || c.Kind == chunk.Empty {
+		return false
+	}
+	for f := range c.Fields {
+		if !unboxed(&c.Fields[f]) {
+			return false
+		}
+	}
+	return true
 }
 
 // appendRange adds the first n values of a column.
@@ -96,9 +191,9 @@ func (r *rows) appendBoxed(to *chunk.Column, v starlark.Value) {
 	kind := to.Kind
 	to.Append(v)
 	if kind != chunk.Any && to.Kind == chunk.Any {
-		r.held += sizeOfValues(to.Values[:to.N-1])
+		r.boxed += sizeOfValues(to.Values[:to.N-1])
 	}
-	r.held += value.Size(v)
+	r.boxed += value.Size(v)
 }
 
 // keep gives a value that outlives its batch and cannot be changed.
@@ -116,6 +211,15 @@ func freeze(c *chunk.Column) {
 	for _, v := range c.Values {
 		v.Freeze()
 	}
+}
+
+// sizeOfBoxed is what the boxed values of a column take.
+func sizeOfBoxed(c *chunk.Column) int64 {
+	n := sizeOfValues(c.Values)
+	for f := range c.Fields {
+		n += sizeOfBoxed(&c.Fields[f])
+	}
+	return n
 }
 
 func sizeOfValues(values []starlark.Value) (n int64) {
@@ -155,18 +259,18 @@ func (r *rows) room(bytes int) []byte {
 }
 
 // size is the heap size in bytes.
-func (r *rows) size() int64 { return capacity(&r.Column) + int64(cap(r.arena)) + r.held }
+func (r *rows) size() int64 { return capacity(&r.Column) + int64(cap(r.arena)) + r.held + r.boxed }
 
 // reset forgets the records. What they refer to stays valid as long as it is referred to.
 func (r *rows) reset() {
 	r.Column.Reset()
-	r.arena, r.held = nil, 0
+	r.arena, r.held, r.boxed = nil, 0, 0
 }
 
 // reuse forgets the records, to which nobody refers any more, and keeps the memory.
 func (r *rows) reuse() {
 	r.Column.Reset()
-	r.arena, r.held = r.arena[:0], 0
+	r.arena, r.held, r.boxed = r.arena[:0], 0, 0
 }
 
 // capacity is what a column has allocated, without what its strings and boxed values refer to.

@@ -192,20 +192,20 @@ func (w *sortWriter) append(c *sortCursor) error {
 	return nil
 }
 
-// appendRecord adds record i of a segment.
-func (w *sortWriter) appendRecord(seg *segment, i int) error {
-	key := seg.key(i)
-	if seg.holds == inKeys {
+// appendRecord adds record i of a part.
+func (w *sortWriter) appendRecord(p *sortPart, i int) error {
+	key := p.key(i)
+	if p.holds == inKeys {
 		return w.appendText(key)
 	}
-	if err := w.begin(frameRecords, int64(len(key))+seg.recordSize(i)); err != nil {
+	if err := w.begin(frameRecords, int64(len(key))+p.recordSize(i)); err != nil {
 		return err
 	}
-	if seg.keys.len() > 0 {
+	if p.keys.len() > 0 {
 		w.keys.AppendString(key)
 	}
-	seg.appendRecord(&w.records, i)
-	w.ords = append(w.ords, seg.ordinal(i))
+	p.appendRecord(&w.records, i)
+	w.ords = append(w.ords, p.ordinal(i))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -15,6 +16,8 @@ type SorterConfig struct {
 	Reverse bool  // greatest key first; equal keys stay in the order of their ordinals
 	Limit   int64 // only so many records come out, and little more is held; 0: all
 	Memory  Memory
+
+	NoOrdinals bool // Emit gives none beside the records
 }
 
 // A Sorter orders records by key, and those with equal keys by ordinal. Workers add records through a SortRun
@@ -23,6 +26,7 @@ type SorterConfig struct {
 type Sorter struct {
 	SorterConfig
 	scratch *scratch
+	reuses  bool // SortRuns keep the memory of records that they have handed over
 	used    atomic.Int64
 	workers atomic.Int64 // SortRuns made
 
@@ -36,18 +40,20 @@ type Sorter struct {
 const (
 	mostSegment = 8 << 20 // bytes that a SortRun holds
 	mostRuns    = 256     // that are merged at once
+	// Of a smaller share, memory is not kept that is not in use.
+	leastReused = 8 * mostSegment
 )
 
 // NewSorter makes a Sorter without records.
 func NewSorter(c SorterConfig) *Sorter {
 	c.Memory.Share = max(c.Memory.Share, leastShare)
-	return &Sorter{SorterConfig: c, scratch: newScratch(c.Memory)}
+	return &Sorter{SorterConfig: c, scratch: newScratch(c.Memory), reuses: c.Memory.Share >= leastReused}
 }
 
 // NewRun makes a SortRun for a worker.
 func (s *Sorter) NewRun() *SortRun {
 	s.workers.Add(1)
-	return &SortRun{sorter: s, seg: new(segment)}
+	return &SortRun{sorter: s}
 }
 
 // segmentBytes bounds what a SortRun holds: all of them together half of the share.
@@ -146,7 +152,7 @@ func (s *Sorter) merge(cursors []*sortCursor, visit func(c *sortCursor) error) e
 	return nil
 }
 
-// Emit gives the records in order, with their ordinals, in runs of about 4096. out owns what it gets. Emit
+// Emit gives the records in order, with their ordinals if they are wanted, in runs of about 4096. out owns what it gets. Emit
 // returns its error or that of ctx. It is called once, after every SortRun was flushed, and leaves nothing in the
 // store unless it fails.
 func (s *Sorter) Emit(ctx context.Context, out func(records *chunk.Column, ords []chunk.Ordinal) error) error {
@@ -159,7 +165,7 @@ func (s *Sorter) Emit(ctx context.Context, out func(records *chunk.Column, ords 
 		s.releaseSegments()
 		return nil
 	}
-	e := sortEmitter{ctx: ctx, out: out, limit: s.scratch.Share / 16, run: 1}
+	e := sortEmitter{ctx: ctx, out: out, ordinals: !s.NoOrdinals, limit: s.scratch.Share / 16, run: 1}
 	return s.mergeAll(ctx, e.append, e.flush)
 }
 
@@ -257,17 +263,15 @@ func (s *Sorter) dropRest(cursors []*sortCursor) error {
 
 // A sortEmitter gathers records into runs.
 type sortEmitter struct {
-	ctx    context.Context
-	out    func(records *chunk.Column, ords []chunk.Ordinal) error
-	limit  int64 // of bytes in a run
-	run    int   // number of the run that is open
-	frames []*sortFrame
-	rows   []frameRow
-	bytes  int64
+	ctx      context.Context
+	out      func(records *chunk.Column, ords []chunk.Ordinal) error
+	ordinals bool  // are wanted
+	limit    int64 // of bytes in a run
+	run      int   // number of the run that is open
+	frames   []*sortFrame
+	rows     []rowPlace
+	bytes    int64
 }
-
-// A frameRow is a row of one of several frames.
-type frameRow struct{ frame, at int32 }
 
 func (e *sortEmitter) append(c *sortCursor) error {
 	f := c.sortFrame
@@ -275,7 +279,7 @@ func (e *sortEmitter) append(c *sortCursor) error {
 		f.run, f.number = e.run, int32(len(e.frames))
 		e.frames = append(e.frames, f)
 	}
-	e.rows = append(e.rows, frameRow{f.number, int32(c.at)})
+	e.rows = append(e.rows, rowPlace{f.number, int32(c.at)})
 	e.bytes += f.bytes
 	if len(e.rows) < emitRows && e.bytes < e.limit {
 		return nil
@@ -298,19 +302,20 @@ func (e *sortEmitter) flush() error {
 }
 
 // gather brings the rows together.
-func (e *sortEmitter) gather() (*chunk.Column, []chunk.Ordinal) {
-	ords := make([]chunk.Ordinal, len(e.rows))
-	records := new(chunk.Column)
-	texts := 0
-	for _, f := range e.frames {
-		if f.texts {
-			texts++
+func (e *sortEmitter) gather() (records *chunk.Column, ords []chunk.Ordinal) {
+	if e.ordinals {
+		ords = make([]chunk.Ordinal, len(e.rows))
+		for i, r := range e.rows {
+			if f := e.frames[r.column]; !f.texts {
+				ords[i] = f.ords[r.row]
+			}
 		}
 	}
-	if texts == len(e.frames) {
+	records = new(chunk.Column)
+	if !slices.ContainsFunc(e.frames, func(f *sortFrame) bool { return !f.texts }) {
 		records.Kind, records.N, records.Strings = chunk.String, len(e.rows), make([]string, len(e.rows))
 		for i, r := range e.rows {
-			records.Strings[i] = value.OrderedString(e.frames[r.frame].keys[r.at])
+			records.Strings[i] = value.OrderedString(e.frames[r.column].keys[r.row])
 		}
 		return records, ords
 	}
@@ -319,11 +324,6 @@ func (e *sortEmitter) gather() (*chunk.Column, []chunk.Ordinal) {
 		columns[n] = f.column()
 	}
 	gatherRows(records, columns, e.rows)
-	for i, r := range e.rows {
-		if f := e.frames[r.frame]; !f.texts {
-			ords[i] = f.ords[r.at]
-		}
-	}
 	return records, ords
 }
 

@@ -100,11 +100,13 @@ func TestSorterSortsHoweverItSpills(t *testing.T) {
 		limit := rapid.SampledFrom([]int64{0, 0, 1, 7, 600}).Draw(t, "limit")
 		s := NewSorter(SorterConfig{Reverse: reverse, Limit: limit, Memory: memory(0)})
 		s.scratch.Share = rapid.SampledFrom([]int64{1 << 10, 20 << 10, 1 << 30}).Draw(t, "share")
+		s.reuses = rapid.Bool().Draw(t, "reuses")
 		runs := []*SortRun{s.NewRun(), s.NewRun(), s.NewRun()}
 		rest := all
 		for len(rest) > 0 {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "cut")
 			addSortables(t, runs[rapid.IntRange(0, 2).Draw(t, "run")], rest[:n], unkeyed)
+			checkUsed(t, s, runs...)
 			rest = rest[n:]
 		}
 		for _, r := range runs {

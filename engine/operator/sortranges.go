@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/flowsh/flowsh/engine/chunk"
 )
@@ -12,26 +11,38 @@ import (
 // A sortRanges is the segments of a sort, divided by key into ranges of so few records that a range is sorted in the
 // nearest caches. Ranges can be worked on by themselves.
 type sortRanges struct {
-	segments []*segment
-	reverse  bool
-	n        int
-	cuts     [][]int32 // of each segment, where each range begins in it, and at last how many records there are
+	sortOrder // of the parts of all segments
+	segments  []*segment
+	first     []int32         // of each segment, the number of its first part
+	columns   []*chunk.Column // of the parts' records; nil: some are elsewhere
+	ordinals  bool            // those of the records are wanted
+	n         int
+	cuts      [][]int32 // of each segment, where each range begins in it, and at last how many records there are
 }
 
 const (
 	rangeRows    = 32 << 10
 	rangeSamples = 16 // of each range, that tell where it is to begin
+	// mostMerged is from how many segments a range is merged: those of more are sorted again.
+	mostMerged = 8
 )
-
-// A sortPlace is where a record stands: number of the segment and index in it.
-type sortPlace struct{ segment, index int32 }
 
 // ranges divides the segments, which are sorted.
 func (s *Sorter) ranges(goroutines int) *sortRanges {
-	r := &sortRanges{segments: s.segments, reverse: s.Reverse}
-	total := 0
+	r := &sortRanges{segments: s.segments, ordinals: !s.NoOrdinals}
+	r.reverse = s.Reverse
+	total, inColumns := 0, true
 	for _, seg := range s.segments {
 		total += seg.len()
+		r.first = append(r.first, int32(len(r.parts)))
+		r.parts = append(r.parts, seg.parts...)
+		for _, p := range seg.parts {
+			r.columns = append(r.columns, &p.records.Column)
+			inColumns = inColumns && p.holds == inRows
+		}
+	}
+	if !inColumns {
+		r.columns = nil
 	}
 	if total == 0 {
 		return r
@@ -39,55 +50,53 @@ func (s *Sorter) ranges(goroutines int) *sortRanges {
 	bounds := r.bounds(total)
 	r.n = len(bounds) + 1
 	r.cuts = make([][]int32, len(r.segments))
-	concurrently(goroutines, len(r.segments), func(i int) { r.cuts[i] = r.cut(int32(i), bounds) })
+	concurrently(goroutines, len(r.segments), func(i int) { r.cuts[i] = r.cut(i, bounds) })
 	return r
 }
 
-// compare orders records of different places.
-func (r *sortRanges) compare(x, y sortPlace) int {
-	p, q := r.segments[x.segment], r.segments[y.segment]
-	c := strings.Compare(p.key(int(x.index)), q.key(int(y.index)))
-	switch {
-	case c == 0:
-		return p.ordinal(int(x.index)).Compare(q.ordinal(int(y.index)))
-	case r.reverse:
-		return -c
-	}
-	return c
+// item is record i of a segment.
+func (r *sortRanges) item(segment, i int) sortItem {
+	at := r.segments[segment].at(i)
+	return itemAt(int(r.first[segment]+at.column), int(at.row))
 }
 
 // bounds finds the first records of ranges in a sample of all records.
-func (r *sortRanges) bounds(total int) (bounds []sortPlace) {
+func (r *sortRanges) bounds(total int) (bounds []sortItem) {
 	step := max(1, rangeRows/rangeSamples)
-	var sample []sortPlace
+	type sampled struct {
+		sortItem
+		segment, at int
+	}
+	var sample []sampled
 	for i, seg := range r.segments {
 		for at := step / 2; at < seg.len(); at += step {
-			sample = append(sample, sortPlace{int32(i), int32(at)})
+			sample = append(sample, sampled{r.item(i, at), i, at})
 		}
 	}
-	slices.SortFunc(sample, func(x, y sortPlace) int {
-		return cmp.Or(r.compare(x, y), cmp.Compare(x.segment, y.segment), cmp.Compare(x.index, y.index))
+	slices.SortFunc(sample, func(x, y sampled) int {
+		return cmp.Or(r.compare(x.sortItem, y.sortItem), cmp.Compare(x.segment, y.segment), cmp.Compare(x.at, y.at))
 	})
 	for at := rangeSamples; at < len(sample); at += rangeSamples {
-		bounds = append(bounds, sample[at])
+		bounds = append(bounds, sample[at].sortItem)
 	}
 	return bounds
 }
 
 // cut finds where the ranges begin in a segment.
-func (r *sortRanges) cut(i int32, bounds []sortPlace) []int32 {
-	n := int32(r.segments[i].len())
+func (r *sortRanges) cut(segment int, bounds []sortItem) []int32 {
+	n := int32(r.segments[segment].len())
+	before := func(i int32, bound sortItem) bool { return r.compare(r.item(segment, int(i)), bound) < 0 }
 	cuts := make([]int32, 1, len(bounds)+2)
 	at := int32(0)
 	for _, bound := range bounds {
 		step := int32(1) // the next bound is mostly near
-		for at+step <= n && r.compare(sortPlace{i, at + step - 1}, bound) < 0 {
+		for at+step <= n && before(at+step-1, bound) {
 			at += step
 			step *= 2
 		}
 		lo, hi := at, min(at+step-1, n)
 		for lo < hi {
-			if mid := lo + (hi-lo)/2; r.compare(sortPlace{i, mid}, bound) < 0 {
+			if mid := lo + (hi-lo)/2; before(mid, bound) {
 				lo = mid + 1
 			} else {
 				hi = mid
@@ -99,71 +108,53 @@ func (r *sortRanges) cut(i int32, bounds []sortPlace) []int32 {
 	return append(cuts, n)
 }
 
-// placeOf is where the record of an item stands: segment above index.
-func placeOf(item *sortItem) (segment, index int) {
-	return int(item.index >> 32), int(uint32(item.index))
-}
-
-// sort gives the places of the records of range number k, in order.
-func (r *sortRanges) sort(k int) []sortItem {
-	n, keyed := 0, false
-	for i, seg := range r.segments {
-		n += int(r.cuts[i][k+1] - r.cuts[i][k])
-		keyed = keyed || seg.keys.len() > 0
+// sort sorts the records of range number k.
+func (r *sortRanges) sort(k int) *sortScratch {
+	n := 0
+	for _, cuts := range r.cuts {
+		n += int(cuts[k+1] - cuts[k])
 	}
-	items := make([]sortItem, 0, n)
-	for s := range r.segments {
-		for i := int(r.cuts[s][k]); i < int(r.cuts[s][k+1]); i++ {
-			items = append(items, sortItem{index: uint64(s)<<32 | uint64(i)})
+	s := sortScratches.Get().(*sortScratch)
+	s.begin(n)
+	for segment, cuts := range r.cuts {
+		for i := int(cuts[k]); i < int(cuts[k+1]); i++ {
+			s.items = append(s.items, r.item(segment, i))
+		}
+		if cuts[k] < cuts[k+1] {
+			s.ends = append(s.ends, len(s.items))
 		}
 	}
-	if !keyed {
-		slices.SortStableFunc(items, r.compareItems(0))
-		return items
+	o := sortOrder{parts: r.parts, reverse: r.reverse}
+	keyed := r.keyed()
+	if keyed {
+		o.skip = r.common(k)
 	}
-	skip := r.common(k)
-	sort := prefixSort{
-		prefix: func(item *sortItem, depth int) uint64 {
-			seg, i := placeOf(item)
-			p := r.segments[seg].keys.prefix(i, skip+depth)
-			if r.reverse {
-				p = ^p
-			}
-			return p
-		},
-		compare: r.compareItems(skip),
+	if keyed && len(s.ends) > mostMerged {
+		o.sort(s.items, s.spare, 0)
+		s.sorted = s.items
+		return s
 	}
-	sort.from(items, make([]sortItem, n), 0)
-	return items
+	if keyed && len(s.ends) > 1 {
+		o.load(s.items, 0)
+	}
+	s.sorted = o.merge(s.items, s.spare, s.ends)
+	return s
 }
 
-// compareItems orders items whose keys begin with the same bytes.
-func (r *sortRanges) compareItems(skip int) func(x, y sortItem) int {
-	return func(x, y sortItem) int {
-		s, i := placeOf(&x)
-		t, j := placeOf(&y)
-		p, q := r.segments[s], r.segments[t]
-		if p.keys.len() > 0 {
-			if c := strings.Compare(p.keys.at(i)[skip:], q.keys.at(j)[skip:]); c != 0 {
-				if r.reverse {
-					return -c
-				}
-				return c
-			}
-		}
-		return p.ordinal(i).Compare(q.ordinal(j))
-	}
+// keyed reports whether there are keys.
+func (r *sortRanges) keyed() bool {
+	return slices.ContainsFunc(r.parts, func(p *sortPart) bool { return p.keys.len() > 0 })
 }
 
 // common is the number of bytes that all keys of a range begin with.
 func (r *sortRanges) common(k int) int {
 	first, last, some := "", "", false
-	for i, seg := range r.segments {
-		lo, hi := int(r.cuts[i][k]), int(r.cuts[i][k+1])
+	for i, cuts := range r.cuts {
+		lo, hi := int(cuts[k]), int(cuts[k+1])
 		if lo == hi {
 			continue
 		}
-		x, y := seg.keys.at(lo), seg.keys.at(hi-1)
+		x, y := r.key(i, lo), r.key(i, hi-1)
 		if r.reverse {
 			x, y = y, x
 		}
@@ -178,16 +169,29 @@ func (r *sortRanges) common(k int) int {
 	return commonBytes(first, last)
 }
 
+// key is that of record i of a segment.
+func (r *sortRanges) key(segment, i int) string {
+	item := r.item(segment, i)
+	part, row := item.place()
+	return r.parts[part].key(row)
+}
+
+// order is where the records of range number k stand, in order.
+func (r *sortRanges) order(k int) []rowPlace {
+	s := r.sort(k)
+	defer sortScratches.Put(s)
+	return slices.Clone(s.placesOf(s.sorted))
+}
+
 // each visits all records in order, at most limit of them if that is not 0.
-func (r *sortRanges) each(ctx context.Context, goroutines int, limit int64, visit func(seg *segment, i int) error) error {
+func (r *sortRanges) each(ctx context.Context, goroutines int, limit int64, visit func(p *sortPart, i int) error) error {
 	left := limit
-	err := inTurn(ctx, goroutines, r.n, r.sort, func(sorted []sortItem) error {
-		for at := range sorted {
+	err := inTurn(ctx, goroutines, r.n, r.order, func(order []rowPlace) error {
+		for _, at := range order {
 			if left--; left == -1 && limit > 0 {
 				return errEnough
 			}
-			s, i := placeOf(&sorted[at])
-			if err := visit(r.segments[s], i); err != nil {
+			if err := visit(r.parts[at.column], int(at.row)); err != nil {
 				return err
 			}
 		}
@@ -202,7 +206,7 @@ func (r *sortRanges) each(ctx context.Context, goroutines int, limit int64, visi
 // A outRun is records on their way out.
 type outRun struct {
 	records *chunk.Column
-	ords    []chunk.Ordinal
+	ords    []chunk.Ordinal // or none
 }
 
 // emit gives out all records in order, at most limit of them if that is not 0. Other goroutines make the runs.
@@ -210,11 +214,13 @@ func (r *sortRanges) emit(ctx context.Context, goroutines int, limit int64, out 
 	left := limit
 	err := inTurn(ctx, goroutines, r.n, r.runs, func(runs []outRun) error {
 		for _, run := range runs {
-			if n := int64(len(run.ords)); limit > 0 && n > left {
-				records := run.records.Slice(0, int(left))
-				run = outRun{&records, run.ords[:left]}
+			n := int64(run.records.N)
+			if limit > 0 && n > left {
+				n = left
+				records := run.records.Slice(0, int(n))
+				run.records, run.ords = &records, run.ords[:min(int(n), len(run.ords))]
 			}
-			if left -= int64(len(run.ords)); len(run.ords) > 0 {
+			if left -= n; n > 0 {
 				if err := out(run.records, run.ords); err != nil {
 					return err
 				}
@@ -233,26 +239,33 @@ func (r *sortRanges) emit(ctx context.Context, goroutines int, limit int64, out 
 
 // runs makes the runs of range number k.
 func (r *sortRanges) runs(k int) (runs []outRun) {
-	sorted := r.sort(k)
-	for part := range slices.Chunk(sorted, emitRows) {
-		run := outRun{new(chunk.Column), make([]chunk.Ordinal, 0, len(part))}
-		run.records.Strings = r.roomForTexts(&part[0], len(part))
-		for at := range part {
-			s, i := placeOf(&part[at])
-			seg := r.segments[s]
-			seg.appendRecord(run.records, i)
-			run.ords = append(run.ords, seg.ordinal(i))
+	s := r.sort(k)
+	defer sortScratches.Put(s)
+	for items := range slices.Chunk(s.sorted, emitRows) {
+		places := s.placesOf(items)
+		run := outRun{records: new(chunk.Column)}
+		if r.columns != nil {
+			gatherRows(run.records, r.columns, places)
+		} else {
+			r.appendRecords(run.records, places)
+		}
+		if r.ordinals {
+			run.ords = make([]chunk.Ordinal, len(places))
+			for i, at := range places {
+				run.ords[i] = r.parts[at.column].ordinal(int(at.row))
+			}
 		}
 		runs = append(runs, run)
 	}
 	return runs
 }
 
-// roomForTexts is room for as many strings, if a record is one.
-func (r *sortRanges) roomForTexts(item *sortItem, n int) []string {
-	s, _ := placeOf(item)
-	if r.segments[s].holds != inRows {
-		return make([]string, 0, n)
+// appendRecords appends records to an empty column.
+func (r *sortRanges) appendRecords(to *chunk.Column, places []rowPlace) {
+	if r.parts[places[0].column].holds != inRows {
+		to.Strings = make([]string, 0, len(places))
 	}
-	return nil
+	for _, at := range places {
+		r.parts[at.column].appendRecord(to, int(at.row))
+	}
 }

@@ -24,6 +24,7 @@ func TestTextsAreSortedHoweverTheySpill(t *testing.T) {
 		reverse := rapid.Bool().Draw(t, "reverse")
 		s := NewSorter(SorterConfig{Reverse: reverse, Memory: memory(0)})
 		s.scratch.Share = rapid.SampledFrom([]int64{1 << 10, 20 << 10, 1 << 30}).Draw(t, "share")
+		s.reuses = rapid.Bool().Draw(t, "reuses")
 		runs := []*SortRun{s.NewRun(), s.NewRun()}
 		var want []string
 		for range rapid.IntRange(0, 20).Draw(t, "batches") {
@@ -71,14 +72,17 @@ func TestTextsAreSortedHoweverTheySpill(t *testing.T) {
 
 // TestRangesAreSorted sorts more records than a range has, with keys that are in many of them.
 func TestRangesAreSorted(t *testing.T) {
-	for _, keys := range []int{1, 3, 1 << 30} {
-		for _, limit := range []int64{0, rangeRows + 5} {
+	for _, keys := range []int{3, 1 << 30} {
+		for workers, limit := range map[int]int64{1: 0, 3: rangeRows + 5, mostMerged + 1: 0} {
 			s := NewSorter(SorterConfig{Limit: limit, Memory: memory(1 << 30)})
 			var all []sortable
 			for i := range 5 * rangeRows {
 				all = append(all, sortable{fmt.Sprintf("key%09d", i*7919%1000003%keys), starlark.MakeInt(i), at(i)})
 			}
-			runs := []*SortRun{s.NewRun(), s.NewRun(), s.NewRun()}
+			runs := make([]*SortRun, workers)
+			for i := range runs {
+				runs[i] = s.NewRun()
+			}
 			for i, part := range slices.Collect(slices.Chunk(all, 10_000)) {
 				addSortables(t, runs[i%len(runs)], part, false)
 			}
@@ -88,7 +92,7 @@ func TestRangesAreSorted(t *testing.T) {
 				}
 			}
 			if got, want := sorted(t, s), wantSorted(all, false, false, limit); got != want {
-				t.Errorf("%d keys, limit %d: not sorted", keys, limit)
+				t.Errorf("%d keys, %d workers, limit %d: not sorted", keys, workers, limit)
 			}
 		}
 	}

@@ -45,11 +45,44 @@ func (t *texts) append(s string) {
 // size is the heap size in bytes.
 func (t *texts) size() int64 { return int64(cap(t.bytes) + 4*cap(t.ends)) }
 
-// arrange gives the same texts in a new order.
-func (t *texts) arrange(order []int32) texts {
-	to := texts{bytes: make([]byte, 0, len(t.bytes)), ends: make([]uint32, 0, len(order))}
-	for _, i := range order {
-		to.append(t.at(int(i)))
+// appendRows adds some of other texts, or all if rows is nil.
+func (t *texts) appendRows(from []string, rows []int32) {
+	n, bytes := len(from), 0
+	if rows == nil {
+		for _, s := range from {
+			bytes += len(s)
+		}
+	} else {
+		n = len(rows)
+		for _, i := range rows {
+			bytes += len(from[i])
+		}
+	}
+	t.bytes, t.ends = reserve(t.bytes, bytes), reserve(t.ends, n)
+	for i := range n {
+		at := i
+		if rows != nil {
+			at = int(rows[i])
+		}
+		t.bytes = append(t.bytes, from[at]...)
+		t.ends = append(t.ends, uint32(len(t.bytes)))
+	}
+}
+
+// reuse forgets the texts, to which nobody refers any more, and keeps the memory.
+func (t *texts) reuse() { t.bytes, t.ends = t.bytes[:0], t.ends[:0] }
+
+// gatherTexts copies some of the texts of several.
+func gatherTexts(from []*texts, rows []rowPlace) (to texts) {
+	bytes := 0
+	for _, r := range rows {
+		t := from[r.column]
+		bytes += int(t.ends[r.row] - t.start(int(r.row)))
+	}
+	to = texts{bytes: make([]byte, 0, bytes), ends: make([]uint32, 0, len(rows))}
+	for _, r := range rows {
+		to.bytes = append(to.bytes, from[r.column].at(int(r.row))...)
+		to.ends = append(to.ends, uint32(len(to.bytes)))
 	}
 	return to
 }
