@@ -51,7 +51,7 @@ func (g *groupEnd) emitDone(b *chunk.Batch, state, window starlark.Value) error 
 
 // emitGathered emits what comes of the states of windows, in the order of the windows.
 func (g *groupEnd) emitGathered(ctx context.Context) error {
-	sorter := operator.NewSorter(operator.SorterConfig{Memory: g.memory("windows")})
+	sorter := operator.NewSorter(operator.SorterConfig{Memory: g.memory("windows"), NoOrdinals: true})
 	run := sorter.NewRun()
 	err := g.groups.Emit(ctx, func(k *operator.Keyed) error {
 		g.ledger.count(&k.Values)

@@ -164,7 +164,7 @@ func newGroupEnd(s *stageRun, op *Op) (*groupEnd, error) {
 	if g.folds() {
 		depth = 1 // its keys are all of one range
 	}
-	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Lane: g.laneOf, Depth: depth, Cores: s.run.cores, Memory: g.memory("group")})
+	g.groups = operator.NewGroups(operator.GroupsConfig{New: aggregate, Ordered: ordered, Lane: g.laneOf, Depth: depth, Cores: s.run.cores, NoOrdinals: g.windows == nil && !g.gathersWindows(), Memory: g.memory("group")})
 	if g.sessions != nil {
 		return g, nil
 	}

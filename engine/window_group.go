@@ -147,7 +147,7 @@ func (g *groupEnd) deliverInWindows(u *unit, wu *windowedUnit) error {
 
 // emitWindows emits the results window by window, in each by lane and first occurrence.
 func (g *groupEnd) emitWindows(ctx context.Context) error {
-	sorter := operator.NewSorter(operator.SorterConfig{Memory: g.memory("windows")})
+	sorter := operator.NewSorter(operator.SorterConfig{Memory: g.memory("windows"), NoOrdinals: true})
 	run := sorter.NewRun()
 	err := g.groups.Emit(ctx, func(k *operator.Keyed) error {
 		g.stage.run.env.Moves.Add(1)

@@ -86,23 +86,47 @@ func BenchmarkGroupsEmit(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(groups), "ns/group")
 }
 
+// BenchmarkSort sorts words, and pairs of a word and a number by another number and the word, which two workers add.
 func BenchmarkSort(b *testing.B) {
-	const n = 1 << 20
-	batches := words(n, n)
-	for b.Loop() {
-		s := NewSorter(SorterConfig{Memory: memory(8 << 30)})
-		r := s.NewRun()
-		for i := range batches {
-			if err := r.Add(&batches[i].Keys, &batches[i].Keys, batches[i].Ordinals); err != nil {
-				b.Fatal(err)
+	const n, workers = 1 << 20, 2
+	for _, kind := range []string{"words", "pairs"} {
+		b.Run(kind, func(b *testing.B) {
+			batches := words(n, n)
+			keys, records := make([]chunk.Column, len(batches)), make([]chunk.Column, len(batches))
+			for i, batch := range batches {
+				keys[i], records[i] = batch.Keys, batch.Keys
+				if kind == "pairs" {
+					keys[i] = chunk.Column{}
+					numbers := chunk.Column{}
+					for at, word := range batch.Keys.Strings {
+						numbers.AppendInt(int64(at * 7919 % 1000))
+						keys[i].AppendString(fmt.Sprintf("%08d%s", numbers.Ints[at], word))
+					}
+					records[i] = chunk.Column{Kind: chunk.Tuple, N: numbers.N, Fields: []chunk.Column{batch.Keys, numbers}}
+				}
 			}
-		}
-		if err := r.Flush(); err != nil {
-			b.Fatal(err)
-		}
-		if err := s.Emit(b.Context(), func(*chunk.Column, []chunk.Ordinal) error { return nil }); err != nil {
-			b.Fatal(err)
-		}
+			b.ReportAllocs()
+			for b.Loop() {
+				s := NewSorter(SorterConfig{NoOrdinals: true, Memory: memory(8 << 30)})
+				var runs [workers]*SortRun
+				for i := range runs {
+					runs[i] = s.NewRun()
+				}
+				for i := range batches {
+					if err := runs[i%workers].Add(&keys[i], &records[i], batches[i].Ordinals); err != nil {
+						b.Fatal(err)
+					}
+				}
+				for _, r := range runs {
+					if err := r.Flush(); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := s.Emit(b.Context(), func(*chunk.Column, []chunk.Ordinal) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/record")
 }

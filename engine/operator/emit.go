@@ -11,8 +11,8 @@ import (
 // emitRows bounds the runs in which results come out.
 const emitRows = 4096
 
-// Emit gives the groups in the order of their first ordinals: keys, results as values, and those ordinals, in
-// runs of at most 4096. out owns what it gets and is called by one goroutine. Emit returns its error, that of ctx,
+// Emit gives the groups in the order of their first ordinals: keys, results as values, and those ordinals if they
+// are wanted, in runs of at most 4096. out owns what it gets and is called by one goroutine. Emit returns its error, that of ctx,
 // or that of an aggregate's Results, for the first such group in that order. It is called once, after everything
 // was added, and leaves nothing in the store unless it fails.
 func (g *Groups) Emit(ctx context.Context, out func(*Keyed) error) error {

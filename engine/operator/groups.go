@@ -22,7 +22,10 @@ type GroupsConfig struct {
 	// the last Buckets.
 	Depth int
 	// Cores is how many goroutines Emit may use, by default as many as run at a time.
-	Cores  int
+	Cores int
+	// NoOrdinals says that Emit may leave out the ordinals.
+	NoOrdinals bool
+
 	Memory Memory
 }
 

@@ -89,9 +89,7 @@ func (m *inMemory) cut(i int, bounds []chunk.Ordinal) []int32 {
 	cuts := make([]int32, 1, len(bounds)+2)
 	at := int32(0)
 	for _, bound := range bounds {
-		for at < n && m.first(i, at).Compare(bound) < 0 {
-			at++
-		}
+		at = gallop(at, n, func(place int32) bool { return m.first(i, place).Compare(bound) < 0 })
 		cuts = append(cuts, at)
 	}
 	return append(cuts, n)

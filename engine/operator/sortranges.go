@@ -85,24 +85,10 @@ func (r *sortRanges) bounds(total int) (bounds []sortItem) {
 // cut finds where the ranges begin in a segment.
 func (r *sortRanges) cut(segment int, bounds []sortItem) []int32 {
 	n := int32(r.segments[segment].len())
-	before := func(i int32, bound sortItem) bool { return r.compare(r.item(segment, int(i)), bound) < 0 }
 	cuts := make([]int32, 1, len(bounds)+2)
 	at := int32(0)
 	for _, bound := range bounds {
-		step := int32(1) // the next bound is mostly near
-		for at+step <= n && before(at+step-1, bound) {
-			at += step
-			step *= 2
-		}
-		lo, hi := at, min(at+step-1, n)
-		for lo < hi {
-			if mid := lo + (hi-lo)/2; before(mid, bound) {
-				lo = mid + 1
-			} else {
-				hi = mid
-			}
-		}
-		at = lo
+		at = gallop(at, n, func(i int32) bool { return r.compare(r.item(segment, int(i)), bound) < 0 })
 		cuts = append(cuts, at)
 	}
 	return append(cuts, n)

@@ -59,7 +59,7 @@ func (m *inMemory) results(number int) (runs []*Keyed) {
 		}
 	}
 	for part := range slices.Chunk(s.inOrder(), emitRows) {
-		runs = append(runs, s.run(part))
+		runs = append(runs, s.run(part, !m.g.NoOrdinals))
 	}
 	return runs
 }
@@ -97,11 +97,13 @@ func (s *stretch) asTheyAre() []int32 {
 	return s.sorter.order
 }
 
-// run makes a run of some of the groups.
-func (s *stretch) run(order []int32) *Keyed {
+// run makes a run of some of the groups, with their ordinals if these are wanted.
+func (s *stretch) run(order []int32, ordinals bool) *Keyed {
 	run := new(Keyed)
 	gatherColumn(&run.Values, &s.values, order)
-	run.Ordinals = gather(run.Ordinals, s.ords, order)
+	if ordinals {
+		run.Ordinals = gather(run.Ordinals, s.ords, order)
+	}
 	s.appendKeys(&run.Keys, order)
 	return run
 }
