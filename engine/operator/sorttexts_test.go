@@ -103,7 +103,7 @@ func TestPrefixesOfTexts(t *testing.T) {
 		var all texts
 		plain := rapid.SliceOfN(rapid.StringN(0, 12, 30), 1, 20).Draw(t, "texts")
 		for _, text := range plain {
-			all.append("abc" + text)
+			all.appendRows([]string{"abc" + text}, nil)
 		}
 		skip := rapid.IntRange(0, 3).Draw(t, "skip")
 		for i, text := range plain {

@@ -34,14 +34,6 @@ func (t *texts) at(i int) string {
 	return unsafe.String(&t.bytes[lo], int(hi-lo))
 }
 
-func (t *texts) append(s string) {
-	if cap(t.bytes)-len(t.bytes) < len(s) {
-		t.bytes = reserve(t.bytes, len(s))
-	}
-	t.bytes = append(t.bytes, s...)
-	t.ends = push(t.ends, uint32(len(t.bytes)))
-}
-
 // size is the heap size in bytes.
 func (t *texts) size() int64 { return int64(cap(t.bytes) + 4*cap(t.ends)) }
 
