@@ -5,6 +5,7 @@ package chunk
 import (
 	"cmp"
 	"encoding/binary"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 	"go.starlark.net/starlark"
@@ -92,6 +93,7 @@ func (b *Batch) Ordinals(dst []Ordinal) []Ordinal { return b.FirstOrdinals(dst, 
 // FirstOrdinals appends the ordinals of n records, which need not be in the batch any more.
 func (b *Batch) FirstOrdinals(dst []Ordinal, n int) []Ordinal {
 	sibling, last := uint32(0), uint32(0)
+	dst = slices.Grow(dst, n)
 	for i := range n {
 		r := b.RelativeAt(i)
 		if i > 0 && r == last {

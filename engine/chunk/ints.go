@@ -189,10 +189,14 @@ func unpack(dst []int64, packed []byte, width int) {
 	}
 }
 
-// sized is a slice of n elements in the memory of s if that is large enough.
+// sized is a slice of n elements in the memory of s if that is large enough. Where s was used before, the next one may be
+// somewhat longer.
 func sized[T any](s []T, n int) []T {
-	if cap(s) >= n {
+	switch {
+	case cap(s) >= n:
 		return s[:n]
+	case cap(s) == 0:
+		return make([]T, n)
 	}
-	return make([]T, n)
+	return make([]T, n, n+n/4)
 }

@@ -42,6 +42,29 @@ func checkInts(t fataler, values []int64) {
 	}
 }
 
+// TestMemoryOfIntsGrowsSeldom has room for a few more numbers each time, and expects memory to be asked for now and then.
+func TestMemoryOfIntsGrowsSeldom(t *testing.T) {
+	var into []int64
+	grown := 0
+	for n := 1000; n < 2000; n += 10 {
+		before := cap(into)
+		if into = sized(into, n); cap(into) > before {
+			grown++
+		}
+	}
+	if grown > 5 {
+		t.Errorf("it was asked for %d times", grown)
+	}
+}
+
+// TestOrdinalsAskForMemoryOnce expands the ordinals of a batch.
+func TestOrdinalsAskForMemoryOnce(t *testing.T) {
+	b := Batch{Column: Column{Kind: Null, N: 5000}}
+	if n := testing.AllocsPerRun(10, func() { b.Ordinals(nil) }); n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestIntsAreSmall(t *testing.T) {
 	equal, ascending, skewed := make([]int64, 1000), make([]int64, 1000), make([]int64, 1000)
 	for i := range 1000 {
