@@ -89,14 +89,13 @@ func (f *stepper) next(out *kernel.Output) (*chunk.Batch, error) {
 	if f.keyed {
 		f.in.Keys = columns[0]
 	}
-	ordinals := out.Ordinals(nil)
-	f.folder.Open(&out.Column, func(i int) chunk.Ordinal { return ordinals[i] })
+	f.folder.Open(&out.Column, f.in.Ordinal)
 	defer f.folder.Close()
 	for i := 0; i < out.N; {
 		if err := f.stage.reached(i, b.N); err != nil {
 			return b, err
 		}
-		f.folder.At(ordinals[i])
+		f.folder.At(f.in.Ordinal(i))
 		var err error
 		if i, err = f.record(b, out, times, i); err != nil {
 			return b, err
