@@ -19,8 +19,9 @@ import (
 func TestStores(t *testing.T) {
 	dir := t.TempDir()
 	var text strings.Builder
-	for i := range 200_000 {
-		fmt.Fprintf(&text, "%d line %d\n", i*7919%200_000, i)
+	const rows = 450_000
+	for i := range rows {
+		fmt.Fprintf(&text, "%d line %d\n", i*7919%rows, i)
 	}
 	input := filepath.Join(dir, "in.txt")
 	if err := os.WriteFile(input, []byte(text.String()), 0o600); err != nil {
@@ -33,7 +34,7 @@ job = rows.sort(lambda r: int(r[0])).map(lambda r: (r[0], r[2])).concat(
 `
 	var want []byte
 	// Badger's own tables take some 60 MiB.
-	for store, memory := range map[string]int64{"segments": 96 << 20, "badger": 192 << 20} {
+	for store, memory := range map[string]int64{"segments": 128 << 20, "badger": 192 << 20} {
 		spillDir := t.TempDir()
 		for range 2 { // what ran before, and the pools that it has filled, is not this job's memory
 			runtime.GC()
