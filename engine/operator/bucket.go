@@ -81,15 +81,9 @@ func (b *bucket) aggregate(groups []int32, in *Keyed, merge bool) error {
 	return b.agg.Fold(groups, in)
 }
 
-// mergeTable adds some groups of another table and their states; in has their ordinals. in.Values and k are scratch.
-func (b *bucket) mergeTable(g *Groups, k *keyBatch, from *Table, agg Aggregate, which []int32, in *Keyed) error {
-	sibling, ok := agg.(siblingAggregate)
-	asTheyAre := ok && sibling.elaborate()
-	if !asTheyAre {
-		in.Values.Reset()
-		agg.States(which, &in.Values)
-	}
-	if !asTheyAre && len(from.originals) == 0 {
+// mergeTable adds some groups of another table, whose states are in.Values, or where sibling has them; k is scratch.
+func (b *bucket) mergeTable(g *Groups, k *keyBatch, from *Table, sibling siblingAggregate, which []int32, in *Keyed) error {
+	if sibling == nil && len(from.originals) == 0 {
 		k.loadGroups(from, which)
 		return b.fold(g, in, k, true)
 	}
@@ -103,8 +97,8 @@ func (b *bucket) mergeTable(g *Groups, k *keyBatch, from *Table, agg Aggregate, 
 		b.table.reserve(len(which))
 	}
 	b.groups = b.table.merge(k, from, which, in, b.groups[:0])
-	if asTheyAre {
-		b.agg.(siblingAggregate).mergeSibling(b.groups, agg, which)
+	if sibling != nil {
+		b.agg.(siblingAggregate).mergeSibling(b.groups, sibling, which)
 	} else if err := b.agg.Merge(b.groups, in); err != nil {
 		return err
 	}

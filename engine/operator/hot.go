@@ -78,20 +78,18 @@ func (t *Table) takeSums(to *groupInts) {
 	for group := range int32(n) {
 		to.groups = append(to.groups, group)
 	}
-	to.ints = t.hot.slotSums(n, len(c.ints))
-	for i := range t.hot.slots {
-		t.hot.slots[i].sum = 0
-	}
+	to.ints = t.hot.takeSums(n, len(c.ints))
 	to.groups, to.ints = append(to.groups, c.groups...), append(to.ints, c.ints...)
 	c.groups, c.ints = c.groups[:0], c.ints[:0]
 }
 
-// slotSums is the sums of n groups as the slots have them, with room for some more. They are good until the next call.
-func (h *hotIndex) slotSums(n, more int) []int64 {
+// takeSums gives the sums of n groups, which begin anew in the slots, with room for some more. They are good until the next
+// call.
+func (h *hotIndex) takeSums(n, more int) []int64 {
 	h.sums = h.sumPages.reserve(h.sums[:0], n+more, h.owner)[:n]
 	for i := range h.slots {
 		if slot := &h.slots[i]; slot.size != 0 {
-			h.sums[slot.group] = slot.sum
+			h.sums[slot.group], slot.sum = slot.sum, 0
 		}
 	}
 	return h.sums
@@ -141,7 +139,7 @@ func (h *hotIndex) reserve(entries []entry, n int) {
 	if want == len(h.slots) {
 		return
 	}
-	sums := h.slotSums(len(entries), 0)
+	sums := h.takeSums(len(entries), 0)
 	slots := h.slotPages.array(want, h.owner)
 	if slots == nil {
 		slots = large[hotSlot](want)

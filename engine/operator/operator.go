@@ -89,6 +89,7 @@ type intAggregate interface {
 
 // A siblingAggregate can take states of another of its kind as they are kept there, which States would make a column of.
 type siblingAggregate interface {
+	Aggregate
 	// elaborate reports whether the states are more than a column holds as well.
 	elaborate() bool
 	// mergeSibling is Merge of the states of some groups of the other.

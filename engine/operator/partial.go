@@ -301,13 +301,26 @@ func (p *Partial) reset() {
 
 func (p *Partial) flushBucket(b *bucket, which []int32) error {
 	s := &p.states
+	sibling := p.sibling()
+	if sibling == nil {
+		s.Values.Reset()
+		p.agg.States(which, &s.Values)
+	}
 	s.Ordinals = gather(s.Ordinals[:0], p.table.firsts, which)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.log == nil {
-		return b.mergeTable(p.g, &p.keys, &p.table, p.agg, which, s)
+		return b.mergeTable(p.g, &p.keys, &p.table, sibling, which, s)
 	}
 	return p.log(b, which)
+}
+
+// sibling is the aggregate, if the buckets are to take its states as they are.
+func (p *Partial) sibling() siblingAggregate {
+	if s, ok := p.agg.(siblingAggregate); ok && s.elaborate() {
+		return s
+	}
+	return nil
 }
 
 // log writes states after what a bucket has spilled.
