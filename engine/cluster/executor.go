@@ -446,13 +446,13 @@ func (c *crew) join(ctx context.Context, o order) {
 	}
 }
 
-// ask opens a stream to the agent of a worker.
-func (c *crew) ask(op, name, part string) (transport.Stream, error) {
+// execute opens a stream to an executor that the agent of a worker starts.
+func (c *crew) execute(name, part string) (transport.Stream, error) {
 	stream, err := c.session.Open()
 	if err != nil {
 		return nil, err
 	}
-	if err := transport.WriteMessage(stream, request{Op: op, Worker: name, Job: c.id, Part: part}); err != nil {
+	if err := transport.WriteMessage(stream, request{Op: "execute", Worker: name, Job: c.id, Part: part}); err != nil {
 		_ = stream.Close() // it is broken
 		return nil, err
 	}
@@ -462,13 +462,8 @@ func (c *crew) ask(op, name, part string) (transport.Stream, error) {
 // death is how an executor of a worker has ended, as far as its agent knows.
 func (c *crew) death(name, part string) Death {
 	d := Death{Cause: Lost, Reason: "its node was lost"}
-	stream, err := c.ask("death", name, part)
-	if err != nil {
-		return d
-	}
-	defer stream.Close()
 	var answer Death
-	if transport.ReadMessage(stream, &answer) != nil { // the agent is gone too
+	if c.session.Call(request{Op: "death", Worker: name, Job: c.id, Part: part}, &answer) != nil { // the agent is gone too
 		return d
 	}
 	if answer.Cause == Ended {
@@ -484,7 +479,7 @@ func (c *crew) start(worker order, part string) (*transport.Session, *link, []Of
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	stream, err := c.ask("execute", worker.Name, part)
+	stream, err := c.execute(worker.Name, part)
 	if err != nil {
 		return nil, nil, nil, err
 	}
