@@ -24,7 +24,7 @@ func (c *Column) AppendRows(from *Column, rows []int32) {
 // appendLikeRows is AppendRows of a column that is like this one.
 func (c *Column) appendLikeRows(from *Column, rows []int32) {
 	switch from.Kind {
-	case Bool:
+	case Bool, Maybe:
 		c.Bools = appendRows(c.Bools, from.Bools, rows)
 	case Int:
 		c.Ints = appendRows(c.Ints, from.Ints, rows)
@@ -32,8 +32,6 @@ func (c *Column) appendLikeRows(from *Column, rows []int32) {
 		c.Floats = appendRows(c.Floats, from.Floats, rows)
 	case String, Bytes:
 		c.Strings = appendRows(c.Strings, from.Strings, rows)
-	case Maybe:
-		c.Bools = appendRows(c.Bools, from.Bools, rows)
 	}
 	for f := range c.Fields {
 		c.Fields[f].AppendRows(&from.Fields[f], rows)
